@@ -1,0 +1,31 @@
+# Compiler settings that every target shares, as one interface library.
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
+endif()
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+find_program(LINNET_CCACHE ccache)
+if(LINNET_CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${LINNET_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${LINNET_CCACHE})
+endif()
+
+add_library(linnet_flags INTERFACE)
+target_compile_features(linnet_flags INTERFACE cxx_std_20)
+target_include_directories(linnet_flags INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(linnet_flags INTERFACE
+  -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
+  # A compiler that fuses a * b + c by itself would break the bits that every board agrees on (ARCHITECTURE, canonical arithmetic).
+  -ffp-contract=off
+  $<$<BOOL:${LINNET_WERROR}>:-Werror>
+  "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=")
+
+# LINNET_SANITIZE is a list such as "address,undefined"; everything is built with it.
+set(LINNET_SANITIZE "" CACHE STRING "Sanitizers for the whole build")
+if(LINNET_SANITIZE)
+  target_compile_options(linnet_flags INTERFACE -fsanitize=${LINNET_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(linnet_flags INTERFACE -fsanitize=${LINNET_SANITIZE})
+endif()

@@ -1,0 +1,48 @@
+// The weight formats: sizes of their blocks, as GGUF stores them and as panels hold them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace linnet::kernels {
+
+// Weight formats that kernels read. The order is part of no file.
+enum class Format : std::uint8_t { kF32, kF16, kBF16, kQ8_0, kQ4_0, kQ4_1 };
+
+inline constexpr std::size_t kPanelRows = 16;         // Rows side by side in a panel: one a lane of a 512-bit register.
+inline constexpr std::size_t kPanelAlignment = 4096;  // Where a packed tensor starts in its file.
+
+// One row of the table of formats.
+struct FormatInfo {
+  Format format;
+  std::string_view name;          // As GGUF tools print it: "Q4_0".
+  std::size_t block_weights;      // Weights of a row that share a scale (1 for float formats).
+  std::size_t block_bytes;        // Bytes of such a block in GGUF's order.
+  std::size_t panel_block_bytes;  // Bytes of 16 rows x block_weights in a panel; 0: the format stays row-major.
+};
+
+[[nodiscard]] const FormatInfo& info(Format format);
+
+// Bytes of one row-major row of `columns` weights (a multiple of block_weights).
+[[nodiscard]] std::size_t row_bytes(Format format, std::size_t columns);
+
+// Bytes of [rows, columns] in panels; rows are padded to a multiple of 16.
+[[nodiscard]] std::size_t panel_bytes(Format format, std::size_t rows, std::size_t columns);
+
+// row-major blocks [rows, columns / block_weights] -> panels. `panels` has panel_bytes(); padding rows become zero
+// bytes.
+void pack_panels(Format format, const std::byte* rows_in_order, std::size_t rows, std::size_t columns,
+                 std::byte* panels);
+
+// The inverse: the same bytes that pack_panels was given.
+void unpack_panels(Format format, const std::byte* panels, std::size_t rows, std::size_t columns,
+                   std::byte* rows_in_order);
+
+// De-quantises one row of `columns` weights to float: `w = scale * q (+ min)`, each product and sum rounded once.
+void dequantize_row(Format format, const std::byte* row, std::size_t columns, float* out);
+
+// De-quantises row `row` out of panels.
+void dequantize_panel_row(Format format, const std::byte* panels, std::size_t row, std::size_t columns, float* out);
+
+}  // namespace linnet::kernels

@@ -1,0 +1,55 @@
+#include "models/program.h"
+
+#include <algorithm>
+
+namespace linnet::models {
+namespace {
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+std::vector<BufferId> projection_outputs(const MatMul& op, bool accumulated_only) {
+  std::vector<BufferId> buffers;
+  for (const Projection& projection : op.projections) {
+    if (projection.accumulate || !accumulated_only) buffers.push_back(projection.out);
+  }
+  return buffers;
+}
+
+std::vector<BufferId> matmul_reads(const MatMul& op) {
+  std::vector<BufferId> buffers = projection_outputs(op, true);
+  buffers.push_back(op.in);
+  return buffers;
+}
+
+}  // namespace
+
+std::vector<BufferId> reads(const Operation& operation) {
+  using List = std::vector<BufferId>;
+  return std::visit(
+      Overloaded{[](const Embed&) { return List{}; }, [](const RmsNorm& op) { return List{op.in}; },
+                 [](const MatMul& op) { return matmul_reads(op); }, [](const Rotate& op) { return List{op.in_out}; },
+                 [](const Attend& op) {
+                   return List{op.query, op.key, op.value};
+                 },
+                 [](const SiluMultiply& op) {
+                   return List{op.gate, op.up};
+                 },
+                 [](const SelectOutputs& op) { return List{op.in}; }},
+      operation);
+}
+
+std::vector<BufferId> writes(const Operation& operation) {
+  using List = std::vector<BufferId>;
+  return std::visit(
+      Overloaded{[](const Embed& op) { return List{op.out}; }, [](const RmsNorm& op) { return List{op.out}; },
+                 [](const MatMul& op) { return projection_outputs(op, false); },
+                 [](const Rotate& op) { return List{op.in_out}; }, [](const Attend& op) { return List{op.out}; },
+                 [](const SiluMultiply& op) { return List{op.out}; },
+                 [](const SelectOutputs& op) { return List{op.out}; }},
+      operation);
+}
+
+}  // namespace linnet::models

@@ -1,0 +1,165 @@
+// A model as a program: a flat list of operations over named buffers.
+//
+// An architecture file writes it from hyper-parameters; the memory planner, the executors, `linnet info --plan` and the
+// per-operation profile read it. It knows nothing of formats, threads, batches or addresses. Rows are the tokens of a
+// step: every buffer has one row a token (or one a requested output, after SelectOutputs), so no operation carries a
+// batch size.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace linnet::models {
+
+// Indices into Program::weights, buffers, states, rotations.
+enum class WeightId : std::uint32_t {};
+enum class BufferId : std::uint32_t {};
+enum class StateId : std::uint32_t {};
+enum class RotationId : std::uint32_t {};
+
+// What a tensor is used for decides how it lies in a packed file.
+enum class WeightUse : std::uint8_t {
+  kVector,  // Norm weights, biases: [columns] float.
+  kMatrix,  // Multiplied: panels where its format has them.
+  kTable,   // Looked up by row only: row-major, and not counted in the memory budget (only its touched pages are).
+};
+
+// A tensor the program reads: [rows, columns], row-major as GGUF means it (columns contiguous).
+struct Weight {
+  std::string name;  // As in the file: "blk.0.attn_q.weight".
+  std::size_t rows = 1;
+  std::size_t columns = 0;
+  WeightUse use = WeightUse::kMatrix;
+};
+
+// What a buffer has one row for.
+enum class RowsOf : std::uint8_t { kTokens, kOutputs };
+
+// A float buffer [rows, width] that lives from its first writer to its last reader; the planner overlays buffers by
+// liveness.
+struct Buffer {
+  std::string name;  // "hidden", "query": shown by the profile.
+  std::size_t width = 0;
+  RowsOf rows = RowsOf::kTokens;
+};
+
+// What a sequence keeps between steps: keys and values, [positions, kv_heads, width] each.
+struct KvCache {
+  std::size_t kv_heads = 0;
+  std::size_t key_width = 0;  // Numbers a head and position.
+  std::size_t value_width = 0;
+};
+
+using State = std::variant<KvCache>;
+
+// A table of rotary angles; layers that rotate alike share one.
+struct Rotation {
+  std::size_t dimensions = 0;  // Rotated numbers a head, the first ones; even.
+  double base = 10000.0;       // theta: pair i turns by position * base^(-2 i / dimensions).
+  bool interleaved = false;    // Pairs are (2i, 2i + 1) where true (Llama's GGUF order), else (i, i + dimensions / 2).
+  std::string factors;         // Name of an optional tensor of divisors [dimensions / 2], or empty.
+};
+
+// --- Operations. Inputs first, then what they produce. ---
+
+// out[row] = table[token of row] * scale
+struct Embed {
+  WeightId table;
+  BufferId out;
+  float scale = 1.0F;
+};
+
+// Each of `groups` equal parts of a row: out = in / sqrt(mean(in^2) + epsilon) * weight. In place where in == out.
+struct RmsNorm {
+  BufferId in;
+  WeightId weight;  // [width / groups]
+  BufferId out;
+  float epsilon = 1e-6F;
+  std::size_t groups = 1;  // Heads, for the per-head norms of Qwen3.
+};
+
+// One product of a MatMul: out = in * weight^T (+ bias), or out += that.
+struct Projection {
+  WeightId weight;               // [out width, in width]
+  std::optional<WeightId> bias;  // [out width]
+  BufferId out;
+  bool accumulate = false;
+};
+
+// Projections of one input: its activations are quantised once for all of them (Q, K, V; gate and up).
+struct MatMul {
+  BufferId in;
+  std::vector<Projection> projections;
+};
+
+// Rotates every head of each row by its position, in place.
+struct Rotate {
+  BufferId in_out;  // [heads * head_width]
+  RotationId rotation;
+  std::size_t heads = 0;
+};
+
+// Which positions a query sees.
+enum class Mask : std::uint8_t { kCausal };
+
+// Stores the rows' keys and values in the state, then out = softmax(scale * q k^T) v, each query head with its group's
+// KV head.
+struct Attend {
+  BufferId query;  // [heads * key_width]
+  BufferId key;    // [kv_heads * key_width]
+  BufferId value;  // [kv_heads * value_width]
+  StateId cache;
+  BufferId out;  // [heads * value_width]
+  std::size_t heads = 0;
+  float scale = 1.0F;
+  Mask mask = Mask::kCausal;
+};
+
+// out = silu(gate) * up, elementwise.
+struct SiluMultiply {
+  BufferId gate;
+  BufferId up;
+  BufferId out;
+};
+
+// out = the rows of `in` whose logits were asked for, in order. `out` has RowsOf::kOutputs.
+struct SelectOutputs {
+  BufferId in;
+  BufferId out;
+};
+
+using Operation = std::variant<Embed, RmsNorm, MatMul, Rotate, Attend, SiluMultiply, SelectOutputs>;
+
+// An operation and what the profile calls it: "blk.3 attention".
+struct Step {
+  std::string name;
+  Operation operation;
+};
+
+// The whole model. `logits` is the last buffer written, [outputs, vocabulary].
+struct Program {
+  std::string architecture;
+  std::size_t vocabulary = 0;
+  std::size_t context_length = 0;  // Positions the model was trained for.
+  std::vector<Weight> weights;
+  std::vector<Buffer> buffers;
+  std::vector<State> states;
+  std::vector<Rotation> rotations;
+  std::vector<Step> steps;
+  BufferId logits{};
+};
+
+// The buffers that an operation reads, and those that it writes (an updated buffer is in both), for liveness.
+[[nodiscard]] std::vector<BufferId> reads(const Operation& operation);
+[[nodiscard]] std::vector<BufferId> writes(const Operation& operation);
+
+// Checks that the program hangs together: indices in range, widths that match, every buffer written before it is read.
+// Returns the first fault as one line, or nothing. Architecture files are tested with it; hostile files cannot reach
+// past it.
+[[nodiscard]] std::optional<std::string> fault_of(const Program& program);
+
+}  // namespace linnet::models

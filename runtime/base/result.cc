@@ -1,0 +1,27 @@
+#include "runtime/base/result.h"
+
+namespace linnet {
+
+Error with_context(std::string_view context, Error error) {
+  std::string message;
+  message.reserve(context.size() + 2 + error.message.size());
+  message.append(context).append(": ").append(error.message);
+  return Error{error.kind, std::move(message)};
+}
+
+int exit_code(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kUsage: return 2;
+    case ErrorKind::kUnsupported:
+    case ErrorKind::kMalformed: return 3;
+    case ErrorKind::kExhausted: return 4;
+    case ErrorKind::kAbsent:
+    case ErrorKind::kBusy:
+    case ErrorKind::kIo: return 5;
+    case ErrorKind::kDenied: return 6;
+    case ErrorKind::kInterrupted: return 130;
+  }
+  return 5;
+}
+
+}  // namespace linnet

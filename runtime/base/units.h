@@ -1,0 +1,31 @@
+// Quantities that must not be mixed up, and how a person writes and reads them.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "runtime/base/result.h"
+
+namespace linnet {
+
+// A size in memory or on disk.
+struct Bytes {
+  std::uint64_t count = 0;
+
+  friend constexpr auto operator<=>(Bytes, Bytes) = default;
+  friend constexpr Bytes operator+(Bytes a, Bytes b) { return {a.count + b.count}; }
+  friend constexpr Bytes& operator+=(Bytes& a, Bytes b) { return a = a + b; }
+};
+
+inline constexpr Bytes kKiB{1024};
+inline constexpr Bytes kMiB{1024 * 1024};
+
+// "512 B", "3.2 KiB", "1.50 GiB": three significant digits, binary units.
+[[nodiscard]] std::string to_string(Bytes size);
+
+// Reads "1500000", "512K", "64M", "1.5G", with an optional "iB" or "B"; units are binary. Errors: kUsage.
+[[nodiscard]] Result<Bytes> parse_bytes(std::string_view text);
+
+}  // namespace linnet
