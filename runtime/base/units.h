@@ -22,6 +22,21 @@ struct Bytes {
 inline constexpr Bytes kKiB{1024};
 inline constexpr Bytes kMiB{1024 * 1024};
 
+// A signed count of one unit, which does not convert to another.
+template <class Unit>
+struct Quantity {
+  std::int64_t count = 0;
+
+  friend constexpr auto operator<=>(Quantity, Quantity) = default;
+  friend constexpr Quantity operator+(Quantity a, Quantity b) { return {a.count + b.count}; }
+  friend constexpr Quantity operator-(Quantity a, Quantity b) { return {a.count - b.count}; }
+};
+
+using MilliCelsius = Quantity<struct MilliCelsiusUnit>;
+using Milliwatts = Quantity<struct MilliwattsUnit>;
+using Microjoules = Quantity<struct MicrojoulesUnit>;
+using Kilohertz = Quantity<struct KilohertzUnit>;
+
 // "512 B", "3.2 KiB", "1.50 GiB": three significant digits, binary units.
 [[nodiscard]] std::string to_string(Bytes size);
 
