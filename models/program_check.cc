@@ -1,0 +1,204 @@
+// What makes a program whole: the checks of `fault_of`, one function an operation.
+#include <cmath>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "models/program.h"
+#include "runtime/base/checked.h"
+
+namespace linnet::models {
+namespace {
+
+using Fault = std::optional<std::string>;
+
+// Whether a * b is `wanted`, computed without wrapping.
+bool product_is(std::size_t a, std::size_t b, std::size_t wanted) {
+  const auto product = checked_multiply(a, b);
+  return product && *product == wanted;
+}
+
+template <class Id, class List>
+bool in_range(Id id, const List& list) {
+  return static_cast<std::size_t>(id) < list.size();
+}
+
+// Walks the steps once, knowing which buffers hold something so far.
+class Checker {
+ public:
+  explicit Checker(const Program& program) : program_(program), written_(program.buffers.size(), false) {}
+
+  Fault check() {
+    if (auto fault = check_lists()) return fault;
+    for (const Step& step : program_.steps) {
+      if (auto fault = check_step(step.operation)) return step.name + ": " + *fault;
+    }
+    return check_logits();
+  }
+
+ private:
+  Fault check_lists() const {
+    if (program_.vocabulary == 0) return "the vocabulary is empty";
+    if (program_.context_length == 0) return "the context length is zero";
+    if (program_.steps.empty()) return "there are no steps";
+    if (auto fault = check_weights()) return fault;
+    for (const Buffer& buffer : program_.buffers) {
+      if (buffer.width == 0) return "buffer " + buffer.name + " has no width";
+    }
+    for (const State& state : program_.states) {
+      const auto& cache = std::get<KvCache>(state);
+      if (cache.kv_heads == 0 || cache.key_width == 0 || cache.value_width == 0) return "a KV cache has no size";
+    }
+    return check_rotations();
+  }
+
+  Fault check_weights() const {
+    std::set<std::string_view> names;
+    for (const Weight& weight : program_.weights) {
+      const auto size = checked_multiply(weight.rows, weight.columns);
+      if (weight.name.empty()) return "a weight has no name";
+      if (!size || *size == 0) return "weight " + weight.name + " has no possible size";
+      if (weight.use == WeightUse::kVector && weight.rows != 1) return "vector " + weight.name + " has several rows";
+      if (!names.insert(weight.name).second) return "weight " + weight.name + " is listed twice";
+    }
+    return std::nullopt;
+  }
+
+  Fault check_rotations() const {
+    for (const Rotation& rotation : program_.rotations) {
+      if (rotation.dimensions == 0 || rotation.dimensions % 2 != 0) return "a rotation's dimensions are odd or none";
+      if (!std::isfinite(rotation.base) || rotation.base <= 0) return "a rotation's base is not a positive number";
+    }
+    return std::nullopt;
+  }
+
+  // The logits are [outputs, vocabulary], and nothing is computed after them.
+  Fault check_logits() const {
+    if (!in_range(program_.logits, program_.buffers)) return "the logits are no buffer";
+    const Buffer& logits = buffer(program_.logits);
+    if (logits.rows != RowsOf::kOutputs) return "the logits are not one row an output";
+    if (logits.width != program_.vocabulary) return "the logits are not as wide as the vocabulary";
+    const auto last = writes(program_.steps.back().operation);
+    if (last.size() != 1 || last.front() != program_.logits) return "the last step does not write the logits alone";
+    return std::nullopt;
+  }
+
+  Fault check_step(const Operation& operation) {
+    for (const BufferId id : reads(operation)) {
+      if (!in_range(id, program_.buffers)) return "it reads a buffer that is not listed";
+      if (!written_[static_cast<std::size_t>(id)]) return "it reads " + buffer(id).name + " before it is written";
+    }
+    const auto written = writes(operation);
+    for (const BufferId id : written) {
+      if (!in_range(id, program_.buffers)) return "it writes a buffer that is not listed";
+    }
+    auto fault = std::visit([this](const auto& op) { return check_operation(op); }, operation);
+    for (const BufferId id : written) written_[static_cast<std::size_t>(id)] = true;
+    return fault;
+  }
+
+  Fault check_operation(const Embed& op) const {
+    if (!in_range(op.table, program_.weights)) return "its table is no weight";
+    const Weight& table = weight(op.table);
+    if (table.rows != program_.vocabulary) return "its table has not one row a token";
+    if (table.columns != buffer(op.out).width) return "its table is not as wide as its output";
+    if (table.use == WeightUse::kVector) return "its table is a vector";
+    if (buffer(op.out).rows != RowsOf::kTokens) return "its output is not one row a token";
+    return std::isfinite(op.scale) ? Fault{} : "its scale is not finite";
+  }
+
+  Fault check_operation(const RmsNorm& op) const {
+    const std::size_t width = buffer(op.in).width;
+    if (!same_shape(op.in, op.out)) return "input and output differ in shape";
+    if (op.groups == 0 || width % op.groups != 0) return "its groups do not divide the row";
+    if (!std::isfinite(op.epsilon) || op.epsilon < 0) return "its epsilon is not a number of at least 0";
+    return check_vector(op.weight, width / op.groups);
+  }
+
+  Fault check_operation(const MatMul& op) const {
+    if (op.projections.empty()) return "it has no projections";
+    std::set<BufferId> outputs{op.in};
+    for (const Projection& projection : op.projections) {
+      if (!outputs.insert(projection.out).second) return "two projections, or input and output, share a buffer";
+      if (buffer(projection.out).rows != buffer(op.in).rows) return "input and output differ in rows";
+      if (auto fault = check_projection(projection, buffer(op.in).width)) return fault;
+    }
+    return std::nullopt;
+  }
+
+  Fault check_projection(const Projection& projection, std::size_t in_width) const {
+    if (!in_range(projection.weight, program_.weights)) return "its matrix is no weight";
+    const Weight& matrix = weight(projection.weight);
+    const Buffer& out = buffer(projection.out);
+    if (matrix.use != WeightUse::kMatrix) return matrix.name + " is not listed as a matrix";
+    if (matrix.columns != in_width) return matrix.name + " is not as wide as the input";
+    if (matrix.rows != out.width) return matrix.name + " has not one row a number of " + out.name;
+    return projection.bias ? check_vector(*projection.bias, out.width) : Fault{};
+  }
+
+  Fault check_operation(const Rotate& op) const {
+    if (!in_range(op.rotation, program_.rotations)) return "its rotation is not listed";
+    const std::size_t width = buffer(op.in_out).width;
+    if (op.heads == 0 || width % op.heads != 0) return "its heads do not divide the row";
+    const Rotation& rotation = program_.rotations[static_cast<std::size_t>(op.rotation)];
+    if (rotation.dimensions > width / op.heads) return "it rotates more than a head holds";
+    return buffer(op.in_out).rows == RowsOf::kTokens ? Fault{} : "it rotates rows without a position";
+  }
+
+  Fault check_operation(const Attend& op) {
+    if (!in_range(op.cache, program_.states)) return "its cache is not listed";
+    if (!attended_.insert(op.cache).second) return "another step stores into the same cache";
+    const auto& cache = std::get<KvCache>(program_.states[static_cast<std::size_t>(op.cache)]);
+    if (op.heads == 0 || op.heads % cache.kv_heads != 0) return "its heads are no multiple of its KV heads";
+    if (!product_is(op.heads, cache.key_width, buffer(op.query).width)) return "its query is not heads x key width";
+    if (!product_is(cache.kv_heads, cache.key_width, buffer(op.key).width))
+      return "its key is not KV heads x key width";
+    if (!product_is(cache.kv_heads, cache.value_width, buffer(op.value).width)) {
+      return "its value is not KV heads x value width";
+    }
+    if (!product_is(op.heads, cache.value_width, buffer(op.out).width)) return "its output is not heads x value width";
+    for (const BufferId id : {op.query, op.key, op.value, op.out}) {
+      if (buffer(id).rows != RowsOf::kTokens) return buffer(id).name + " is not one row a token";
+    }
+    for (const BufferId id : {op.query, op.key, op.value}) {
+      if (id == op.out) return "it writes over its own input";
+    }
+    return std::isfinite(op.scale) ? Fault{} : "its scale is not finite";
+  }
+
+  Fault check_operation(const SiluMultiply& op) const {
+    if (!same_shape(op.gate, op.up) || !same_shape(op.gate, op.out)) return "its buffers differ in shape";
+    return std::nullopt;
+  }
+
+  Fault check_operation(const SelectOutputs& op) const {
+    if (buffer(op.in).width != buffer(op.out).width) return "input and output differ in width";
+    const bool kinds = buffer(op.in).rows == RowsOf::kTokens && buffer(op.out).rows == RowsOf::kOutputs;
+    return kinds ? Fault{} : "it does not lead from tokens to outputs";
+  }
+
+  Fault check_vector(WeightId id, std::size_t width) const {
+    if (!in_range(id, program_.weights)) return "its vector is no weight";
+    if (weight(id).use != WeightUse::kVector) return weight(id).name + " is not listed as a vector";
+    return weight(id).columns == width ? Fault{} : weight(id).name + " is not as long as the part of a row it serves";
+  }
+
+  bool same_shape(BufferId a, BufferId b) const {
+    return buffer(a).width == buffer(b).width && buffer(a).rows == buffer(b).rows;
+  }
+
+  const Weight& weight(WeightId id) const { return program_.weights[static_cast<std::size_t>(id)]; }
+  const Buffer& buffer(BufferId id) const { return program_.buffers[static_cast<std::size_t>(id)]; }
+
+  const Program& program_;
+  std::vector<bool> written_;
+  std::set<StateId> attended_;
+};
+
+}  // namespace
+
+std::optional<std::string> fault_of(const Program& program) { return Checker(program).check(); }
+
+}  // namespace linnet::models

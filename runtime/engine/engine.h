@@ -1,0 +1,145 @@
+// The public door of the library: opens a model inside a memory plan, keeps sequences, computes steps.
+//
+//   LINNET_TRY(auto engine, Engine::open("model.gguf", options));
+//   LINNET_TRY(auto generator, Generator::start(engine, prompt_ids, generation));   // generator.h
+//   while (true) { LINNET_TRY(auto token, generator.next()); if (!token) break; … }
+//
+// From open() returning on, nothing here allocates or maps memory. One thread at a time may use an engine; it shares
+// the work with its own pool. Results are the same bits for every number of threads, batch, chunking and kernel
+// variant.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernels/variant.h"
+#include "models/gguf/reader.h"
+#include "models/program.h"
+#include "runtime/base/cpu_features.h"
+#include "runtime/base/result.h"
+#include "runtime/base/tensor_view.h"
+#include "runtime/base/units.h"
+#include "runtime/engine/memory_plan.h"
+#include "runtime/engine/sampler.h"
+
+namespace linnet::engine {
+
+// Where 0 or nothing is the default, open() fills in what Engine::options() then tells.
+struct EngineOptions {
+  // Positions that a sequence may hold. 0: the model's, at most kDefaultContext. A model's own limit cannot be passed.
+  std::size_t context = 0;
+  std::size_t max_sequences = 1;
+  // Rows of one step: the size of a prefill chunk. Activations grow with it; past about 100 rows the speed does not.
+  std::size_t max_batch_rows = 128;
+  std::size_t max_outputs = 0;  // Rows of logits of one step. 0: max_sequences.
+  std::size_t threads = 0;      // 0: the cores that this process may use.
+  std::optional<Bytes> memory_budget;
+  CpuFeatures cpu;                 // From hal; all false runs the scalar kernels.
+  kernels::ForcedVariants forced;  // From LINNET_KERNEL. Its text must outlive open().
+  // What the caller holds beside the engine (tokenizer, template), as a row of the plan.
+  Bytes text_memory{0};
+  // Where the model's bytes are anonymous memory (a plain file packed into memory), so that the plan says so.
+  bool weights_in_memory = false;
+
+  static constexpr std::size_t kDefaultContext = 4096;  // A conversation, at 12 KiB (0.5B) to 128 KiB (8B) a position.
+};
+
+// Names a sequence of an engine, until it ends.
+enum class SequenceId : std::uint32_t {};
+
+// One token to compute.
+struct BatchRow {
+  TokenId token = 0;
+  SequenceId sequence{};
+  std::uint32_t position = 0;  // The rows of a sequence continue it: its length, then ascending by 1.
+  bool wants_logits = false;
+};
+
+// Rows of any mix of sequences; those of one sequence in the order of their positions.
+using Batch = std::span<const BatchRow>;
+
+// What an operation of the program has cost since the profile was set: one entry a step of program().
+struct StepCost {
+  double milliseconds = 0;
+  std::uint64_t weight_bytes = 0;  // Read from the model.
+  std::uint64_t cache_bytes = 0;   // Read from the KV cache.
+  std::uint64_t multiply_adds = 0;
+  std::uint64_t calls = 0;
+};
+
+// Counted since open().
+struct EngineMetrics {
+  std::uint64_t steps = 0;
+  std::uint64_t rows = 0;
+  std::uint64_t outputs = 0;
+  double milliseconds = 0;  // In step().
+  std::size_t pages_in_use = 0;
+  std::size_t pages = 0;
+};
+
+// A kernel family and the variant that was chosen for it.
+struct ChosenKernel {
+  std::string_view family;
+  std::string_view variant;
+};
+
+// Owns the mapping, the arena and the threads. Movable.
+class Engine {
+ public:
+  // Maps the file, checks it against its program, plans, and reserves. Quantised matrices must lie in panels
+  // (`linnet pack`); F32, F16 and BF16 files are read as they are. Errors: those of MappedFile and gguf::Reader;
+  // kMalformed (a tensor or key missing or of the wrong shape), kUnsupported (architecture, tensor type, not packed),
+  // kExhausted (does not fit the budget, with numbers), kUsage (an option that makes no sense, a variant that is none).
+  [[nodiscard]] static Result<Engine> open(const std::string& path, const EngineOptions& options);
+
+  // The same from bytes that must outlive the engine, 64-byte aligned.
+  [[nodiscard]] static Result<Engine> open(std::span<const std::byte> model, const EngineOptions& options);
+
+  // The plan that open() would follow, without reserving anything; `memory_budget` is not held against it.
+  [[nodiscard]] static Result<MemoryPlan> plan(const gguf::Reader& model, const EngineOptions& options);
+
+  Engine(Engine&& other) noexcept;
+  Engine& operator=(Engine&& other) noexcept;
+  ~Engine();
+
+  [[nodiscard]] const gguf::Reader& model() const;
+  [[nodiscard]] const models::Program& program() const;
+  [[nodiscard]] const MemoryPlan& plan() const;
+  [[nodiscard]] const EngineOptions& options() const;
+  [[nodiscard]] std::span<const ChosenKernel> kernels() const;
+  [[nodiscard]] EngineMetrics metrics() const;
+
+  // An empty sequence. Errors: kBusy when max_sequences are open.
+  [[nodiscard]] Result<SequenceId> begin_sequence();
+  // Gives its pages back. An id that names no open sequence is a caller's fault: it asserts.
+  void end_sequence(SequenceId sequence);
+  // Positions it holds.
+  [[nodiscard]] std::size_t length(SequenceId sequence) const;
+  // Forgets the positions from `length` on, which must be at most what it holds.
+  void truncate(SequenceId sequence, std::size_t length);
+
+  // Computes the rows and extends their sequences. Returns [rows that want logits, vocabulary] in the order of the
+  // batch, valid until the next step. Errors, before anything is changed: kUsage (no rows or too many, an id outside
+  // the vocabulary, no such sequence, a position that does not continue it), kExhausted (context or pages are full).
+  [[nodiscard]] Result<ConstTensorView> step(Batch batch);
+
+  // From now on step() adds to `costs`, one entry a step of the program; empty: stop. Costs two clock reads a step.
+  void profile(std::span<StepCost> costs);
+
+  // Scratch that Generator uses, planned with the rest: [vocabulary] and [max_batch_rows].
+  [[nodiscard]] std::span<Candidate> sampler_scratch();
+  [[nodiscard]] std::span<BatchRow> batch_scratch();
+
+ private:
+  struct Parts;
+  explicit Engine(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace linnet::engine
