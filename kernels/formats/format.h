@@ -1,8 +1,11 @@
-// The weight formats: sizes of their blocks, as GGUF stores them and as panels hold them.
+// The weight formats: sizes of their blocks, as GGUF stores them and as panels hold them, and conversion between these.
+//
+// A format is one file (`q4_0.cc`: its blocks, and a `BlockCode`) and one row in `format.cc`.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace linnet::kernels {
@@ -24,6 +27,9 @@ struct FormatInfo {
 
 [[nodiscard]] const FormatInfo& info(Format format);
 
+// Every format, in the enum's order.
+[[nodiscard]] std::span<const Format> all_formats();
+
 // Bytes of one row-major row of `columns` weights (a multiple of block_weights).
 [[nodiscard]] std::size_t row_bytes(Format format, std::size_t columns);
 
@@ -31,7 +37,7 @@ struct FormatInfo {
 [[nodiscard]] std::size_t panel_bytes(Format format, std::size_t rows, std::size_t columns);
 
 // row-major blocks [rows, columns / block_weights] -> panels. `panels` has panel_bytes(); padding rows become zero
-// bytes.
+// bytes. A packer may call it for any 16 rows at a time: panels follow one another.
 void pack_panels(Format format, const std::byte* rows_in_order, std::size_t rows, std::size_t columns,
                  std::byte* panels);
 
@@ -44,5 +50,9 @@ void dequantize_row(Format format, const std::byte* row, std::size_t columns, fl
 
 // De-quantises row `row` out of panels.
 void dequantize_panel_row(Format format, const std::byte* panels, std::size_t row, std::size_t columns, float* out);
+
+// Rounds a row to nearest in the format, with the scales of GGUF's reference quantisers: Q8_0 `amax / 127`, Q4_0 the
+// value of largest magnitude `/ -8`, Q4_1 `(max - min) / 15`. The error-minimising search is models/quantize's.
+void quantize_row(Format format, const float* in, std::size_t columns, std::byte* row);
 
 }  // namespace linnet::kernels

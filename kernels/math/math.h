@@ -1,0 +1,59 @@
+// Exponential, sine, cosine and power that give the same bits on every machine.
+//
+// A C library's differ between versions and processors. These use only operations that IEEE 754 rounds exactly (add,
+// multiply, divide, fma), in a fixed order; every vector variant of a kernel repeats that order lane by lane.
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+
+namespace linnet::kernels::math {
+
+// Constants of `exp`, shared with its vector forms.
+struct Exp {
+  static constexpr float kLowest = -104.0F;  // Rounds to 0 from here down.
+  static constexpr float kHighest = 89.0F;   // Infinity from here up.
+  static constexpr float kLog2E = 0x1.715476p+0F;
+  static constexpr float kRound = 0x1.8p23F;      // Adding it rounds to an integer, which its low bits then hold.
+  static constexpr float kLn2High = 0x1.62ep-1F;  // 12 bits, so that n * kLn2High is exact.
+  static constexpr float kLn2Low = 0x1.0bfbe8p-15F;
+  // exp(r) = 1 + r + r^2 (c0 + c1 r + … + c4 r^4) for |r| <= ln 2 / 2; the fit's relative error is 3.1e-9.
+  static constexpr float kC0 = 0x1.fffffcp-2F;
+  static constexpr float kC1 = 0x1.555492p-3F;
+  static constexpr float kC2 = 0x1.5558f2p-5F;
+  static constexpr float kC3 = 0x1.1239e2p-7F;
+  static constexpr float kC4 = 0x1.6a2434p-10F;
+};
+
+// e^x within 1 ulp; 0 below -104, infinity above 88.72, subnormal results rounded properly. NaN gives 0.
+[[nodiscard]] inline float exp(float x) {
+  x = x > Exp::kLowest ? x : Exp::kLowest;
+  x = x < Exp::kHighest ? x : Exp::kHighest;
+  const float shifted = std::fma(x, Exp::kLog2E, Exp::kRound);
+  const float n = shifted - Exp::kRound;
+  float r = std::fma(-n, Exp::kLn2High, x);
+  r = std::fma(-n, Exp::kLn2Low, r);
+  float q = std::fma(Exp::kC4, r, Exp::kC3);
+  q = std::fma(q, r, Exp::kC2);
+  q = std::fma(q, r, Exp::kC1);
+  q = std::fma(q, r, Exp::kC0);
+  const float p = std::fma(r * r, q, r) + 1.0F;
+  // 2^n in two factors: n reaches -150 and 128, beyond what one float's exponent holds.
+  const std::int32_t power = std::bit_cast<std::int32_t>(shifted) - std::bit_cast<std::int32_t>(Exp::kRound);
+  const std::int32_t half = power >> 1;
+  const auto factor = [](std::int32_t exponent) { return std::bit_cast<float>((exponent + 127) << 23); };
+  return p * factor(half) * factor(power - half);
+}
+
+// x / (1 + e^-x), the sigmoid linear unit (Elfwing et al. 2017).
+[[nodiscard]] inline float silu(float x) { return x / (1.0F + exp(-x)); }
+
+// Sine and cosine of an angle in radians, |angle| <= 2^30: absolute error below 3e-16.
+[[nodiscard]] double sin(double angle);
+[[nodiscard]] double cos(double angle);
+
+// base^exponent for a normal base > 0 and a result in the normal range: relative error below 1e-14.
+[[nodiscard]] double power(double base, double exponent);
+
+}  // namespace linnet::kernels::math

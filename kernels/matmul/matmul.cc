@@ -1,0 +1,33 @@
+#include "kernels/matmul/matmul.h"
+
+#include <cassert>
+
+namespace linnet::kernels {
+namespace {
+
+constexpr Variant<const MatMul*> kQ8_0[] = {
+    {"scalar", {}, &scalar::kMatMulQ8_0},
+};
+constexpr Variant<const MatMul*> kQ4_0[] = {
+    {"scalar", {}, &scalar::kMatMulQ4_0},
+};
+constexpr Variant<const MatMul*> kQ4_1[] = {
+    {"scalar", {}, &scalar::kMatMulQ4_1},
+};
+
+}  // namespace
+
+Variants<const MatMul*> matmul_variants(Format format) {
+  switch (format) {
+    case Format::kQ8_0: return kQ8_0;
+    case Format::kQ4_0: return kQ4_0;
+    case Format::kQ4_1: return kQ4_1;
+    case Format::kF32:
+    case Format::kF16:
+    case Format::kBF16: break;
+  }
+  assert(false && "the format has no panels");
+  return {};
+}
+
+}  // namespace linnet::kernels

@@ -1,0 +1,64 @@
+// Multiplies a quantised matrix in panels by int8 activations: nearly all of a model's time.
+//
+// Decoding reads every weight once a token, so memory bandwidth bounds `one_row`; a prompt's chunk reuses each weight
+// for many rows, so the int8 multiply rate bounds `many_rows`. `matmul_scalar.cc` states the arithmetic (a block's dot
+// product exact in int32, blocks ascending, one fma each); every other variant gives the same bits at every shape.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/formats/format.h"
+#include "kernels/quantize/quantize.h"
+#include "kernels/variant.h"
+
+namespace linnet::kernels {
+
+// out[r * out_stride + 16 p + i] = dot(row i of panel p, activations r), for all 16 rows of every panel: padding rows
+// give 0, so `out` has room for 16 * panel_count numbers a row and out_stride >= that.
+//
+//   panels  [panel_count, blocks]  panel blocks of 16 rows x 32 columns, from pack_panels
+//   in      [rows, columns]        rows >= 1
+//   out     [rows, out_stride]     overwritten; overlaps neither input
+using MatMulFunction = void (*)(const std::byte* panels, std::size_t panel_count, const Q8Activations& in, float* out,
+                                std::size_t out_stride);
+
+// One variant's entry points: shapes of one arithmetic.
+struct MatMul {
+  MatMulFunction one_row;    // in.rows == 1.
+  MatMulFunction many_rows;  // Any in.rows >= 1, tiled for 2 and more.
+
+  [[nodiscard]] MatMulFunction for_rows(std::size_t rows) const { return rows == 1 ? one_row : many_rows; }
+};
+
+// The variants for one weight format with panels. Family name: "matmul".
+[[nodiscard]] Variants<const MatMul*> matmul_variants(Format format);
+
+// The variants themselves; each ISA's exist where its file is compiled.
+namespace scalar {
+extern const MatMul kMatMulQ8_0;
+extern const MatMul kMatMulQ4_0;
+extern const MatMul kMatMulQ4_1;
+}  // namespace scalar
+namespace avx2 {
+extern const MatMul kMatMulQ8_0;
+extern const MatMul kMatMulQ4_0;
+extern const MatMul kMatMulQ4_1;
+}  // namespace avx2
+namespace avx512_vnni {
+extern const MatMul kMatMulQ8_0;
+extern const MatMul kMatMulQ4_0;
+extern const MatMul kMatMulQ4_1;
+}  // namespace avx512_vnni
+namespace neon {
+extern const MatMul kMatMulQ8_0;
+extern const MatMul kMatMulQ4_0;
+extern const MatMul kMatMulQ4_1;
+}  // namespace neon
+namespace neon_dotprod {
+extern const MatMul kMatMulQ8_0;
+extern const MatMul kMatMulQ4_0;
+extern const MatMul kMatMulQ4_1;
+}  // namespace neon_dotprod
+
+}  // namespace linnet::kernels

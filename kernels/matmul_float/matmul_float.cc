@@ -1,0 +1,33 @@
+#include "kernels/matmul_float/matmul_float.h"
+
+#include <cassert>
+
+namespace linnet::kernels {
+namespace {
+
+constexpr Variant<MatMulFloat> kF32[] = {
+    {"scalar", {}, scalar::matmul_f32},
+};
+constexpr Variant<MatMulFloat> kF16[] = {
+    {"scalar", {}, scalar::matmul_f16},
+};
+constexpr Variant<MatMulFloat> kBF16[] = {
+    {"scalar", {}, scalar::matmul_bf16},
+};
+
+}  // namespace
+
+Variants<MatMulFloat> matmul_float_variants(Format format) {
+  switch (format) {
+    case Format::kF32: return kF32;
+    case Format::kF16: return kF16;
+    case Format::kBF16: return kBF16;
+    case Format::kQ8_0:
+    case Format::kQ4_0:
+    case Format::kQ4_1: break;
+  }
+  assert(false && "the format has panels");
+  return {};
+}
+
+}  // namespace linnet::kernels

@@ -1,0 +1,37 @@
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "kernels/quantize/quantize.h"
+
+namespace linnet::kernels::scalar {
+namespace {
+
+// Round to even of |x| <= 2^22 without a conversion that a NaN would make undefined: the sum's low bits are the
+// integer.
+std::int8_t round_to_even(float x) {
+  const auto bits = std::bit_cast<std::uint32_t>(x + 0x1.8p23F);
+  return static_cast<std::int8_t>(bits & 0xFFU);
+}
+
+}  // namespace
+
+void quantize(const float* in, std::size_t columns, std::int8_t* values, float* scales, std::int32_t* sums) {
+  for (std::size_t block = 0; block < columns / kActivationBlock; ++block) {
+    float largest = 0.0F;
+    for (std::size_t i = 0; i < kActivationBlock; ++i) largest = std::max(largest, std::abs(in[i]));
+    const bool zero = largest < kLeastMagnitude;
+    const float inverse = zero ? 0.0F : 127.0F / largest;
+    std::int32_t sum = 0;
+    for (std::size_t i = 0; i < kActivationBlock; ++i) {
+      values[i] = round_to_even(in[i] * inverse);
+      sum += values[i];
+    }
+    scales[block] = zero ? 0.0F : largest / 127.0F;
+    sums[block] = sum;
+    in += kActivationBlock;
+    values += kActivationBlock;
+  }
+}
+
+}  // namespace linnet::kernels::scalar
