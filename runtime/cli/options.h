@@ -1,0 +1,131 @@
+// What was asked for on the command line: one plain struct a subcommand, filled by arguments.cc.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "runtime/base/units.h"
+#include "runtime/engine/sampler.h"
+
+namespace linnet::cli {
+
+// How a model is opened, for every command that runs one.
+struct ModelOptions {
+  std::string path;
+  std::optional<std::size_t> context;  // Positions; absent: what the command needs, at most the model's own.
+  std::size_t threads = 0;             // 0: one a usable core.
+  std::optional<Bytes> memory_budget;  // Absent: what the machine has free.
+  bool cache = true;                   // Whether a plain quantised file may be packed into the cache directory.
+};
+
+struct RunOptions {
+  ModelOptions model;
+  engine::SamplerOptions sampling;
+  std::optional<std::string> prompt;  // Absent: standard input.
+  std::optional<std::string> system;
+  std::size_t maximum_tokens = 512;
+  bool raw = false;     // No chat template.
+  bool grammar = true;  // The file's own grammar forces the answer's form.
+  bool json = false;
+};
+
+struct ChatOptions {
+  ModelOptions model;
+  engine::SamplerOptions sampling;
+  std::optional<std::string> system;
+  std::size_t maximum_tokens = 0;  // 0: until the model ends or the context is full.
+};
+
+struct TokenizeOptions {
+  std::string model;
+  std::optional<std::string> text;  // Absent: standard input.
+  bool lines = false;
+  bool special = true;
+  bool json = false;
+};
+
+struct TemplateOptions {
+  std::optional<std::string> model;  // One of model and file is given.
+  std::optional<std::string> file;
+  std::string messages;
+  std::optional<std::string> tools;
+  bool generation_prompt = true;
+  std::optional<std::string> bos;
+  std::optional<std::string> eos;
+  std::optional<std::string> now;  // ISO 8601.
+};
+
+struct LogitsOptions {
+  ModelOptions model;
+  std::vector<engine::TokenId> tokens;
+  std::string output;
+};
+
+struct QuantizeOptions {
+  std::string input;
+  std::string output;
+  std::string type;
+  std::size_t threads = 0;
+  bool json = false;
+};
+
+struct PackOptions {
+  std::string input;
+  std::string output;
+  bool json = false;
+};
+
+struct UnpackOptions {
+  std::string input;
+  std::string output;
+};
+
+struct MakeModelOptions {
+  std::string like;
+  std::string type;
+  std::string output;
+  std::uint64_t seed = 1;
+};
+
+struct InfoOptions {
+  ModelOptions model;
+  bool plan = false;
+  bool verify = false;
+  bool json = false;
+};
+
+struct BenchOptions {
+  ModelOptions model;
+  std::size_t prompt = 512;
+  std::size_t generate = 128;
+  std::size_t depth = 0;
+  std::size_t batch = 1;
+  std::size_t repeats = 5;
+  bool json = false;
+};
+
+enum class Metric : std::uint8_t { kIntent, kPerplexity };
+
+struct EvalOptions {
+  ModelOptions model;
+  std::string data;
+  Metric metric = Metric::kIntent;
+  std::size_t limit = 0;  // 0: all of the data.
+  bool grammar = true;
+  bool json = false;
+};
+
+// Text to print and nothing else: --help, --version.
+struct ShowText {
+  std::string text;
+};
+
+using Command =
+    std::variant<ShowText, RunOptions, ChatOptions, TokenizeOptions, TemplateOptions, LogitsOptions, QuantizeOptions,
+                 PackOptions, UnpackOptions, MakeModelOptions, InfoOptions, BenchOptions, EvalOptions>;
+
+}  // namespace linnet::cli

@@ -1,0 +1,42 @@
+#include "runtime/cli/process_memory.h"
+
+#include <charconv>
+#include <fstream>
+#include <optional>
+#include <sstream>
+
+namespace linnet::cli {
+namespace {
+
+// The value of a line "Name:   123 kB".
+std::optional<Bytes> field(const std::string& text, const std::string& name) {
+  const auto line = text.find("\n" + name + ":");
+  if (line == std::string::npos) return std::nullopt;
+  const auto digits = text.find_first_of("0123456789\n", line + 1 + name.size());
+  std::uint64_t kibibytes = 0;
+  if (digits == std::string::npos) return std::nullopt;
+  const auto [end, status] = std::from_chars(text.data() + digits, text.data() + text.size(), kibibytes);
+  if (status != std::errc{}) return std::nullopt;
+  return Bytes{kibibytes * 1024};
+}
+
+}  // namespace
+
+Result<ProcessMemory> parse_smaps_rollup(const std::string& text) {
+  const auto resident = field(text, "Rss");
+  const auto anonymous = field(text, "Anonymous");
+  if (!resident || !anonymous || *resident < *anonymous) {
+    return fail(ErrorKind::kMalformed, "/proc/self/smaps_rollup: no memory figures in it");
+  }
+  return ProcessMemory{*anonymous, Bytes{resident->count - anonymous->count}};
+}
+
+Result<ProcessMemory> measure_process_memory() {
+  std::ifstream file("/proc/self/smaps_rollup");
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file) return fail(ErrorKind::kIo, "/proc/self/smaps_rollup: cannot be read");
+  return parse_smaps_rollup("\n" + text.str());
+}
+
+}  // namespace linnet::cli

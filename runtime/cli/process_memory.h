@@ -1,0 +1,21 @@
+// What this process holds in memory, as the kernel counts it.
+#pragma once
+
+#include "runtime/base/result.h"
+#include "runtime/base/units.h"
+
+namespace linnet::cli {
+
+// From /proc/self/smaps_rollup: resident memory, split by what would be lost if the page were dropped.
+struct ProcessMemory {
+  Bytes anonymous;  // This process's own pages: heap, arena, stacks, written data.
+  Bytes mapped;     // Pages of mapped files (the model above all): shared with the page cache, dropped at will.
+};
+
+// Errors: kIo, kMalformed.
+[[nodiscard]] Result<ProcessMemory> measure_process_memory();
+
+// The kernel's own answer as text, for the parser's test: "Rss:   1234 kB\n…".
+[[nodiscard]] Result<ProcessMemory> parse_smaps_rollup(const std::string& text);
+
+}  // namespace linnet::cli
