@@ -1,0 +1,319 @@
+#include "runtime/daemon/mqtt_session.h"
+
+#include <mosquitto.h>
+#include <mqtt_protocol.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+namespace linnet::daemon {
+namespace {
+
+constexpr int kLoopTimeoutMs = 200;  // How long a quiet loop sleeps; publishing wakes it.
+
+// A list of MQTT 5 properties that frees itself. Adding fails only without memory; what is missing then is a property,
+// not the message.
+class Properties {
+ public:
+  Properties() = default;
+  Properties(const Properties&) = delete;
+  Properties& operator=(const Properties&) = delete;
+  ~Properties() { mosquitto_property_free_all(&list_); }
+
+  void add(int id, std::uint32_t value) { mosquitto_property_add_int32(&list_, id, value); }
+  void add16(int id, std::uint16_t value) { mosquitto_property_add_int16(&list_, id, value); }
+  void add_byte(int id, std::uint8_t value) { mosquitto_property_add_byte(&list_, id, value); }
+  void add_text(int id, std::string_view text) { mosquitto_property_add_string(&list_, id, std::string(text).c_str()); }
+  void add_binary(int id, std::string_view bytes) {
+    mosquitto_property_add_binary(&list_, id, bytes.data(), static_cast<std::uint16_t>(bytes.size()));
+  }
+
+  [[nodiscard]] mosquitto_property* list() const { return list_; }
+  // Gives up ownership: the will keeps its properties.
+  void release() { list_ = nullptr; }
+
+ private:
+  mosquitto_property* list_ = nullptr;
+};
+
+// A property's copy, which libmosquitto allocates with malloc.
+struct FreeMalloc {
+  void operator()(void* memory) const { std::free(memory); }
+};
+
+// Response topic and correlation data, kept alive for the listener's call.
+struct ReceivedProperties {
+  explicit ReceivedProperties(const mosquitto_property* list) {
+    char* text = nullptr;
+    if (mosquitto_property_read_string(list, MQTT_PROP_RESPONSE_TOPIC, &text, false) != nullptr) topic.reset(text);
+    void* data = nullptr;
+    if (mosquitto_property_read_binary(list, MQTT_PROP_CORRELATION_DATA, &data, &size, false) != nullptr) {
+      correlation.reset(static_cast<char*>(data));
+    }
+    std::uint32_t seconds = 0;
+    if (mosquitto_property_read_int32(list, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL, &seconds, false) != nullptr) {
+      expiry = std::chrono::seconds(seconds);
+    }
+  }
+
+  std::unique_ptr<char, FreeMalloc> topic;
+  std::unique_ptr<char, FreeMalloc> correlation;
+  std::uint16_t size = 0;
+  std::optional<std::chrono::seconds> expiry;
+};
+
+tl::unexpected<Error> failure(int code, const char* what) {
+  const ErrorKind kind = code == MOSQ_ERR_NO_CONN || code == MOSQ_ERR_CONN_LOST ? ErrorKind::kBusy
+                         : code == MOSQ_ERR_NOMEM                               ? ErrorKind::kExhausted
+                         : code == MOSQ_ERR_INVAL || code == MOSQ_ERR_MALFORMED_UTF8 || code == MOSQ_ERR_PAYLOAD_SIZE ||
+                                 code == MOSQ_ERR_OVERSIZE_PACKET || code == MOSQ_ERR_QOS_NOT_SUPPORTED
+                             ? ErrorKind::kUsage
+                             : ErrorKind::kIo;
+  return fail(kind, std::string("MQTT ") + what + ": " + mosquitto_strerror(code));
+}
+
+}  // namespace
+
+// libmosquitto's callbacks, as functions of the session.
+struct MqttSession::Callbacks {
+  static MqttSession& session(void* object) { return *static_cast<MqttSession*>(object); }
+
+  static void connected(mosquitto*, void* object, int reason, int, const mosquitto_property*) {
+    MqttSession& self = session(object);
+    if (reason != 0) return self.note_failure(std::string("the broker refused: ") + mosquitto_reason_string(reason));
+    {
+      const std::lock_guard lock(self.mutex_);
+      self.status_.connected = true;
+      self.status_.last_failure.clear();
+      ++self.status_.connections;
+    }
+    self.connected_ = true;
+    self.listener_.on_connected();
+  }
+
+  static void disconnected(mosquitto*, void* object, int reason, const mosquitto_property*) {
+    MqttSession& self = session(object);
+    // The library gives its own error codes here, the broker's reasons begin at 0x80. A refusal was noted already.
+    if (reason != 0 && self.connected_) {
+      self.note_failure(std::string("the connection ended: ") +
+                        (reason < 0x80 ? mosquitto_strerror(reason) : mosquitto_reason_string(reason)));
+    }
+    self.leave();
+  }
+
+  static void message(mosquitto*, void* object, const mosquitto_message* message, const mosquitto_property* list) {
+    const ReceivedProperties received(list);
+    IncomingMessage incoming;
+    incoming.topic = message->topic;
+    incoming.payload = {static_cast<const char*>(message->payload), static_cast<std::size_t>(message->payloadlen)};
+    if (received.topic) incoming.response_topic = received.topic.get();
+    if (received.correlation) incoming.correlation = {received.correlation.get(), received.size};
+    incoming.expiry = received.expiry;
+    incoming.retained = message->retain;
+    session(object).listener_.on_message(incoming);
+  }
+
+  static void published(mosquitto*, void* object, int token, int reason, const mosquitto_property*) {
+    session(object).listener_.on_acknowledged(token, reason < 0x80);
+  }
+};
+
+void MqttSession::Destroy::operator()(mosquitto* client) const { mosquitto_destroy(client); }
+
+MqttLibrary::MqttLibrary() { mosquitto_lib_init(); }
+MqttLibrary::~MqttLibrary() { mosquitto_lib_cleanup(); }
+
+MqttSession::MqttSession(MqttOptions options, MqttListener& listener, mosquitto* client)
+    : options_(std::move(options)), listener_(listener), client_(client), jitter_(std::random_device{}()) {}
+
+Result<std::unique_ptr<MqttSession>> MqttSession::create(MqttOptions options, MqttListener& listener) {
+  mosquitto* client = mosquitto_new(options.client_id.c_str(), !options.persistent, nullptr);
+  if (client == nullptr)
+    return fail(ErrorKind::kUsage, "MQTT: the client id '" + options.client_id + "' is not possible");
+  std::unique_ptr<MqttSession> session(new MqttSession(std::move(options), listener, client));
+  LINNET_CHECK(session->configure());
+  return session;
+}
+
+Result<void> MqttSession::configure() {
+  mosquitto* client = client_.get();
+  mosquitto_user_data_set(client, this);
+  mosquitto_int_option(client, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
+  mosquitto_int_option(client, MOSQ_OPT_RECEIVE_MAXIMUM, options_.receive_maximum);
+  mosquitto_int_option(client, MOSQ_OPT_TCP_NODELAY, 1);
+  mosquitto_threaded_set(client, true);
+  mosquitto_connect_v5_callback_set(client, Callbacks::connected);
+  mosquitto_disconnect_v5_callback_set(client, Callbacks::disconnected);
+  mosquitto_message_v5_callback_set(client, Callbacks::message);
+  mosquitto_publish_v5_callback_set(client, Callbacks::published);
+  if (!options_.username.empty()) {
+    const char* password = options_.password.empty() ? nullptr : options_.password.c_str();
+    const int code = mosquitto_username_pw_set(client, options_.username.c_str(), password);
+    if (code != MOSQ_ERR_SUCCESS) return failure(code, "user name");
+  }
+  if (!options_.tls) return {};
+  const auto or_null = [](const std::string& text) { return text.empty() ? nullptr : text.c_str(); };
+  const MqttTls& tls = *options_.tls;
+  int code = mosquitto_tls_set(client, tls.ca_file.c_str(), nullptr, or_null(tls.certificate_file),
+                               or_null(tls.key_file), nullptr);
+  // Its default allows TLS 1.1 until 2.0.16.
+  if (code == MOSQ_ERR_SUCCESS) code = mosquitto_tls_opts_set(client, 1, "tlsv1.2", nullptr);
+  if (code != MOSQ_ERR_SUCCESS) return failure(code, "TLS files");
+  return {};
+}
+
+MqttSession::~MqttSession() { stop(); }
+
+void MqttSession::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void MqttSession::stop(bool with_will) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!thread_.joinable()) return;
+    stopping_ = true;
+  }
+  stopped_.notify_all();
+  const int reason = with_will ? MQTT_RC_DISCONNECT_WITH_WILL_MSG : MQTT_RC_NORMAL_DISCONNECTION;
+  mosquitto_disconnect_v5(client_.get(), reason, nullptr);
+  thread_.join();
+}
+
+void MqttSession::run() {
+  for (int failures = 0;;) {
+    const auto before = status().connections;
+    if (connect_once() == MOSQ_ERR_SUCCESS) turn_loop();
+    leave();
+    failures = status().connections > before ? 0 : failures + 1;
+    if (!wait_before_retry(failures)) return;
+  }
+}
+
+int MqttSession::connect_once() {
+  {
+    const std::lock_guard lock(mutex_);
+    ++status_.attempts;
+    if (will_changed_) {
+      if (const auto applied = apply_will(); !applied) status_.last_failure = applied.error().message;
+      will_changed_ = false;
+    }
+  }
+  Properties properties;
+  const auto expiry = options_.persistent ? options_.session_expiry : std::chrono::seconds(0);
+  properties.add(MQTT_PROP_SESSION_EXPIRY_INTERVAL, static_cast<std::uint32_t>(expiry.count()));
+  properties.add16(MQTT_PROP_RECEIVE_MAXIMUM, options_.receive_maximum);
+  properties.add(MQTT_PROP_MAXIMUM_PACKET_SIZE, options_.maximum_packet);
+  const int code = mosquitto_connect_bind_v5(client_.get(), options_.host.c_str(), options_.port,
+                                             static_cast<int>(options_.keep_alive.count()), nullptr, properties.list());
+  // errno is stale where the library returns MOSQ_ERR_ERRNO, so it is not quoted.
+  if (code != MOSQ_ERR_SUCCESS) {
+    note_failure("cannot connect to " + options_.host + ":" + std::to_string(options_.port) +
+                 (code == MOSQ_ERR_ERRNO ? "" : std::string(": ") + mosquitto_strerror(code)));
+  }
+  return code;
+}
+
+Result<void> MqttSession::apply_will() {
+  if (!options_.will) return {};
+  const MqttWill& will = *options_.will;
+  Properties properties;
+  properties.add(MQTT_PROP_WILL_DELAY_INTERVAL, static_cast<std::uint32_t>(will.delay.count()));
+  mosquitto_will_clear(client_.get());
+  const int code = mosquitto_will_set_v5(client_.get(), will.topic.c_str(), static_cast<int>(will.payload.size()),
+                                         will.payload.data(), 1, true, properties.list());
+  if (code != MOSQ_ERR_SUCCESS) return failure(code, "will");
+  properties.release();
+  return {};
+}
+
+void MqttSession::turn_loop() {
+  while (true) {
+    const int code = mosquitto_loop(client_.get(), kLoopTimeoutMs, 1);
+    last_tick_ = Clock::now().time_since_epoch().count();
+    if (code != MOSQ_ERR_SUCCESS) {
+      const std::lock_guard lock(mutex_);
+      if (!stopping_ && status_.last_failure.empty()) status_.last_failure = mosquitto_strerror(code);
+      return;
+    }
+    const std::lock_guard lock(mutex_);
+    if (stopping_ && !connected_) return;
+  }
+}
+
+void MqttSession::leave() {
+  {
+    const std::lock_guard lock(mutex_);
+    status_.connected = false;
+  }
+  if (connected_.exchange(false)) listener_.on_disconnected();
+}
+
+void MqttSession::note_failure(std::string text) {
+  const std::lock_guard lock(mutex_);
+  status_.last_failure = std::move(text);
+}
+
+bool MqttSession::wait_before_retry(int failures) {
+  const auto ceiling = std::min(options_.longest_backoff, options_.first_backoff * (1 << std::min(failures, 16)));
+  std::unique_lock lock(mutex_);
+  // Full jitter: a fleet that lost its broker together does not come back together.
+  std::uniform_int_distribution<std::int64_t> spread(0, ceiling.count());
+  const auto end = Clock::now() + std::chrono::milliseconds(spread(jitter_));
+  while (!stopping_ && Clock::now() < end) {
+    stopped_.wait_until(lock, std::min(end, Clock::now() + std::chrono::milliseconds(500)));
+    last_tick_ = Clock::now().time_since_epoch().count();
+  }
+  return !stopping_;
+}
+
+Result<int> MqttSession::publish(const OutgoingMessage& message) {
+  // While disconnected libmosquitto would queue without bound and report an error as well: nothing is handed over then.
+  if (!connected_) return fail(ErrorKind::kBusy, "MQTT publish: not connected");
+  Properties properties;
+  properties.add_byte(MQTT_PROP_PAYLOAD_FORMAT_INDICATOR, 1);
+  if (!message.content_type.empty()) properties.add_text(MQTT_PROP_CONTENT_TYPE, message.content_type);
+  if (!message.correlation.empty()) properties.add_binary(MQTT_PROP_CORRELATION_DATA, message.correlation);
+  if (message.expiry) {
+    properties.add(MQTT_PROP_MESSAGE_EXPIRY_INTERVAL, static_cast<std::uint32_t>(message.expiry->count()));
+  }
+  int token = 0;
+  const std::string topic(message.topic);
+  const int code = mosquitto_publish_v5(client_.get(), &token, topic.c_str(), static_cast<int>(message.payload.size()),
+                                        message.payload.data(), message.qos, message.retain, properties.list());
+  if (code != MOSQ_ERR_SUCCESS && code != MOSQ_ERR_NO_CONN) return failure(code, "publish");
+  // NO_CONN after the check above: the message is in the library's queue and will be sent, which is what was asked.
+  return token;
+}
+
+Result<void> MqttSession::subscribe(const std::string& filter, int qos, bool no_local) {
+  if (!connected_) return fail(ErrorKind::kBusy, "MQTT subscribe: not connected");
+  const int options = no_local ? MQTT_SUB_OPT_NO_LOCAL : 0;
+  const int code = mosquitto_subscribe_v5(client_.get(), nullptr, filter.c_str(), qos, options, nullptr);
+  if (code != MOSQ_ERR_SUCCESS) return failure(code, "subscribe");
+  return {};
+}
+
+Result<void> MqttSession::unsubscribe(const std::string& filter) {
+  if (!connected_) return fail(ErrorKind::kBusy, "MQTT unsubscribe: not connected");
+  const int code = mosquitto_unsubscribe(client_.get(), nullptr, filter.c_str());
+  if (code != MOSQ_ERR_SUCCESS) return failure(code, "unsubscribe");
+  return {};
+}
+
+void MqttSession::set_will(MqttWill will) {
+  const std::lock_guard lock(mutex_);
+  options_.will = std::move(will);
+  will_changed_ = true;
+}
+
+MqttStatus MqttSession::status() const {
+  const std::lock_guard lock(mutex_);
+  MqttStatus copy = status_;
+  copy.last_tick = Clock::time_point(Clock::duration(last_tick_.load()));
+  return copy;
+}
+
+}  // namespace linnet::daemon
