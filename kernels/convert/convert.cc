@@ -4,6 +4,10 @@ namespace linnet::kernels {
 namespace {
 
 constexpr Variant<const Convert*> kTable[] = {
+#if defined(__x86_64__)
+    {"avx2", {.avx2 = true}, &avx2::kConvert},
+#elif defined(__aarch64__)
+#endif
     {"scalar", {}, &scalar::kConvert},
 };
 

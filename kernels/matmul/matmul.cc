@@ -6,12 +6,27 @@ namespace linnet::kernels {
 namespace {
 
 constexpr Variant<const MatMul*> kQ8_0[] = {
+#if defined(__x86_64__)
+    {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ8_0},
+    {"avx2", {.avx2 = true}, &avx2::kMatMulQ8_0},
+#elif defined(__aarch64__)
+#endif
     {"scalar", {}, &scalar::kMatMulQ8_0},
 };
 constexpr Variant<const MatMul*> kQ4_0[] = {
+#if defined(__x86_64__)
+    {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ4_0},
+    {"avx2", {.avx2 = true}, &avx2::kMatMulQ4_0},
+#elif defined(__aarch64__)
+#endif
     {"scalar", {}, &scalar::kMatMulQ4_0},
 };
 constexpr Variant<const MatMul*> kQ4_1[] = {
+#if defined(__x86_64__)
+    {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ4_1},
+    {"avx2", {.avx2 = true}, &avx2::kMatMulQ4_1},
+#elif defined(__aarch64__)
+#endif
     {"scalar", {}, &scalar::kMatMulQ4_1},
 };
 

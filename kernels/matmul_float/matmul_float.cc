@@ -6,12 +6,24 @@ namespace linnet::kernels {
 namespace {
 
 constexpr Variant<MatMulFloat> kF32[] = {
+#if defined(__x86_64__)
+    {"avx2", {.avx2 = true}, avx2::matmul_f32},
+#elif defined(__aarch64__)
+#endif
     {"scalar", {}, scalar::matmul_f32},
 };
 constexpr Variant<MatMulFloat> kF16[] = {
+#if defined(__x86_64__)
+    {"avx2", {.avx2 = true}, avx2::matmul_f16},
+#elif defined(__aarch64__)
+#endif
     {"scalar", {}, scalar::matmul_f16},
 };
 constexpr Variant<MatMulFloat> kBF16[] = {
+#if defined(__x86_64__)
+    {"avx2", {.avx2 = true}, avx2::matmul_bf16},
+#elif defined(__aarch64__)
+#endif
     {"scalar", {}, scalar::matmul_bf16},
 };
 

@@ -4,6 +4,10 @@ namespace linnet::kernels {
 namespace {
 
 constexpr Variant<RmsNorm> kTable[] = {
+#if defined(__x86_64__)
+    {"avx2", {.avx2 = true}, avx2::rms_norm},
+#elif defined(__aarch64__)
+#endif
     {"scalar", {}, scalar::rms_norm},
 };
 

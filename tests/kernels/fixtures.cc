@@ -1,0 +1,64 @@
+#include "tests/kernels/fixtures.h"
+
+#include <cstring>
+
+namespace linnet::test {
+
+std::uint64_t Random::next() {
+  state_ += 0x9E3779B97F4A7C15U;
+  std::uint64_t z = state_;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9U;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBU;
+  return z ^ (z >> 31);
+}
+
+std::vector<float> Random::floats(std::size_t count, float magnitude) {
+  std::vector<float> numbers(count);
+  for (float& number : numbers) number = unit() * magnitude;
+  return numbers;
+}
+
+std::vector<std::byte> Random::bytes(std::size_t count) {
+  std::vector<std::byte> numbers(count);
+  for (std::byte& number : numbers) number = static_cast<std::byte>(next() >> 56);
+  return numbers;
+}
+
+std::vector<std::uint16_t> Random::halves(std::size_t count) {
+  std::vector<std::uint16_t> numbers(count);
+  for (std::uint16_t& number : numbers) number = static_cast<std::uint16_t>((next() >> 48) & 0xBFFFU);
+  return numbers;
+}
+
+OwnedActivations::OwnedActivations(const std::vector<float>& floats, std::size_t row_count)
+    : values(floats.size()),
+      scales(floats.size() / kernels::kActivationBlock),
+      sums(scales.size()),
+      rows(row_count),
+      columns(floats.size() / row_count) {
+  definition(kernels::quantize_variants())(floats.data(), floats.size(), values.data(), scales.data(), sums.data());
+}
+
+std::vector<std::byte> random_rows(Random& random, kernels::Format format, std::size_t rows, std::size_t columns) {
+  std::vector<std::byte> bytes = random.bytes(rows * kernels::row_bytes(format, columns));
+  const kernels::FormatInfo& info = kernels::info(format);
+  const std::size_t halves = format == kernels::Format::kQ4_1 ? 2 : 1;
+  for (std::size_t block = 0; block < bytes.size(); block += info.block_bytes) {
+    const std::vector<std::uint16_t> scales = random.halves(halves);
+    std::memcpy(bytes.data() + block, scales.data(), 2 * halves);
+  }
+  return bytes;
+}
+
+std::vector<std::byte> packed(kernels::Format format, const std::vector<std::byte>& rows_in_order, std::size_t rows,
+                              std::size_t columns) {
+  std::vector<std::byte> panels(kernels::panel_bytes(format, rows, columns));
+  kernels::pack_panels(format, rows_in_order.data(), rows, columns, panels.data());
+  return panels;
+}
+
+std::string format_name(const testing::TestParamInfo<kernels::Format>& format) {
+  return std::string(kernels::info(format.param).name);
+}
+
+}  // namespace linnet::test

@@ -1,0 +1,105 @@
+#include "kernels/quantize/quantize.h"
+
+#include <cmath>
+#include <limits>
+
+#include "tests/kernels/fixtures.h"
+
+namespace linnet::kernels {
+namespace {
+
+using test::Guarded;
+using test::Random;
+using test::Unaligned;
+
+struct Quantised {
+  std::vector<std::int8_t> values;
+  std::vector<float> scales;
+  std::vector<std::int32_t> sums;
+};
+
+Quantised quantise(Quantize function, const std::vector<float>& floats) {
+  const Unaligned<float> in(floats, 1);
+  Guarded<std::int8_t> values(floats.size(), 3);
+  Guarded<float> scales(floats.size() / kActivationBlock);
+  Guarded<std::int32_t> sums(floats.size() / kActivationBlock);
+  function(in.data(), floats.size(), values.data(), scales.data(), sums.data());
+  EXPECT_TRUE(values.intact() && scales.intact() && sums.intact()) << "wrote beyond the output";
+  return {values.content(), scales.content(), sums.content()};
+}
+
+void expect_same_for_all_variants(const std::vector<float>& floats) {
+  const Quantised expected = quantise(test::definition(quantize_variants()), floats);
+  test::for_each_variant(quantize_variants(), [&](Quantize function) {
+    const Quantised actual = quantise(function, floats);
+    ASSERT_TRUE(test::same_bits(actual.values, expected.values));
+    ASSERT_TRUE(test::same_bits(actual.scales, expected.scales));
+    ASSERT_TRUE(test::same_bits(actual.sums, expected.sums));
+  });
+}
+
+TEST(QuantizeTest, EveryVariantGivesTheScalarBits) {
+  Random random(6);
+  for (const std::size_t columns : {32U, 64U, 96U, 1024U}) {
+    for (const float magnitude : {0x1p-149F, 0x1p-126F, 0x1p-119F, 1e-20F, 0.01F, 1.0F, 300.0F, 1e30F, 0x1p127F}) {
+      SCOPED_TRACE(testing::Message() << columns << " numbers below " << magnitude);
+      expect_same_for_all_variants(random.floats(columns, magnitude));
+    }
+  }
+}
+
+TEST(QuantizeTest, TiesGoToEven) {
+  std::vector<float> floats(32);
+  for (std::size_t i = 0; i < 32; ++i) floats[i] = static_cast<float>(i) - 15.5F;
+  floats[0] = 127.0F;  // So that scale and inverse are 1.
+  expect_same_for_all_variants(floats);
+  const auto quantised = quantise(test::definition(quantize_variants()), floats);
+  EXPECT_EQ(quantised.scales[0], 1.0F);
+  EXPECT_EQ(quantised.values[14], -2);  // -1.5
+  EXPECT_EQ(quantised.values[15], 0);   // -0.5
+  EXPECT_EQ(quantised.values[16], 0);   // 0.5
+  EXPECT_EQ(quantised.values[17], 2);   // 1.5
+  EXPECT_EQ(quantised.values[18], 2);   // 2.5
+}
+
+TEST(QuantizeTest, ErrorsAreAtMostHalfAStep) {
+  Random random(7);
+  const auto floats = random.floats(320, 5.0F);
+  const auto quantised = quantise(test::definition(quantize_variants()), floats);
+  for (std::size_t b = 0; b < 10; ++b) {
+    std::int32_t sum = 0;
+    std::int32_t largest = 0;
+    for (std::size_t i = 32 * b; i < 32 * b + 32; ++i) {
+      const std::int32_t value = quantised.values[i];
+      sum += value;
+      largest = std::max(largest, std::abs(value));
+      EXPECT_NEAR(static_cast<double>(value) * static_cast<double>(quantised.scales[b]), static_cast<double>(floats[i]),
+                  0.50001 * static_cast<double>(quantised.scales[b]));
+    }
+    EXPECT_EQ(sum, quantised.sums[b]);
+    EXPECT_EQ(largest, 127);
+  }
+}
+
+TEST(QuantizeTest, ZerosAndTinyBlocksAreZero) {
+  for (const float x : {0.0F, -0.0F, 0x1p-149F, 0x1p-121F}) {
+    expect_same_for_all_variants(std::vector<float>(64, x));
+    const auto quantised = quantise(test::definition(quantize_variants()), std::vector<float>(64, x));
+    EXPECT_EQ(quantised.scales, std::vector<float>(2, 0.0F));
+    EXPECT_EQ(quantised.values, std::vector<std::int8_t>(64, 0));
+  }
+}
+
+TEST(QuantizeTest, InputsThatAreNotFiniteTrapNothing) {
+  Random random(8);
+  for (const float odd : {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(),
+                          std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::max()}) {
+    auto floats = random.floats(96);
+    floats[40] = odd;
+    test::for_each_variant(quantize_variants(),
+                           [&](Quantize function) { EXPECT_EQ(quantise(function, floats).values.size(), 96U); });
+  }
+}
+
+}  // namespace
+}  // namespace linnet::kernels
