@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/base/function_ref.h"
 #include "runtime/base/result.h"
 
 namespace linnet::gguf {
@@ -29,6 +30,14 @@ class Sink {
   // Writes inside the reserved size. Errors: kExhausted, kIo.
   [[nodiscard]] virtual Result<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) = 0;
 };
+
+// Told how far a long job is; false stops the job, which then fails with kInterrupted.
+using Progress = FunctionRef<bool(std::uint64_t bytes_done, std::uint64_t bytes_in_all)>;
+
+[[nodiscard]] inline Result<void> report(Progress progress, std::uint64_t done, std::uint64_t all) {
+  if (!progress(done, all)) return fail(ErrorKind::kInterrupted, "stopped; nothing was written");
+  return {};
+}
 
 // Keeps the file in memory: for tests, and for packing where no disk has room.
 class MemorySink final : public Sink {

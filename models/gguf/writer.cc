@@ -55,7 +55,6 @@ std::optional<std::uint64_t> size_of_tensor(const TensorTypeInfo& type, std::spa
 
 Writer::Writer(std::uint32_t alignment) : alignment_(alignment) {
   assert(std::has_single_bit(alignment) && alignment >= 8 && alignment <= kMaxAlignment);
-  if (alignment != kDefaultAlignment) set_u32("general.alignment", alignment);
 }
 
 void Writer::set(std::string_view key, std::vector<std::byte> value) {
@@ -152,6 +151,10 @@ std::vector<std::byte> Writer::encode_header() const {
 
 Result<void> Writer::begin(Sink& sink) {
   assert(data_start_ == 0);
+  // Here and not in the constructor, so that a copied entry keeps its place.
+  if (alignment_ != kDefaultAlignment || entry_index_.contains("general.alignment")) {
+    set_u32("general.alignment", alignment_);
+  }
   const auto header = encode_header();
   data_start_ = *checked_align(header.size(), alignment_);
   const auto total = checked_add(data_start_, data_size_);

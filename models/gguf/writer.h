@@ -20,7 +20,8 @@ namespace linnet::gguf {
 // writes, Reader reads: names, counts and sizes are held to the same limits.
 class Writer {
  public:
-  // `alignment` (a power of two from 8) is where tensors start; it is written as general.alignment unless it is 32.
+  // `alignment` (a power of two from 8) is where tensors start; begin() sets general.alignment to it, where it is not
+  // 32 or the key is there.
   explicit Writer(std::uint32_t alignment = kDefaultAlignment);
 
   // Sets a key; one that is there already keeps its place and takes the new value.

@@ -1,0 +1,163 @@
+"""Greedy decoding of the pilot, free or constrained, and the dataset's figures.
+
+    python evaluate.py --data ../../../data --gguf pilot-int4.gguf
+"""
+
+import argparse
+import collections
+import json
+import math
+
+import torch
+
+from constraint import Constraint
+from data import data_argument, labels, prompt_text, read_records
+from tokenizer import END
+
+LONGEST_ANSWER = 64  # tokens
+
+
+class Answer:
+    """One sentence's answer while it grows."""
+
+    def __init__(self, record, tokenizer, constraint):
+        self.record, self.tokenizer, self.constraint = record, tokenizer, constraint
+        self.text, self.logs, self.done = "", [], False
+
+    def take(self, logs, ranked):
+        """Appends the best token that the constraint allows; returns its id. `logs` are log probabilities, `ranked`
+        the ids of the most probable tokens."""
+        end = self.tokenizer.id[END]
+        if self.done:
+            return end
+        if self.constraint and self.constraint.complete(self.text):
+            self.done = True  # the end is forced, so it does not count for the confidence
+            return end
+        token = self.choose(logs, ranked, end)
+        self.logs.append(float(logs[token]))
+        self.done = token == end
+        if not self.done:
+            self.text += self.tokenizer.decode([token])
+        return token
+
+    def choose(self, logs, ranked, end):
+        if self.constraint is None:
+            return ranked[0]
+        for count in (len(ranked), len(logs)):
+            for token in ranked if count == len(ranked) else logs.argsort(descending=True).tolist():
+                if token != end and (piece := self.tokenizer.decode([token])) and self.constraint.allows(self.text + piece):
+                    return token
+        raise ValueError(f"no token continues {self.text!r}")
+
+    def confidence(self):
+        """Geometric mean probability of the tokens that no grammar forced."""
+        return math.exp(sum(self.logs) / max(1, len(self.logs)))
+
+
+@torch.no_grad()
+def answer_all(model, tokenizer, records, constrained, known):
+    """Answers to all records, batched by prompt length."""
+    model.eval()
+    table = model.embedding()
+    answers = [Answer(r, tokenizer, Constraint(r["text"], *known) if constrained else None) for r in records]
+    groups = collections.defaultdict(list)
+    for answer in answers:
+        prompt = tokenizer.encode(prompt_text(answer.record["text"]))
+        groups[len(prompt)].append((answer, prompt))
+    for group in groups.values():
+        caches = [[] for _ in model.layers]
+        ids, start = torch.tensor([prompt for _, prompt in group]), 0
+        for _ in range(LONGEST_ANSWER):
+            last = model.hidden(ids, table, start, caches)[1][:, -1]
+            start += ids.shape[1]
+            logs = model.logits(last, table).float().log_softmax(-1)
+            ranked = logs.topk(16).indices.tolist()
+            ids = torch.tensor([[a.take(l, r)] for (a, _), l, r in zip(group, logs, ranked)])
+            if all(a.done for a, _ in group):
+                break
+    return answers
+
+
+def parse(text):
+    """(intent, multiset of (type, value)), or None where the text is not such an object."""
+    try:
+        answer = json.loads(text)
+        pairs = [(t, v) for t, vs in answer["slots"].items() for v in (vs if isinstance(vs, list) else [vs])]
+        return answer["intent"], collections.Counter(pairs)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def figures(records, parsed):
+    """The figures of `linnet eval --metric intent` for answers given as `parse` returns them."""
+    counts = collections.Counter()
+    for record, answer in zip(records, parsed):
+        truth = collections.Counter((e["type"], e["value"]) for e in record["entities"])
+        intent, pairs = answer or (None, collections.Counter())
+        counts["valid"] += answer is not None
+        counts["intent"] += intent == record["intent"]
+        counts["exact"] += intent == record["intent"] and pairs == truth
+        counts["hit"] += (pairs & truth).total()
+        counts["sizes"] += pairs.total() + truth.total()
+    n = len(records)
+    return {"n": n, "intent_accuracy": counts["intent"] / n, "entity_f1": 2 * counts["hit"] / max(1, counts["sizes"]),
+            "exact_match": counts["exact"] / n, "valid_json": counts["valid"] / n}
+
+
+def is_exact(answer):
+    truth = collections.Counter((e["type"], e["value"]) for e in answer.record["entities"])
+    return parse(answer.text) == (answer.record["intent"], truth)
+
+
+def confidence_threshold(answers, precision=0.99):
+    """The lowest confidence above which `precision` of the answers are exact, and the share of answers above it."""
+    ranked = sorted(((a.confidence(), is_exact(a)) for a in answers), reverse=True)
+    right, best = 0, (1.0, 0.0)
+    for i, (confidence, exact) in enumerate(ranked, 1):
+        right += exact
+        if right >= precision * i:
+            best = (confidence, i / len(ranked))
+    return best
+
+
+def evaluate(model, tokenizer, records, constrained, known):
+    answers = answer_all(model, tokenizer, records, constrained, known)
+    result = figures(records, [parse(a.text) for a in answers])
+    result["threshold_99"], result["coverage_99"] = confidence_threshold(answers)
+    return result, answers
+
+
+def show(name, result):
+    shown = " ".join(f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in result.items())
+    print(f"{name:24} {shown}", flush=True)
+
+
+def main():
+    from gguf_model import load_gguf  # only needed here
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    data_argument(parser)
+    parser.add_argument("--gguf", nargs="+", required=True)
+    parser.add_argument("--activations", action="store_true", help="round inputs of matrices to 8 bits as the engine does")
+    parser.add_argument("--mistakes", help="write wrong answers of the last file here")
+    arguments = parser.parse_args()
+    torch.set_num_threads(2)
+    known = labels(read_records(arguments.data, "train"))
+    records = read_records(arguments.data, "val")
+    for path in arguments.gguf:
+        model, tokenizer = load_gguf(path)
+        if arguments.activations:
+            model.set_quantization(None, None)
+        for constrained in (False, True):
+            result, answers = evaluate(model, tokenizer, records, constrained, known)
+            show(path.split("/")[-1] + (" constrained" if constrained else " free"), result)
+    if arguments.mistakes:
+        with open(arguments.mistakes, "w") as file:
+            for a in answers:
+                if not is_exact(a):
+                    print(json.dumps({"text": a.record["text"], "intent": a.record["intent"], "answer": a.text,
+                                      "entities": a.record["entities"], "confidence": a.confidence()}), file=file)
+
+
+if __name__ == "__main__":
+    main()

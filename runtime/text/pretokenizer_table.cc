@@ -1,0 +1,198 @@
+// The pre-tokenizers by the name that `tokenizer.ggml.pre` gives them.
+//
+// Sources, as facts: the `pre_tokenizer`, `normalizer` and `ignore_merges` fields of the models' own tokenizer.json
+// (Hugging Face), and the names and defaults of llama.cpp's `src/llama-vocab.cpp`, from which files take them.
+// Where the two differ in form, the form of tokenizer.json stands here: it is the reference.
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "runtime/text/pretokenizer.h"
+
+namespace linnet::text {
+namespace {
+
+using Text = std::string_view;
+
+constexpr Text kGpt2 = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+constexpr Text kDigit = R"(\p{N})";
+constexpr Text kDigits = R"(\p{N}+)";
+constexpr Text kUpTo3Digits = R"(\p{N}{1,3})";
+
+#define LINNET_CONTRACTIONS R"((?i:'s|'t|'re|'ve|'m|'ll|'d))"
+#define LINNET_SPACES R"(\s*[\r\n]+|\s+(?!\S)|\s+)"
+
+constexpr Text kLlama3 =
+    LINNET_CONTRACTIONS R"(|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|)" LINNET_SPACES;
+constexpr Text kQwen2 =
+    LINNET_CONTRACTIONS R"(|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|)" LINNET_SPACES;
+constexpr Text kQwen35 =
+    LINNET_CONTRACTIONS R"(|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|)" LINNET_SPACES;
+
+// Words of capitals and words of small letters; scripts without case, and marks, belong to both.
+#define LINNET_CAPITAL R"([\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}])"
+#define LINNET_SMALL R"([\p{Ll}\p{Lm}\p{Lo}\p{M}])"
+constexpr Text kTekken =
+    R"([^\r\n\p{L}\p{N}]?)" LINNET_CAPITAL "*" LINNET_SMALL R"(+|[^\r\n\p{L}\p{N}]?)" LINNET_CAPITAL "+" LINNET_SMALL
+    R"(*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|)" LINNET_SPACES;
+constexpr Text kGpt4o = R"([^\r\n\p{L}\p{N}]?)" LINNET_CAPITAL "*" LINNET_SMALL "+" LINNET_CONTRACTIONS
+                        R"(?|[^\r\n\p{L}\p{N}]?)" LINNET_CAPITAL "+" LINNET_SMALL "*" LINNET_CONTRACTIONS
+                        R"(?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|)" LINNET_SPACES;
+
+// DeepSeek's first tokenizers: letters of alphabets with case, then punctuation, then Chinese and Korean.
+constexpr Text kNewline = R"([\r\n])";
+constexpr Text kDeepSeekLetters =
+    R"(\s?[)"
+    R"(A-Za-z\x{b5}\x{c0}-\x{d6}\x{d8}-\x{f6}\x{f8}-\x{1ba}\x{1bc}-\x{1bf}\x{1c4}-\x{293})"
+    R"(\x{295}-\x{2af}\x{370}-\x{373}\x{376}\x{377}\x{37b}-\x{37d}\x{37f}\x{386}\x{388}-\x{38a}\x{38c})"
+    R"(\x{38e}-\x{3a1}\x{3a3}-\x{3f5}\x{3f7}-\x{481}\x{48a}-\x{52f}\x{531}-\x{556}\x{10a0}-\x{10c5})"
+    R"(\x{13a0}-\x{13f5}\x{13f8}-\x{13fd}\x{1c90}-\x{1cba}\x{1cbd}-\x{1cbf}\x{1d00}-\x{1d2b})"
+    R"(\x{1d6b}-\x{1d77}\x{1d79}-\x{1d9a}\x{1e00}-\x{1f15}\x{1f18}-\x{1f1d}\x{1f20}-\x{1f45})"
+    R"(\x{1f48}-\x{1f4d}\x{1f50}-\x{1f57}\x{1f59}\x{1f5b}\x{1f5d}\x{1f5f}-\x{1f7d}\x{1f80}-\x{1fb4})"
+    R"(\x{1fb6}-\x{1fbc}\x{1fbe}\x{1fc2}-\x{1fc4}\x{1fc6}-\x{1fcc}\x{1fd0}-\x{1fd3}\x{1fd6}-\x{1fdb})"
+    R"(\x{1fe0}-\x{1fec}\x{1ff2}-\x{1ff4}\x{1ff6}-\x{1ffc}\x{2102}\x{2107}\x{210a}-\x{2113}\x{2115})"
+    R"(\x{2119}-\x{211d}\x{2124}\x{2126}\x{2128}\x{212a}-\x{212d}\x{212f}-\x{2134}\x{2139})"
+    R"(\x{213c}-\x{213f}\x{2145}-\x{2149}\x{214e}\x{2183}\x{2184}\x{2c00}-\x{2c7b}\x{2c7e}-\x{2ce4})"
+    R"(\x{2ceb}-\x{2cee}\x{2cf2}\x{2cf3}\x{a640}-\x{a66d}\x{a680}-\x{a69b}\x{a722}-\x{a76f})"
+    R"(\x{a771}-\x{a787}\x{a78b}-\x{a78e}\x{ab70}-\x{abbf}\x{fb00}-\x{fb06}\x{fb13}-\x{fb17})"
+    R"(\x{ff21}-\x{ff3a}\x{ff41}-\x{ff5a}\x{10400}-\x{1044f}\x{104b0}-\x{104d3}\x{104d8}-\x{104fb})"
+    R"(\x{10c80}-\x{10cb2}\x{10cc0}-\x{10cf2}\x{118a0}-\x{118df}\x{1e900}-\x{1e943})"
+    R"(]+)";
+constexpr Text kDeepSeekPunctuation =
+    R"(\s?[!-/:-~\x{ff01}-\x{ff0f}\x{ff1a}-\x{ff5e}\x{2018}-\x{201f}\x{3000}-\x{3002}]+)";
+constexpr Text kTrailingSpaces = R"(\s+$)";
+constexpr Text kDeepSeekCjk = R"([\x{4e00}-\x{9fa5}\x{800}-\x{4e00}\x{ac00}-\x{d7ff}]+)";
+constexpr Text kWords = R"(\s?\p{L}+)";
+constexpr Text kPunctuation = R"(\s?\p{P}+)";
+
+constexpr Text kCjkAndKana = R"([\x{4e00}-\x{9fa5}\x{3040}-\x{309f}\x{30a0}-\x{30ff}]+)";
+#define LINNET_DEEPSEEK3_WORDS R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+)"
+constexpr Text kDeepSeek3 = LINNET_DEEPSEEK3_WORDS R"(| ?[\p{P}\p{S}]+[\r\n]*|)" LINNET_SPACES;
+
+// Hugging Face's Punctuation: the ASCII characters and \p{P}.
+constexpr Text kFalconPunctuation = R"([\p{P}\$\+<=>\^~\|`]+)";
+constexpr Text kDefaultPunctuation = R"([\p{P}\$\+<=>\^~\|]+)";
+constexpr Text kThreeDigits = R"([0-9][0-9][0-9])";
+
+constexpr Text kBloom = R"( ?[^(\s|.,!?\x{2026}\x{3002}\x{ff0c}\x{3001}\x{964}\x{6d4}\x{60c})]+)";
+constexpr Text kSeedCoder =
+    LINNET_CONTRACTIONS R"(|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1}| ?[^\s\p{L}\p{N}\r\n]+|)" LINNET_SPACES;
+constexpr Text kBailing =
+    R"('(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+)";
+constexpr Text kLines = R"([^\n]+|[\n]+)";
+constexpr Text kMiniCpm5 =
+    LINNET_CONTRACTIONS R"(|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}+| ?[^\s\p{L}\p{N}]+[\r\n]*|)" LINNET_SPACES;
+
+constexpr std::array kGpt2Only{kGpt2};
+constexpr std::array kDigitThenGpt2{kDigit, kGpt2};
+constexpr std::array kLlama3Only{kLlama3};
+constexpr std::array kQwen2Only{kQwen2};
+constexpr std::array kQwen35Only{kQwen35};
+constexpr std::array kTekkenOnly{kTekken};
+constexpr std::array kGpt4oOnly{kGpt4o};
+constexpr std::array kDeepSeekLlm{kNewline,        kDeepSeekLetters, kDeepSeekPunctuation,
+                                  kTrailingSpaces, kDeepSeekCjk,     kDigits};
+constexpr std::array kDeepSeekCoder{kNewline, kWords, kPunctuation, kDeepSeekCjk, kDigit};
+constexpr std::array kDeepSeekV3{kUpTo3Digits, kCjkAndKana, kDeepSeek3};
+constexpr std::array kFalcon{kFalconPunctuation, kGpt2, kThreeDigits};
+constexpr std::array kDefault{kDefaultPunctuation, kGpt2, kDigits, kThreeDigits};
+constexpr std::array kBloomOnly{kBloom};
+constexpr std::array kViking{kBloom, kDigit};
+constexpr std::array kSeedCoderOnly{kSeedCoder};
+constexpr std::array kBailingOnly{kBailing};
+constexpr std::array kLinesOnly{kLines};
+constexpr std::array kMiniCpm5Both{kUpTo3Digits, kMiniCpm5};
+
+constexpr auto kNone = Normalization::kNone;
+constexpr auto kNfc = Normalization::kNfc;
+constexpr auto kMerging = WholeWords::kByMerging;
+constexpr auto kFirst = WholeWords::kFirst;
+
+// name, expressions, normalization, whole words, add BOS, add separator, alphabet
+constexpr PreTokenizerRow kRows[] = {
+    {"default", kDefault},
+    {"gpt-2", kGpt2Only},
+    {"phi-2", kGpt2Only},
+    {"mpt", kGpt2Only},
+    {"olmo", kGpt2Only},
+    {"jais", kGpt2Only},
+    {"gigachat", kGpt2Only},
+    {"exaone4", kGpt2Only},
+    {"trillion", kGpt2Only},
+    {"granite-docling", kGpt2Only},
+    {"jina-es", kGpt2Only},
+    {"jina-de", kGpt2Only},
+    {"jina-v2-es", kGpt2Only},
+    {"jina-v2-de", kGpt2Only},
+    {"modern-bert", kGpt2Only},
+    {"mellum", kGpt2Only},
+    {"a.x-4.0", kGpt2Only},
+    {"jina-v1-en", kGpt2Only, kNone, kMerging, false, true},
+    {"jina-v2-code", kGpt2Only, kNone, kMerging, false, true},
+    {"roberta-bpe", kGpt2Only, kNone, kMerging, false, true},
+    {"smollm", kDigitThenGpt2},
+    {"starcoder", kDigitThenGpt2},
+    {"refact", kDigitThenGpt2},
+    {"command-r", kDigitThenGpt2},
+    {"codeshell", kDigitThenGpt2},
+    {"exaone", kDigitThenGpt2},
+    {"minerva-7b", kDigitThenGpt2},
+    {"mellum2", kDigitThenGpt2},
+    {"llama-bpe", kLlama3Only, kNone, kFirst, true},
+    {"llama3", kLlama3Only, kNone, kFirst, true},
+    {"llama-v3", kLlama3Only, kNone, kFirst, true},
+    {"falcon3", kLlama3Only, kNone, kFirst, true},
+    {"falcon-h1", kLlama3Only, kNone, kFirst, true},
+    {"pixtral", kLlama3Only, kNone, kFirst, true},
+    {"midm-2.0", kLlama3Only, kNone, kFirst, true},
+    {"lfm2", kLlama3Only, kNone, kFirst, true},
+    {"dbrx", kLlama3Only},
+    {"smaug-bpe", kLlama3Only},
+    {"glm4", kLlama3Only},
+    {"chatglm-bpe", kLlama3Only},
+    {"qwen2", kQwen2Only, kNfc},
+    {"deepseek-r1-qwen", kQwen2Only},
+    {"megrez", kQwen2Only, kNfc},
+    {"stablelm2", kQwen2Only},
+    {"hunyuan", kQwen2Only},
+    {"solar-open", kQwen2Only},
+    {"grok-2", kQwen2Only},
+    {"qwen35", kQwen35Only, kNfc},
+    {"deepseek-llm", kDeepSeekLlm},
+    {"deepseek-coder", kDeepSeekCoder},
+    {"deepseek-v3", kDeepSeekV3},
+    {"hunyuan-dense", kDeepSeekV3},
+    {"joyai-llm", kDeepSeekV3},
+    {"falcon", kFalcon},
+    {"tekken", kTekkenOnly, kNone, kFirst, true},
+    {"gpt-4o", kGpt4oOnly},
+    {"llama4", kGpt4oOnly},
+    {"kanana2", kGpt4oOnly},
+    {"minimax-m2", kGpt4oOnly},
+    {"bloom", kBloomOnly},
+    {"poro-chat", kBloomOnly},
+    {"gpt3-finnish", kBloomOnly},
+    {"viking", kViking},
+    {"seed-coder", kSeedCoderOnly},
+    {"bailingmoe", kBailingOnly},
+    {"bailingmoe2", kBailingOnly},
+    {"llada-moe", kBailingOnly},
+    {"minicpm5", kMiniCpm5Both, kNone, kFirst},
+    {"gemma4", kLinesOnly, kNone, kMerging, true, false, Alphabet::kCharacters},
+};
+
+}  // namespace
+
+std::span<const PreTokenizerRow> pre_tokenizers() { return kRows; }
+
+Result<const PreTokenizerRow*> find_pre_tokenizer(std::string_view name) {
+  if (name.empty()) name = "default";
+  const auto* row = std::ranges::find(kRows, name, &PreTokenizerRow::name);
+  if (row == std::end(kRows)) {
+    return fail(ErrorKind::kUnsupported, "unknown pre-tokenizer '" + std::string(name.substr(0, 64)) +
+                                             "' (tokenizer.ggml.pre): this version cannot cut text as it does");
+  }
+  return row;
+}
+
+}  // namespace linnet::text

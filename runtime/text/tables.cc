@@ -1,0 +1,118 @@
+#include "runtime/text/tables.h"
+
+#include <cstring>
+#include <string>
+
+#include "runtime/base/checked.h"
+
+namespace linnet::text {
+namespace {
+
+// Walks the block section by section; a section that does not fit ends the walk.
+class Sections {
+ public:
+  Sections(std::span<const std::byte> block, std::uint64_t start) : block_(block), at_(start) {}
+
+  template <class T>
+  bool take(const T*& section, std::uint64_t count) {
+    const auto size = checked_multiply(count, sizeof(T));
+    if (!size || !fits_inside(at_, *size, block_.size())) return false;
+    section = reinterpret_cast<const T*>(block_.data() + at_);
+    const auto next = checked_align(at_ + *size, 8);
+    if (!next) return false;
+    at_ = *next;
+    return true;
+  }
+
+ private:
+  std::span<const std::byte> block_;
+  std::uint64_t at_;
+};
+
+tl::unexpected<Error> damaged(const std::string& what) {
+  return fail(ErrorKind::kMalformed, "tokenizer tables: " + what + "; pack the model again");
+}
+
+bool is_type(TokenType type) {
+  const auto value = static_cast<std::uint8_t>(type);
+  return value >= static_cast<std::uint8_t>(TokenType::kNormal) && value <= static_cast<std::uint8_t>(TokenType::kByte);
+}
+
+}  // namespace
+
+std::uint32_t Tables::hash_of(std::string_view text) {
+  std::uint64_t hash = 0x9E3779B97F4A7C15u ^ text.size();
+  const char* data = text.data();
+  std::size_t left = text.size();
+  for (; left >= 8; left -= 8, data += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, data, 8);
+    hash = (hash ^ word) * 0xD6E8FEB86659FD93u;
+    hash ^= hash >> 32;
+  }
+  std::uint64_t word = 0;
+  std::memcpy(&word, data, left);
+  hash = (hash ^ word) * 0xD6E8FEB86659FD93u;
+  hash = (hash ^ hash >> 32) * 0xD6E8FEB86659FD93u;
+  return static_cast<std::uint32_t>(hash >> 32);
+}
+
+Result<Tables> Tables::view(std::span<const std::byte> block) {
+  if (reinterpret_cast<std::uintptr_t>(block.data()) % 8 != 0) return damaged("the block is not aligned");
+  if (block.size() < sizeof(TablesHeader)) return damaged("the block is cut off");
+  Tables tables;
+  tables.header_ = reinterpret_cast<const TablesHeader*>(block.data());
+  const TablesHeader& header = *tables.header_;
+  if (header.magic != TablesHeader::kMagic || header.version != 1) return damaged("another version");
+  if (!std::has_single_bit(header.text_slots) || !std::has_single_bit(header.merge_slots) || header.merge_slots < 2 ||
+      header.symbols < header.tokens) {
+    return damaged("the header contradicts itself");
+  }
+  Sections sections(block, sizeof(TablesHeader));
+  const bool fits = sections.take(tables.piece_offsets_, std::uint64_t{header.symbols} + 1) &&
+                    sections.take(tables.pieces_, header.piece_bytes) && sections.take(tables.types_, header.tokens) &&
+                    sections.take(tables.text_slots_, header.text_slots) &&
+                    sections.take(tables.merge_slots_, header.merge_slots) &&
+                    sections.take(tables.byte_symbols_, 256) && sections.take(tables.specials_, header.specials);
+  if (!fits) return damaged("the block is cut off");
+  tables.text_mask_ = header.text_slots - 1;
+  tables.merge_mask_ = header.merge_slots - 1;
+  tables.merge_shift_ = static_cast<std::uint32_t>(32 - std::countr_zero(header.merge_slots));
+  LINNET_CHECK(tables.check());
+  return tables;
+}
+
+Result<void> Tables::check() const {
+  const TablesHeader& header = *header_;
+  const auto is_symbol = [&](Symbol symbol) { return symbol < header.symbols; };
+  if (piece_offsets_[0] != 0 || piece_offsets_[header.symbols] > header.piece_bytes)
+    return damaged("a piece lies outside");
+  for (std::uint32_t i = 0; i < header.symbols; ++i) {
+    if (piece_offsets_[i] > piece_offsets_[i + 1]) return damaged("a piece lies outside");
+    if (piece_offsets_[i + 1] - piece_offsets_[i] > header.longest_piece) return damaged("a piece is too long");
+  }
+  for (std::uint32_t i = 0; i < header.tokens; ++i) {
+    if (!is_type(types_[i])) return damaged("a token has no known type");
+  }
+  std::uint32_t free_text = 0;  // A probe ends at a free slot, so there must be one.
+  for (std::uint32_t i = 0; i < header.text_slots; ++i) {
+    free_text += text_slots_[i].symbol == kNoSymbol ? 1 : 0;
+    if (text_slots_[i].symbol != kNoSymbol && !is_symbol(text_slots_[i].symbol)) return damaged("a text has no symbol");
+  }
+  std::uint32_t free_merges = 0;
+  for (std::uint32_t i = 0; i < header.merge_slots; ++i) {
+    free_merges += merge_slots_[i].rank == kNoRank ? 1 : 0;
+    if (merge_slots_[i].rank != kNoRank && !is_symbol(merge_slots_[i].merged)) return damaged("a merge makes nothing");
+  }
+  if (free_text == 0 || free_merges == 0) return damaged("a table is full");
+  for (std::uint32_t i = 0; i < 256; ++i) {
+    if (byte_symbols_[i] != kNoSymbol && !is_symbol(byte_symbols_[i])) return damaged("a byte has no symbol");
+  }
+  for (std::uint32_t i = 0; i < header.specials; ++i) {
+    if (specials_[i] >= header.tokens || piece(specials_[i]).empty()) return damaged("a special token lies outside");
+    if (i > 0 && piece(specials_[i - 1]) > piece(specials_[i])) return damaged("special tokens are out of order");
+  }
+  return {};
+}
+
+}  // namespace linnet::text

@@ -1,0 +1,16 @@
+// Where the vocabularies that are not part of the repository lie, if they are there.
+#pragma once
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+namespace linnet::text {
+
+// $LINNET_SHARED_DATA, or `shared/data` beside the repository. The folder may be missing.
+inline std::filesystem::path shared_data() {
+  if (const char* folder = std::getenv("LINNET_SHARED_DATA"); folder != nullptr) return folder;
+  return std::filesystem::path(LINNET_SOURCE_DIR).parent_path() / "shared" / "data";
+}
+
+}  // namespace linnet::text

@@ -1,0 +1,71 @@
+#include "runtime/text/tables.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <random>
+
+#include "runtime/text/tables_builder.h"
+#include "runtime/text/tokenizer.h"
+#include "tests/text/small_vocabulary.h"
+
+namespace linnet::text {
+namespace {
+
+TablesBlock small_block() {
+  SmallVocabulary vocabulary({"a b", "ab c"});
+  vocabulary.add("<|end|>", TokenType::kControl);
+  const auto form = form_of(vocabulary.source());
+  auto block = build_tables(vocabulary.source(), *form);
+  EXPECT_TRUE(block);
+  return std::move(*block);
+}
+
+TEST(Tables, LooksUpWhatWasBuilt) {
+  const TablesBlock block = small_block();
+  const auto tables = Tables::view(block.bytes());
+  ASSERT_TRUE(tables) << tables.error().message;
+  EXPECT_EQ(tables->token_count(), 259u);
+  EXPECT_EQ(tables->find("abc"), 257u);
+  EXPECT_EQ(tables->find("abcd"), kNoSymbol);
+  EXPECT_EQ(tables->find("<|end|>"), kNoSymbol);  // Only where special tokens are looked for.
+  EXPECT_EQ(tables->merge(tables->byte_symbol('a'), tables->byte_symbol('b')).merged, 256u);
+  EXPECT_EQ(tables->merge(256, tables->byte_symbol('c')).merged, 257u);
+  EXPECT_EQ(tables->merge(tables->byte_symbol('b'), tables->byte_symbol('c')).rank, kNoRank);
+  ASSERT_EQ(tables->specials().size(), 1u);
+  EXPECT_EQ(tables->piece(tables->specials()[0]), "<|end|>");
+}
+
+TEST(Tables, EveryTruncationIsRefused) {
+  const TablesBlock block = small_block();
+  for (std::size_t size = 0; size + 8 < block.bytes().size(); size += size < 200 ? 1 : 64) {
+    EXPECT_FALSE(Tables::view(block.bytes().first(size))) << size;
+  }
+}
+
+// Damage is refused or harmless: a view that is accepted encodes without reading outside (the sanitizers watch).
+TEST(Tables, DamagedBlocksNeverReadOutside) {
+  SmallVocabulary vocabulary({"a b", "ab c"});
+  std::mt19937 random(7);
+  const TablesBlock good = small_block();
+  for (int round = 0; round < 3000; ++round) {
+    TablesBlock block(good.bytes().size());
+    std::memcpy(block.bytes().data(), good.bytes().data(), good.bytes().size());
+    for (unsigned hits = random() % 4 + 1; hits > 0; --hits) {
+      const std::size_t at = random() % 3 == 0 ? random() % 64 : random() % block.bytes().size();
+      block.bytes()[at] = static_cast<std::byte>(random());
+    }
+    const auto tables = Tables::view(block.bytes());
+    if (!tables) continue;
+    for (const char* text : {"abc", "", "zz", "<|end|>"}) (void)tables->find(text);
+    for (Symbol left = 0; left < tables->header().symbols; left += 7) (void)tables->merge(left, left + 1).merged;
+    std::size_t bytes = 0;
+    for (Symbol i = 0; i < tables->header().symbols; ++i) {
+      for (const char c : tables->piece(i)) bytes += static_cast<unsigned char>(c);
+    }
+    EXPECT_GE(bytes, 0u);
+  }
+}
+
+}  // namespace
+}  // namespace linnet::text
