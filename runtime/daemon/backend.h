@@ -1,0 +1,56 @@
+// What the service needs of an engine: run a batch of generations, tell of each piece of text, stop when asked.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "runtime/base/result.h"
+#include "runtime/daemon/journal.h"
+#include "runtime/daemon/request.h"
+
+namespace linnet::daemon {
+
+// One generation of a batch. The arguments and the flag outlive the run.
+struct Job {
+  RequestKey key;
+  const InferArguments* arguments = nullptr;
+  const std::atomic<bool>* cancelled = nullptr;  // Looked at before each token.
+};
+
+// How a generation ended; the text went through the listener.
+struct JobReport {
+  std::string_view finish;  // "stop", "length", "cancelled".
+  std::uint64_t prompt_tokens = 0;
+  std::uint64_t tokens = 0;
+  std::chrono::microseconds first_token{0};
+  std::chrono::microseconds total{0};
+  std::optional<double> confidence;
+  double log_probability = 0;  // Sum over the tokens.
+};
+
+// Called on the thread of run(), for one job at a time.
+class JobListener {
+ public:
+  virtual ~JobListener() = default;
+  virtual void on_text(const Job& job, std::string_view text, std::uint64_t tokens) = 0;
+  virtual void on_end(const Job& job, const Result<JobReport>& report) = 0;  // Exactly once a job.
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  // How many jobs one run() takes.
+  [[nodiscard]] virtual std::size_t batch_limit() const = 0;
+  // Returns when each job has ended.
+  virtual void run(std::span<const Job> jobs, JobListener& listener) = 0;
+  // Whether `model` names what is loaded; an empty name always does.
+  [[nodiscard]] virtual bool serves(std::string_view model) const = 0;
+};
+
+}  // namespace linnet::daemon
