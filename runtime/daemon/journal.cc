@@ -160,7 +160,7 @@ Result<std::optional<Outcome>> Journal::outcome(const RequestKey& key) {
   return Outcome{static_cast<OutcomeKind>(query.integer(0)), text_of(query.blob(1))};
 }
 
-Result<std::optional<Acceptance>> Journal::known(const RequestKey& key) {
+Result<std::optional<Acceptance>> Journal::find(const RequestKey& key) {
   LINNET_TRY(auto finished, outcome(key));
   if (finished) return Acceptance{Acceptance::Kind::kFinished, std::move(finished)};
   Statement& query = statements_[kFindRequest];
@@ -181,7 +181,7 @@ Result<void> Journal::insert(const JournalEntry& entry) {
 }
 
 Result<Acceptance> Journal::accept(const JournalEntry& entry) {
-  LINNET_TRY(auto earlier, known(entry.key));
+  LINNET_TRY(auto earlier, find(entry.key));
   if (earlier) return *std::move(earlier);
   LINNET_TRY(const auto waiting, unfinished_count());
   if (waiting >= limits_.unfinished) return fail(ErrorKind::kBusy, "the queue is full");
@@ -193,7 +193,7 @@ Result<Acceptance> Journal::accept(const JournalEntry& entry) {
 
 Result<bool> Journal::finish(const RequestKey& key, const Outcome& outcome, std::chrono::seconds now) {
   LINNET_TRY(Transaction transaction, Transaction::begin(database_));
-  LINNET_TRY(const auto earlier, known(key));
+  LINNET_TRY(const auto earlier, find(key));
   if (!earlier) return fail(ErrorKind::kAbsent, "request " + key.who + "/" + key.id + " was never accepted");
   if (earlier->kind == Acceptance::Kind::kFinished) return false;
   std::string topic;

@@ -88,6 +88,8 @@ class Journal {
   // Errors: kAbsent where it was never accepted.
   [[nodiscard]] Result<bool> finish(const RequestKey& key, const Outcome& outcome, std::chrono::seconds now);
   [[nodiscard]] Result<std::optional<Outcome>> outcome(const RequestKey& key);
+  // Whether it is pending or finished; nothing where the key is unknown.
+  [[nodiscard]] Result<std::optional<Acceptance>> find(const RequestKey& key);
   // Accepted and not finished, in the order of acceptance.
   [[nodiscard]] Result<std::vector<JournalEntry>> unfinished();
   [[nodiscard]] Result<std::size_t> unfinished_count();
@@ -118,10 +120,8 @@ class Journal {
   Journal(Database database, const JournalLimits& limits) : database_(std::move(database)), limits_(limits) {}
   Result<void> prepare();
   Result<void> commit(Transaction& transaction);
-  Result<std::optional<Acceptance>> known(const RequestKey& key);
   Result<void> insert(const JournalEntry& entry);
 
-  struct Statements;
   Database database_;
   JournalLimits limits_;
   FlushCost flush_cost_;

@@ -117,9 +117,17 @@ void write_chunk(std::string& out, std::string_view id, std::uint64_t sequence, 
   out.push_back('}');
 }
 
-void write_done(std::string& out, std::string_view id, const GenerationReport& report) {
+void write_result(std::string& out, std::string_view id, std::string_view json) {
   begin(out, id);
   append(out, "status", "done");
+  append_key(out, "result");
+  out.append(json);
+  out.push_back('}');
+}
+
+void write_generation(std::string& out, std::string_view id, OutcomeKind kind, const GenerationReport& report) {
+  begin(out, id);
+  append(out, "status", to_string(kind));
   append(out, "text", report.text);
   if (!report.reasoning.empty()) append(out, "reasoning", report.reasoning);
   append(out, "finish", report.finish);

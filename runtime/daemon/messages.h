@@ -35,7 +35,10 @@ void write_accepted(std::string& out, std::string_view id, std::size_t position,
 void write_rejected(std::string& out, std::string_view id, const Rejection& rejection,
                     std::chrono::milliseconds retry_after, std::size_t queue_depth);
 void write_chunk(std::string& out, std::string_view id, std::uint64_t sequence, std::string_view text);
-void write_done(std::string& out, std::string_view id, const GenerationReport& report);
+// The end of a generation: done, or cancelled with what it had.
+void write_generation(std::string& out, std::string_view id, OutcomeKind kind, const GenerationReport& report);
+// The answer of an operation that is no generation; `json` is a JSON value.
+void write_result(std::string& out, std::string_view id, std::string_view json);
 // An end without a generation: failed, cancelled, expired. `reason` is a word for programs ("outcome_unknown"),
 // `detail` a line for people.
 void write_ended(std::string& out, std::string_view id, OutcomeKind kind, std::string_view reason,

@@ -37,7 +37,7 @@ TEST(Messages, ADoneMessageHasEverythingAndItsHash) {
   report.total = std::chrono::microseconds(1234567);
   report.joules = 0.5;
   std::string out;
-  write_done(out, "id-1", report);
+  write_generation(out, "id-1", OutcomeKind::kDone, report);
   const auto json = Json::parse(out);
   EXPECT_EQ(json["status"], "done");
   EXPECT_EQ(json["sha256"], "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");

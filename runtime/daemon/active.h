@@ -1,0 +1,37 @@
+// A request between acceptance and outcome, as the service holds it in memory.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "runtime/base/clock.h"
+#include "runtime/daemon/journal.h"
+#include "runtime/daemon/request.h"
+#include "runtime/daemon/service.h"
+#include "runtime/daemon/stream.h"
+
+namespace linnet::daemon {
+
+struct Service::Active {
+  Active(Request r, const JournalEntry& entry, std::size_t most_tokens, Clock::time_point now)
+      : request(std::move(r)),
+        key(entry.key),
+        reply_topic(entry.reply_topic),
+        correlation(entry.correlation),
+        stream(most_tokens),
+        accepted(now) {}
+
+  Request request;
+  RequestKey key;
+  std::string reply_topic;
+  std::string correlation;
+  AnswerStream stream;
+  Clock::time_point accepted;
+  Clock::time_point started{};
+  bool running = false;
+  bool stopped = false;  // Cancelled because the device stops.
+  std::atomic<bool> cancelled{false};
+};
+
+}  // namespace linnet::daemon

@@ -1,0 +1,173 @@
+// The life of a request: received, checked, kept, acknowledged, run, answered, once.
+//
+// One mutex guards the journal, the queue and the running jobs. The MQTT thread calls receive(), one worker thread
+// calls run_next(), a timer calls tick(). A request is on the disk before receive() returns, and libmosquitto
+// acknowledges only then.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/base/clock.h"
+#include "runtime/base/function_ref.h"
+#include "runtime/daemon/admission.h"
+#include "runtime/daemon/backend.h"
+#include "runtime/daemon/journal.h"
+#include "runtime/daemon/messages.h"
+#include "runtime/daemon/mqtt_session.h"
+#include "runtime/daemon/request.h"
+#include "runtime/daemon/roles.h"
+#include "runtime/daemon/stream.h"
+#include "runtime/daemon/topics.h"
+
+namespace linnet::daemon {
+
+// Where messages go; the MQTT session in life, a list in tests. Thread-safe, does not call back into the service.
+class Publisher {
+ public:
+  virtual ~Publisher() = default;
+  [[nodiscard]] virtual Result<int> publish(const OutgoingMessage& message) = 0;
+};
+
+// Times that the service asks for, so that tests can be other boots and other days.
+struct ServiceClock {
+  virtual ~ServiceClock() = default;
+  [[nodiscard]] virtual Clock::time_point now() const;
+  [[nodiscard]] virtual std::chrono::nanoseconds boot_time() const;                // CLOCK_BOOTTIME.
+  [[nodiscard]] virtual std::optional<std::chrono::seconds> trusted_wall() const;  // Only while synchronised.
+  [[nodiscard]] virtual std::chrono::seconds wall() const;                         // For ageing outcomes.
+};
+
+struct ServiceOptions {
+  DeviceAddress address;
+  std::string reply_prefix;  // Topics below it are allowed as reply topics, beside rsp/{who}/.
+  std::string boot_id;       // /proc/sys/kernel/random/boot_id.
+  RoleMap roles;
+  AdmissionLimits admission;
+  RequestLimits request;
+  std::uint32_t default_max_tokens = 256;
+  std::size_t replay_answers = 64;  // Finished answers whose chunks are kept for replay.
+};
+
+// Operations that are no generation.
+class Operations {
+ public:
+  virtual ~Operations() = default;
+  // Reads something: status, models, rebirth, a GPIO line. Quick: called on the MQTT thread. Returns a JSON value.
+  [[nodiscard]] virtual Result<std::string> inspect(std::string_view who, const Request& request) = 0;
+  // Changes something: drives a line, loads or unloads a model. Called on the worker thread, after its intent is on the
+  // disk.
+  [[nodiscard]] virtual Result<std::string> act(std::string_view who, const Request& request) = 0;
+};
+
+// What telemetry reads; all since the start.
+struct ServiceCounters {
+  std::atomic<std::uint64_t> received{0}, accepted{0}, duplicates{0}, rejected{0};
+  std::atomic<std::uint64_t> done{0}, failed{0}, cancelled{0}, expired{0};
+  std::atomic<std::uint64_t> tokens{0};
+  std::atomic<std::uint64_t> undeliverable{0};  // Outcomes that the broker refused.
+};
+
+class Service final : public JobListener {
+ public:
+  Service(ServiceOptions options, Journal journal, Backend& backend, Publisher& publisher, Operations& operations,
+          ServiceClock& clock);
+  ~Service() override;
+
+  // Takes up what an earlier run left: resumes durable requests, ends the others, each with its one outcome. Call once,
+  // first.
+  [[nodiscard]] Result<void> recover();
+
+  // A message from the control or the pool session.
+  void receive(const IncomingMessage& message);
+
+  // Runs the next batch, waiting at most `patience` for one. False when stop() was called and nothing is left to run.
+  bool run_next(std::chrono::milliseconds patience);
+
+  // Ends expired requests, forgets old outcomes, sends what waits in the outbox.
+  void tick();
+
+  void on_acknowledged(int token, bool accepted);
+
+  // No new work is taken (busy); what runs may end until `deadline`, the rest fails with "stopping".
+  void stop(std::chrono::milliseconds deadline);
+
+  [[nodiscard]] const ServiceCounters& counters() const { return counters_; }
+  [[nodiscard]] std::size_t queue_depth() const;
+  [[nodiscard]] bool wants_pool_work();  // False over the high-water mark, or without a sound journal.
+
+  // JobListener
+  void on_text(const Job& job, std::string_view text, std::uint64_t tokens) override;
+  void on_end(const Job& job, const Result<JobReport>& report) override;
+
+ private:
+  struct Active;
+  struct Origin {
+    std::string_view who;
+    std::string reply_topic;
+    std::string_view correlation;
+    bool from_pool = false;
+  };
+
+  void handle(const Origin& origin, Request request, const IncomingMessage& message);
+  void handle_known(const Origin& origin, const Request& request, const Acceptance& acceptance);
+  void handle_cancel(const Origin& origin, const Request& request);
+  void handle_replay(const Origin& origin, const Request& request);
+  void handle_inspection(const Origin& origin, const Request& request);
+  void handle_work(const Origin& origin, Request request, const IncomingMessage& message);
+  void enqueue(std::shared_ptr<Active> active);
+  void run_generations(const std::vector<std::shared_ptr<Active>>& batch);
+  void run_action(Active& active);
+  [[nodiscard]] std::optional<Rejection> deny(const Origin& origin, OperationKind operation) const;
+  [[nodiscard]] std::vector<std::shared_ptr<Active>> take_batch(std::unique_lock<std::mutex>& lock,
+                                                                std::chrono::milliseconds patience);
+  std::optional<Deadline> deadline_of(const Request& request, const IncomingMessage& message) const;
+  bool expired(const JournalEntry& entry) const;
+  JournalEntry entry_of(const Origin& origin, const Request& request, const IncomingMessage& message) const;
+
+  void finish(const RequestKey& key, OutcomeKind kind, std::string payload);
+  void end(const RequestKey& key, OutcomeKind kind, std::string_view reason, std::string_view detail);
+  bool keep(const RequestKey& key, const Outcome& outcome);
+  void keep_what_failed();
+  void count(OutcomeKind kind);
+  void reject(const Origin& origin, std::string_view id, const Rejection& rejection,
+              std::chrono::milliseconds retry_after = std::chrono::milliseconds(0));
+  void reply(const std::string& topic, std::string_view correlation, std::string_view payload, int qos = 1);
+  void send_chunk(const Active& active, std::uint64_t sequence);
+  void pump_outbox();
+  void forget(const RequestKey& key);
+  void remember_answer(std::shared_ptr<Active> active);
+
+  ServiceOptions options_;
+  Backend& backend_;
+  Publisher& publisher_;
+  Operations& operations_;
+  ServiceClock& clock_;
+  ServiceCounters counters_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable work_;
+  Journal journal_;
+  AdmissionQueue queue_;
+  std::map<RequestKey, std::shared_ptr<Active>> active_;  // Waiting or running.
+  std::vector<std::shared_ptr<Active>> answered_;         // For replay, oldest first.
+  std::map<int, std::int64_t> in_flight_;                 // Token -> outbox sequence.
+  std::int64_t handed_over_ = 0;                          // The outbox is sent up to here.
+  bool stopping_ = false;
+  bool unsound_ = false;             // The journal failed: nothing is accepted from pools until it works again.
+  std::optional<Error> last_fault_;  // Of the journal.
+  // Outcomes that could not be kept yet; tick() tries again.
+  std::vector<std::pair<RequestKey, Outcome>> unkept_;
+  std::string message_;              // Buffer of the message being written.
+};
+
+}  // namespace linnet::daemon

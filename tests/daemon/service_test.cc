@@ -1,0 +1,413 @@
+#include "runtime/daemon/service.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+namespace linnet::daemon {
+namespace {
+
+using Json = nlohmann::json;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+struct Sent {
+  std::string topic, correlation;
+  Json body;
+  std::string bytes;
+  int qos;
+};
+
+// Keeps what is published; acknowledges nothing by itself.
+class Recorder final : public Publisher {
+ public:
+  Result<int> publish(const OutgoingMessage& m) override {
+    if (!connected) return fail(ErrorKind::kBusy, "not connected");
+    sent.push_back(
+        {std::string(m.topic), std::string(m.correlation), Json::parse(m.payload), std::string(m.payload), m.qos});
+    return ++last_token;
+  }
+  // The messages of one request, in order.
+  std::vector<Json> of(const std::string& id) const {
+    std::vector<Json> bodies;
+    for (const Sent& s : sent) {
+      if (s.body.value("id", "") == id) bodies.push_back(s.body);
+    }
+    return bodies;
+  }
+
+  bool connected = true;
+  int last_token = 0;
+  std::vector<Sent> sent;
+};
+
+// Says the words of `script`, one token each.
+class Parrot final : public Backend {
+ public:
+  std::size_t batch_limit() const override { return limit; }
+  bool serves(std::string_view) const override { return true; }
+  void run(std::span<const Job> jobs, JobListener& listener) override {
+    batches.push_back(jobs.size());
+    for (const Job& job : jobs) listener.on_end(job, say(job, listener));
+  }
+
+  Result<JobReport> say(const Job& job, JobListener& listener) {
+    JobReport report;
+    report.finish = "stop";
+    for (const std::string& word : script) {
+      if (*job.cancelled) report.finish = "cancelled";
+      if (*job.cancelled) break;
+      if (word == "FAIL") return fail(ErrorKind::kIo, "the model file changed");
+      listener.on_text(job, word, 1);
+      if (during) during();
+      ++report.tokens;
+    }
+    return report;
+  }
+
+  std::size_t limit = 2;
+  std::vector<std::string> script = {"Hello", " ", "world"};
+  std::function<void()> during;
+  std::vector<std::size_t> batches;
+};
+
+class Levers final : public Operations {
+ public:
+  Result<std::string> inspect(std::string_view, const Request&) override { return std::string("{\"ok\":true}"); }
+  Result<std::string> act(std::string_view, const Request& request) override {
+    ++acts;
+    if (std::get<GpioArguments>(request.arguments).line == "STUCK") return fail(ErrorKind::kIo, "STUCK: stuck");
+    return std::string("true");
+  }
+  int acts = 0;
+};
+
+class TestClock final : public ServiceClock {
+ public:
+  Clock::time_point now() const override { return Clock::time_point(time); }
+  std::chrono::nanoseconds boot_time() const override { return time; }
+  std::optional<seconds> trusted_wall() const override { return synchronised ? std::optional(wall()) : std::nullopt; }
+  seconds wall() const override { return seconds(1000000) + std::chrono::duration_cast<seconds>(time); }
+
+  std::chrono::nanoseconds time{seconds(100)};
+  bool synchronised = true;
+};
+
+class ServiceTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    path_ = testing::TempDir() + "service-" + testing::UnitTest::GetInstance()->current_test_info()->name();
+    for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(path_ + suffix);
+    options_.address = {"linnet", "home", "n1"};
+    options_.boot_id = "boot-1";
+    options_.roles.assign("alice", Role::kOperator);
+    options_.roles.assign("bob", Role::kRequester);
+    options_.roles.assign("eve", Role::kViewer);
+    start();
+  }
+
+  // Starts the service on the journal that is there, as after a crash.
+  void start() {
+    service_.reset();
+    auto journal = Journal::open(path_, {});
+    ASSERT_TRUE(journal);
+    service_ = std::make_unique<Service>(options_, *std::move(journal), parrot_, recorder_, levers_, clock_);
+    ASSERT_TRUE(service_->recover());
+  }
+
+  void send(const std::string& who, const std::string& operation, const Json& body,
+            std::optional<seconds> expiry = std::nullopt) {
+    send_raw("linnet/1/home/n1/req/" + who + "/" + operation, body.dump(), expiry);
+  }
+  void send_raw(const std::string& topic, const std::string& payload, std::optional<seconds> expiry = std::nullopt) {
+    IncomingMessage message;
+    message.topic = topic;
+    message.payload = payload;
+    message.correlation = "c1";
+    message.expiry = expiry;
+    service_->receive(message);
+  }
+  static Json infer(const std::string& id) { return {{"id", id}, {"args", {{"prompt", "say"}}}}; }
+  void acknowledge_all() {
+    for (int token = 1; token <= recorder_.last_token; ++token) service_->on_acknowledged(token, true);
+  }
+
+  std::string path_;
+  ServiceOptions options_;
+  Recorder recorder_;
+  Parrot parrot_;
+  Levers levers_;
+  TestClock clock_;
+  std::unique_ptr<Service> service_;
+};
+
+TEST_F(ServiceTest, ARequestIsAcceptedStreamedAndDoneOnce) {
+  send("alice", "infer", infer("r1"));
+  ASSERT_TRUE(service_->run_next(milliseconds(0)));
+  const auto messages = recorder_.of("r1");
+  ASSERT_EQ(messages.size(), 3u);
+  EXPECT_EQ(messages[0]["status"], "accepted");
+  EXPECT_EQ(messages[1]["seq"], 0);
+  EXPECT_EQ(messages[1]["text"], "Hello world");
+  EXPECT_EQ(messages[2]["status"], "done");
+  EXPECT_EQ(messages[2]["text"], "Hello world");
+  EXPECT_EQ(messages[2]["n_chunks"], 1);
+  EXPECT_EQ(messages[2]["tokens"], 3);
+  EXPECT_EQ(recorder_.sent.back().topic, "linnet/1/home/n1/rsp/alice/r1");
+  EXPECT_EQ(recorder_.sent.back().correlation, "c1");
+  EXPECT_EQ(recorder_.sent.back().qos, 1);
+  EXPECT_EQ(service_->counters().done, 1u);
+}
+
+TEST_F(ServiceTest, TheChunksMakeTheText) {
+  parrot_.script.assign(100, "ab ");
+  send("alice", "infer", infer("r1"));
+  service_->run_next(milliseconds(0));
+  std::string text;
+  std::uint64_t next = 0;
+  const auto messages = recorder_.of("r1");
+  for (const Json& m : messages) {
+    if (!m.contains("seq")) continue;
+    EXPECT_EQ(m["seq"], next++);
+    text += m["text"];
+  }
+  EXPECT_GT(next, 5u);
+  EXPECT_EQ(text, messages.back()["text"]);
+  EXPECT_EQ(messages.back()["n_chunks"], next);
+}
+
+TEST_F(ServiceTest, ADuplicateIsAnsweredWithTheSameBytesAndNotRunAgain) {
+  send("alice", "infer", infer("r1"));
+  send("alice", "infer", infer("r1"));
+  service_->run_next(milliseconds(0));
+  EXPECT_EQ(parrot_.batches.size(), 1u);
+  const std::string first = recorder_.sent.back().bytes;
+  send("alice", "infer", infer("r1"));
+  EXPECT_EQ(recorder_.sent.back().bytes, first);
+  EXPECT_FALSE(service_->run_next(milliseconds(0)) && parrot_.batches.size() > 1);
+  EXPECT_EQ(service_->counters().duplicates, 2u);
+}
+
+TEST_F(ServiceTest, SeveralRequestsRunAsABatch) {
+  for (const char* id : {"1", "2", "3"}) send("alice", "infer", infer(id));
+  service_->run_next(milliseconds(0));
+  service_->run_next(milliseconds(0));
+  EXPECT_EQ(parrot_.batches, (std::vector<std::size_t>{2, 1}));
+  EXPECT_EQ(service_->counters().done, 3u);
+}
+
+TEST_F(ServiceTest, StrangersAndLesserRolesAreRefused) {
+  send("mallory", "infer", infer("r1"));
+  EXPECT_EQ(recorder_.sent.back().body["rc"], 0x87);
+  send("eve", "infer", infer("r1"));
+  EXPECT_EQ(recorder_.sent.back().body["rc"], 0x87);
+  send("eve", "status", {{"id", "s"}});
+  EXPECT_EQ(recorder_.sent.back().body["result"]["ok"], true);
+  send("bob", "gpio", {{"id", "g"}, {"args", {{"line", "LAMP"}, {"active", true}}}});
+  EXPECT_EQ(recorder_.sent.back().body["rc"], 0x87);
+  send("alice", "reboot", {{"id", "x"}});
+  EXPECT_EQ(recorder_.sent.back().body["rc"], 0x83);
+  EXPECT_EQ(service_->counters().accepted, 0u);
+}
+
+TEST_F(ServiceTest, NobodySendsAnswersElsewhereOrCancelsForAnother) {
+  Json request = infer("r1");
+  request["reply_topic"] = "linnet/1/home/n1/rsp/bob/r1";
+  send("alice", "infer", request);
+  EXPECT_EQ(recorder_.sent.back().body["rc"], 0x87);
+  send("alice", "infer", infer("r2"));
+  send("bob", "cancel", {{"id", "c"}, {"args", {{"id", "r2"}}}});
+  EXPECT_EQ(recorder_.sent.back().body["result"], "unknown");
+  service_->run_next(milliseconds(0));
+  EXPECT_EQ(recorder_.of("r2").back()["status"], "done");
+}
+
+TEST_F(ServiceTest, CancelEndsWaitingAndRunningRequests) {
+  send("alice", "infer", infer("waits"));
+  send("alice", "cancel", {{"id", "c1"}, {"args", {{"id", "waits"}}}});
+  EXPECT_EQ(recorder_.of("waits").back()["status"], "cancelled");
+  send("alice", "infer", infer("runs"));
+  parrot_.during = [&] { send("alice", "cancel", {{"id", "c2"}, {"args", {{"id", "runs"}}}}); };
+  service_->run_next(milliseconds(0));
+  const Json last = recorder_.of("runs").back();
+  EXPECT_EQ(last["status"], "cancelled");
+  EXPECT_EQ(last["tokens"], 1) << "honoured before the next token";
+  send("alice", "cancel", {{"id", "c3"}, {"args", {{"id", "runs"}}}});
+  EXPECT_EQ(recorder_.sent.back().body["result"], "finished");
+}
+
+TEST_F(ServiceTest, ExpiredWorkIsNeverStarted) {
+  send("alice", "infer", infer("late"), seconds(5));
+  clock_.time += seconds(6);
+  service_->run_next(milliseconds(0));
+  EXPECT_TRUE(parrot_.batches.empty());
+  EXPECT_EQ(recorder_.of("late").back()["status"], "expired");
+}
+
+TEST_F(ServiceTest, AfterARestartEveryRequestHasItsOutcome) {
+  send("alice", "infer", infer("plain"));
+  Json durable = infer("durable");
+  durable["durable"] = true;
+  send("alice", "infer", durable);
+  Json dated = infer("dated");
+  dated["durable"] = true;
+  send("alice", "infer", dated, seconds(60));
+  recorder_.sent.clear();
+  options_.boot_id = "boot-2";
+  clock_.synchronised = false;
+  start();
+  EXPECT_EQ(recorder_.of("plain").back()["reason"], "restart");
+  EXPECT_EQ(recorder_.of("dated").back()["status"], "expired") << "another boot, and no trusted clock";
+  EXPECT_TRUE(recorder_.of("durable").empty());
+  service_->run_next(milliseconds(0));
+  EXPECT_EQ(recorder_.of("durable").back()["status"], "done");
+}
+
+TEST_F(ServiceTest, ADeadlineOfAnotherBootHoldsByATrustedClock) {
+  Json dated = infer("dated");
+  dated["durable"] = true;
+  send("alice", "infer", dated, seconds(60));
+  options_.boot_id = "boot-2";
+  clock_.time += seconds(30);
+  start();
+  service_->run_next(milliseconds(0));
+  EXPECT_EQ(recorder_.of("dated").back()["status"], "done");
+}
+
+TEST_F(ServiceTest, AnActionIsDoneOnceAndUnknownAfterACrash) {
+  const Json on = {{"id", "g1"}, {"args", {{"line", "LAMP"}, {"active", true}}}};
+  send("alice", "gpio", on);
+  send("alice", "gpio", on);
+  service_->run_next(milliseconds(0));
+  send("alice", "gpio", on);
+  service_->run_next(milliseconds(0));
+  EXPECT_EQ(levers_.acts, 1);
+  EXPECT_EQ(recorder_.sent.back().body["status"], "done");
+  // A crash between intent and outcome: the journal holds the intent, nobody knows the rest.
+  send("alice", "gpio", {{"id", "g2"}, {"args", {{"line", "LAMP"}, {"active", false}}}});
+  service_.reset();
+  {
+    auto journal = Journal::open(path_, {});
+    ASSERT_TRUE(journal->intend({"alice", "g2"}, "gpio"));
+  }
+  start();
+  service_->run_next(milliseconds(0));
+  EXPECT_EQ(levers_.acts, 1);
+  EXPECT_EQ(recorder_.of("g2").back()["reason"], "outcome_unknown");
+}
+
+TEST_F(ServiceTest, FailuresHaveReasons) {
+  parrot_.script = {"a", "FAIL"};
+  send("alice", "infer", infer("r1"));
+  service_->run_next(milliseconds(0));
+  EXPECT_EQ(recorder_.of("r1").back()["status"], "failed");
+  EXPECT_EQ(recorder_.of("r1").back()["reason"], "io");
+  send("alice", "gpio", {{"id", "g"}, {"args", {{"line", "STUCK"}, {"active", true}}}});
+  service_->run_next(milliseconds(0));
+  EXPECT_EQ(recorder_.of("g").back()["status"], "failed");
+}
+
+TEST_F(ServiceTest, OutcomesWaitForTheBrokerAndSurviveARestart) {
+  send("alice", "infer", infer("r1"));
+  recorder_.connected = false;
+  service_->run_next(milliseconds(0));
+  recorder_.sent.clear();
+  start();
+  EXPECT_TRUE(recorder_.sent.empty());
+  recorder_.connected = true;
+  service_->tick();
+  ASSERT_EQ(recorder_.of("r1").size(), 1u);
+  EXPECT_EQ(recorder_.of("r1").back()["status"], "done");
+  service_->tick();
+  EXPECT_EQ(recorder_.of("r1").size(), 1u) << "in flight: not sent again";
+  acknowledge_all();
+  start();
+  service_->tick();
+  EXPECT_EQ(recorder_.of("r1").size(), 1u) << "delivered: never again";
+}
+
+TEST_F(ServiceTest, NoMoreThanTwentyAreInFlight) {
+  recorder_.connected = false;
+  options_.admission.waiting_per_client = 64;
+  options_.admission.burst = 64;
+  start();
+  for (int i = 0; i < 30; ++i) {
+    send("alice", "infer", infer("r" + std::to_string(i)));
+    service_->run_next(milliseconds(0));
+  }
+  recorder_.connected = true;
+  service_->tick();
+  EXPECT_EQ(recorder_.sent.size(), 20u);
+  acknowledge_all();
+  EXPECT_EQ(recorder_.sent.size(), 30u);
+}
+
+TEST_F(ServiceTest, AGapInTheStreamIsReplayed) {
+  parrot_.script.assign(40, "xyz ");
+  send("alice", "infer", infer("r1"));
+  service_->run_next(milliseconds(0));
+  const auto before = recorder_.of("r1");
+  recorder_.sent.clear();
+  send("alice", "replay", {{"id", "p"}, {"args", {{"id", "r1"}, {"from_seq", 2}}}});
+  const auto replayed = recorder_.of("r1");
+  ASSERT_EQ(replayed.size(), before.size() - 3) << "all but accepted and two chunks";
+  EXPECT_EQ(replayed.front()["seq"], 2);
+  EXPECT_EQ(replayed.back(), before.back());
+}
+
+TEST_F(ServiceTest, AFullQueueAnswersBusyAndLeavesThePool) {
+  options_.admission.waiting = 4;
+  start();
+  for (int i = 0; i < 4; ++i) send("alice", "infer", infer("r" + std::to_string(i)));
+  EXPECT_FALSE(service_->wants_pool_work());
+  send("bob", "infer", infer("late"));
+  EXPECT_EQ(recorder_.sent.back().body["rc"], 0x89);
+  EXPECT_GT(recorder_.sent.back().body["retry_after_ms"], 0);
+  service_->run_next(milliseconds(0));
+  service_->run_next(milliseconds(0));
+  EXPECT_TRUE(service_->wants_pool_work());
+  send("bob", "infer", infer("late"));
+  service_->run_next(milliseconds(0));
+  EXPECT_EQ(recorder_.of("late").back()["status"], "done") << "a rejected id may be asked again";
+}
+
+TEST_F(ServiceTest, ThePoolTakesInferenceOnly) {
+  send_raw("linnet/1/home/pool/pilot/alice/infer", infer("p1").dump());
+  service_->run_next(milliseconds(0));
+  EXPECT_EQ(recorder_.of("p1").back()["status"], "done");
+  send_raw("linnet/1/home/pool/pilot/alice/gpio", R"({"id":"p2","args":{"line":"LAMP","active":true}})");
+  EXPECT_EQ(recorder_.sent.back().body["rc"], 0x87);
+}
+
+TEST_F(ServiceTest, StoppingEndsWhatWaitsAndKeepsWhatIsDurable) {
+  send("alice", "infer", infer("plain"));
+  Json durable = infer("durable");
+  durable["durable"] = true;
+  send("alice", "infer", durable);
+  service_->stop(milliseconds(0));
+  EXPECT_EQ(recorder_.of("plain").back()["reason"], "stopping");
+  send("alice", "infer", infer("after"));
+  EXPECT_EQ(recorder_.sent.back().body["rc"], 0x89);
+  EXPECT_FALSE(service_->run_next(milliseconds(0)));
+  start();
+  service_->run_next(milliseconds(0));
+  EXPECT_EQ(recorder_.of("durable").back()["status"], "done");
+}
+
+TEST_F(ServiceTest, RetainedAndForeignMessagesAreNoCommands) {
+  IncomingMessage message;
+  const std::string payload = infer("r1").dump();
+  message.topic = "linnet/1/home/n1/req/alice/infer";
+  message.payload = payload;
+  message.retained = true;
+  service_->receive(message);
+  send_raw("linnet/1/home/n2/req/alice/infer", payload);
+  EXPECT_TRUE(recorder_.sent.empty());
+}
+
+}  // namespace
+}  // namespace linnet::daemon
