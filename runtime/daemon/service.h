@@ -167,7 +167,7 @@ class Service final : public JobListener {
   std::optional<Error> last_fault_;  // Of the journal.
   // Outcomes that could not be kept yet; tick() tries again.
   std::vector<std::pair<RequestKey, Outcome>> unkept_;
-  std::string message_;              // Buffer of the message being written.
+  std::string message_;  // Buffer of the message being written.
 };
 
 }  // namespace linnet::daemon
