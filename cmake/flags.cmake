@@ -29,3 +29,10 @@ if(LINNET_SANITIZE)
   target_compile_options(linnet_flags INTERFACE -fsanitize=${LINNET_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(linnet_flags INTERFACE -fsanitize=${LINNET_SANITIZE})
 endif()
+
+# Clang's source coverage, for `make coverage`.
+option(LINNET_COVERAGE "Instrument for llvm-cov" OFF)
+if(LINNET_COVERAGE)
+  target_compile_options(linnet_flags INTERFACE -fprofile-instr-generate -fcoverage-mapping)
+  target_link_options(linnet_flags INTERFACE -fprofile-instr-generate)
+endif()

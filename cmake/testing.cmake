@@ -1,0 +1,57 @@
+# How a test and a fuzz target are declared; the CMakeLists.txt files under tests/ only name them.
+
+find_package(GTest REQUIRED)
+
+# Every test program with the label `threads`: all that a ThreadSanitizer tree needs to build.
+add_custom_target(linnet_threads_tests)
+add_custom_target(linnet_fuzzers)  # And every fuzz target.
+
+# linnet_describe_test(NAME LABELS): labels (those given, and the folder under tests/, by which the emulated runs choose), a time
+# limit, exit code 77 for "skipped", and in LINNET_EMULATOR the words to put before a program of the build (none when native).
+function(linnet_describe_test name labels)
+  file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR}/tests ${CMAKE_CURRENT_SOURCE_DIR})
+  list(APPEND labels ${folder})
+  list(JOIN CMAKE_CROSSCOMPILING_EMULATOR " " emulator)
+  set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT 600 SKIP_RETURN_CODE 77
+    ENVIRONMENT "LINNET_EMULATOR=${emulator}")
+endfunction()
+
+# linnet_test(NAME [LABELS threads …] SOURCES a.cc … LIBRARIES …): one test program; labels choose it for the tsan run.
+function(linnet_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES;LABELS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE LINNET_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  if("threads" IN_LIST ARG_LABELS)
+    add_dependencies(linnet_threads_tests ${name})
+  endif()
+  add_test(NAME ${name} COMMAND ${name})
+  linnet_describe_test(${name} "${ARG_LABELS}")
+endfunction()
+
+# linnet_fuzz(NAME SOURCE a.cc LIBRARIES … CORPUS folder): NAME_replay runs the target over tests/data/fuzz/folder as a test in
+# every tree. NAME is the libFuzzer program (LINNET_BUILD_FUZZ, clang); in the fuzz tree, whose libraries report coverage to
+# it, it is a test too: it fuzzes for $FUZZ_SECONDS (60) from that corpus and keeps what it finds under the build's corpus/NAME.
+function(linnet_fuzz name)
+  cmake_parse_arguments(ARG "" "SOURCE;CORPUS" "LIBRARIES" ${ARGN})
+  set(seeds ${PROJECT_SOURCE_DIR}/tests/data/fuzz/${ARG_CORPUS})
+  add_executable(${name}_replay ${ARG_SOURCE} ${PROJECT_SOURCE_DIR}/tests/fuzz_replay.cc)
+  target_link_libraries(${name}_replay PRIVATE ${ARG_LIBRARIES})
+  add_test(NAME ${name}_replay COMMAND ${name}_replay ${seeds})
+  linnet_describe_test(${name}_replay replay)
+  if(NOT LINNET_BUILD_FUZZ)
+    return()
+  endif()
+  add_executable(${name} ${ARG_SOURCE})
+  target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES})
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  add_dependencies(linnet_fuzzers ${name})
+  if(LINNET_SANITIZE MATCHES "fuzzer-no-link")
+    set(found ${CMAKE_BINARY_DIR}/corpus/${name})
+    file(MAKE_DIRECTORY ${found})
+    add_test(NAME ${name} COMMAND sh -c
+      "exec $<TARGET_FILE:${name}> -max_total_time=\${FUZZ_SECONDS:-60} -timeout=10 -print_final_stats=1 -artifact_prefix=${found}. ${found} ${seeds}")
+    linnet_describe_test(${name} fuzz)
+    set_tests_properties(${name} PROPERTIES TIMEOUT 86400)
+  endif()
+endfunction()
