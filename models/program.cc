@@ -9,6 +9,8 @@ template <class... F>
 struct Overloaded : F... {
   using F::operator()...;
 };
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;  // clang 14 does not deduce aggregates by itself.
 
 std::vector<BufferId> projection_outputs(const MatMul& op, bool accumulated_only) {
   std::vector<BufferId> buffers;

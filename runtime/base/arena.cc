@@ -5,17 +5,22 @@
 #include <cassert>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <utility>
+
+#include "runtime/base/checked.h"
 
 namespace linnet {
 
 Result<Arena> Arena::create(Bytes size) {
-  const std::size_t capacity = footprint(size.count == 0 ? 1 : size.count);
-  void* base = mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  const auto rounded = checked_align(size.count == 0 ? 1 : size.count, kArenaAlignment);
+  const auto capacity = rounded ? checked_narrow<std::size_t>(*rounded) : std::nullopt;
+  if (!capacity) return fail(ErrorKind::kExhausted, to_string(size) + " of memory is more than addresses can reach");
+  void* base = mmap(nullptr, *capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (base == MAP_FAILED) {
     return fail(ErrorKind::kExhausted, "cannot reserve " + to_string(size) + " of memory: " + std::strerror(errno));
   }
-  return Arena(static_cast<std::byte*>(base), capacity);
+  return Arena(static_cast<std::byte*>(base), *capacity);
 }
 
 Arena::Arena(Arena&& other) noexcept { *this = std::move(other); }
