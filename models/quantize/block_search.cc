@@ -1,0 +1,185 @@
+#include "models/quantize/block_search.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "kernels/formats/half.h"
+#include "kernels/formats/q4_0.h"
+#include "kernels/formats/q8_0.h"
+
+namespace linnet::quantize {
+namespace {
+
+using kernels::f16_to_f32;
+using kernels::f32_to_f16;
+using kernels::Format;
+
+constexpr std::size_t kBlock = 32;
+// Grids found by comparing with the exact optimum on normal, uniform, Laplace and shifted blocks, which the test states
+// again: Q4_0 comes within 1 % of the least squared error, Q8_0 within 4 %. Eight bits gain by a scale that happens to
+// suit the block, so its grid is wide rather than fine.
+constexpr std::array<SymmetricFormat, 2> kFormats = {{
+    {Format::kQ8_0, -127.0F, 127.0F, 100.0F, 136.0F, 0.5F},
+    {Format::kQ4_0, -8.0F, 7.0F, 5.0F, 11.0F, 0.25F},
+}};
+
+// Four floats in whatever registers the target has; sums over them are added in the order of the lanes.
+using Lanes = float __attribute__((vector_size(16)));
+constexpr std::size_t kLanes = 4;
+
+inline Lanes load(std::span<const float> values, std::size_t first) {
+  Lanes lanes;
+  std::memcpy(&lanes, values.data() + first, sizeof lanes);
+  return lanes;
+}
+
+inline float sum(const Lanes& lanes) {
+  float total = 0.0F;
+  for (std::size_t i = 0; i < kLanes; ++i) total += lanes[i];
+  return total;
+}
+
+// The codes nearest to `values`, as floats. Adding 1.5 * 2^23 leaves no fraction bits, so the sum is rounded to an
+// integer, halves to even.
+inline Lanes nearest(Lanes values, const SymmetricFormat& format) {
+  constexpr float kShift = 12582912.0F;
+  const Lanes low = Lanes{} + format.low;
+  const Lanes high = Lanes{} + format.high;
+  values = values > low ? values : low;  // In this form NaN becomes `low`, which converts to an integer.
+  values = values < high ? values : high;
+  return (values + kShift) - kShift;
+}
+
+// 1 / scale, or 0 where that is no finite number: all codes are 0 then.
+float inverse_of(float scale) {
+  const float inverse = 1.0F / scale;
+  return std::isfinite(inverse) ? inverse : 0.0F;
+}
+
+// What the codes for one scale give: sums of importance * weight * code and importance * code^2. The least-squares
+// scale is their ratio, and it explains product^2 / square of the block's energy.
+struct Fit {
+  float product = 0.0F;
+  float square = 0.0F;
+
+  [[nodiscard]] float explained() const { return square > 0.0F ? product * product / square : 0.0F; }
+  [[nodiscard]] float scale() const { return square > 0.0F ? product / square : 0.0F; }
+};
+
+Fit fit(const SymmetricFormat& format, std::span<const float> weights, std::span<const float> importance, float scale) {
+  const float inverse = inverse_of(scale);
+  Lanes product{};
+  Lanes square{};
+  for (std::size_t i = 0; i < weights.size(); i += kLanes) {
+    const Lanes weight = load(weights, i);
+    const Lanes code = nearest(weight * inverse, format);
+    const Lanes weighted = load(importance, i) * code;
+    product += weighted * weight;
+    square += weighted * code;
+  }
+  return {sum(product), sum(square)};
+}
+
+float error_of(const SymmetricFormat& format, std::span<const float> weights, std::span<const float> importance,
+               float scale) {
+  const float inverse = inverse_of(scale);
+  Lanes error{};
+  for (std::size_t i = 0; i < weights.size(); i += kLanes) {
+    const Lanes weight = load(weights, i);
+    const Lanes difference = weight - scale * nearest(weight * inverse, format);
+    error += load(importance, i) * difference * difference;
+  }
+  return sum(error);
+}
+
+// The best scale of the grid, refined; not yet an f16.
+float search_real_scale(const SymmetricFormat& format, std::span<const float> weights,
+                        std::span<const float> importance, float largest) {
+  Fit best;
+  const bool lopsided = format.low + format.high != 0.0F;
+  for (float divisor = format.first_divisor; divisor <= format.last_divisor; divisor += format.divisor_step) {
+    for (const float sign : {-1.0F, 1.0F}) {
+      if (sign > 0 && !lopsided) continue;
+      const Fit candidate = fit(format, weights, importance, sign * largest / divisor);
+      if (candidate.explained() > best.explained()) best = candidate;
+    }
+  }
+  constexpr int kMaxRefinements = 8;  // Codes stop changing after two or three.
+  for (int i = 0; i < kMaxRefinements; ++i) {
+    const Fit refined = fit(format, weights, importance, best.scale());
+    if (!(refined.explained() > best.explained())) break;
+    best = refined;
+  }
+  return best.scale();
+}
+
+}  // namespace
+
+std::optional<SymmetricFormat> symmetric_format(Format format) {
+  const auto found = std::ranges::find(kFormats, format, &SymmetricFormat::format);
+  if (found == kFormats.end()) return std::nullopt;
+  return *found;
+}
+
+float search_scale(const SymmetricFormat& format, std::span<const float> weights, std::span<const float> importance) {
+  float largest = 0.0F;
+  for (const float weight : weights) largest = std::abs(weight) > std::abs(largest) ? weight : largest;
+  if (largest == 0.0F) return 0.0F;
+  const auto real = f32_to_f16(search_real_scale(format, weights, importance, largest));
+  const auto plain = f32_to_f16(largest / format.low);
+  float best = f16_to_f32(plain);
+  float least = error_of(format, weights, importance, best);
+  for (const int step : {0, -1, 1}) {
+    const float scale = f16_to_f32(static_cast<std::uint16_t>(real + step));
+    const float error = error_of(format, weights, importance, scale);
+    if (!(error < least)) continue;
+    least = error;
+    best = scale;
+  }
+  return best;
+}
+
+namespace {
+
+void store_block(const SymmetricFormat& format, std::span<const float> weights, float scale, std::byte* block) {
+  const float inverse = inverse_of(scale);
+  std::array<int, kBlock> codes{};
+  for (std::size_t i = 0; i < kBlock; i += kLanes) {
+    const Lanes nearest_codes = nearest(load(weights, i) * inverse, format);
+    for (std::size_t lane = 0; lane < kLanes; ++lane) codes[i + lane] = static_cast<int>(nearest_codes[lane]);
+  }
+  if (format.format == Format::kQ8_0) {
+    kernels::Q8_0Block out{};
+    out.scale = f32_to_f16(scale);
+    for (std::size_t i = 0; i < kBlock; ++i) out.values[i] = static_cast<std::int8_t>(codes[i]);
+    std::memcpy(block, &out, sizeof out);
+    return;
+  }
+  kernels::Q4_0Block out{};
+  out.scale = f32_to_f16(scale);
+  for (std::size_t i = 0; i < kBlock / 2; ++i) {
+    out.nibbles[i] = static_cast<std::uint8_t>((codes[i] + 8) | ((codes[i + kBlock / 2] + 8) << 4));
+  }
+  std::memcpy(block, &out, sizeof out);
+}
+
+}  // namespace
+
+void quantize_row(const SymmetricFormat& format, std::span<const float> weights, std::span<const float> importance,
+                  std::byte* row) {
+  std::array<float, kBlock> alike{};
+  alike.fill(1.0F);
+  const std::size_t block_bytes = kernels::info(format.format).block_bytes;
+  for (std::size_t first = 0; first < weights.size(); first += kBlock, row += block_bytes) {
+    const auto block = weights.subspan(first, kBlock);
+    const auto weighting = importance.empty() ? std::span<const float>(alike) : importance.subspan(first, kBlock);
+    store_block(format, block, search_scale(format, block, weighting), row);
+  }
+}
+
+}  // namespace linnet::quantize

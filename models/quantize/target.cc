@@ -1,0 +1,44 @@
+#include "models/quantize/target.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace linnet::quantize {
+namespace {
+
+using gguf::TensorType;
+
+constexpr std::uint64_t kBlock = 32;
+
+// Looked up or deciding every token's probability: their errors cost more than their bytes.
+constexpr std::array<std::string_view, 4> kEightBits = {"token_embd.weight", "output.weight", "position_embd.weight",
+                                                        "token_types.weight"};
+
+bool is_float(TensorType type) {
+  return type == TensorType::kF32 || type == TensorType::kF16 || type == TensorType::kBF16;
+}
+
+// A router picks experts: small, and a flipped choice is no small error.
+bool is_router(std::string_view name) { return name.find("ffn_gate_inp") != std::string_view::npos; }
+
+}  // namespace
+
+Result<Target> target_of(const gguf::Tensor& tensor, TensorType matrices) {
+  const TensorType type = tensor.type->type;
+  if (!is_float(type)) {
+    if (tensor.type->block_weights == 1) return Target{type, {}};
+    return fail(ErrorKind::kUnsupported, "tensor " + gguf::quoted(tensor.name) + " is " +
+                                             std::string(tensor.type->name) +
+                                             " already; quantise from a file of F32, F16 or BF16");
+  }
+  if (tensor.rank < 2 || !tensor.name.ends_with(".weight") || is_router(tensor.name))
+    return Target{TensorType::kF32, {}};
+  if (tensor.columns() % kBlock != 0) {
+    return Target{TensorType::kF16, "rows of " + std::to_string(tensor.columns()) + " weights are no multiple of 32"};
+  }
+  if (std::ranges::find(kEightBits, tensor.name) != kEightBits.end()) return Target{TensorType::kQ8_0, {}};
+  return Target{matrices, {}};
+}
+
+}  // namespace linnet::quantize

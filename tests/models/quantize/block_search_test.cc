@@ -1,0 +1,152 @@
+#include "models/quantize/block_search.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <random>
+#include <vector>
+
+#include "kernels/formats/half.h"
+
+namespace linnet::quantize {
+namespace {
+
+using kernels::Format;
+
+constexpr std::size_t kBlock = 32;
+using Block = std::array<float, kBlock>;
+
+constexpr Block ones() {
+  Block block{};
+  block.fill(1.0F);
+  return block;
+}
+
+// Least error over all real scales, in double: codes change only where a weight is halfway between two, so between two
+// neighbouring such scales the codes are fixed and their least-squares scale is the best.
+double exact_least_error(const SymmetricFormat& format, const Block& weights, const Block& importance) {
+  double energy = 0;
+  std::vector<double> turns;  // Of 1 / scale.
+  for (std::size_t i = 0; i < kBlock; ++i) {
+    energy += double{importance[i]} * weights[i] * weights[i];
+    for (double code = 0.5; code < -format.low && weights[i] != 0.0F; code += 1) {
+      turns.push_back(code / std::abs(double{weights[i]}));
+    }
+  }
+  std::ranges::sort(turns);
+  double best = 0;
+  for (std::size_t t = 0; t + 1 < turns.size(); ++t) {
+    for (const double sign : {-1.0, 1.0}) {
+      const double inverse = sign * (turns[t] + turns[t + 1]) / 2;
+      double product = 0;
+      double square = 0;
+      for (std::size_t i = 0; i < kBlock; ++i) {
+        const double code = std::clamp(std::nearbyint(weights[i] * inverse), double{format.low}, double{format.high});
+        product += importance[i] * code * weights[i];
+        square += importance[i] * code * code;
+      }
+      if (square > 0) best = std::max(best, product * product / square);
+    }
+  }
+  return energy - best;
+}
+
+double error_of(Format format, const Block& weights, const Block& importance, const std::byte* row) {
+  Block after{};
+  kernels::dequantize_row(format, row, kBlock, after.data());
+  double error = 0;
+  for (std::size_t i = 0; i < kBlock; ++i) {
+    const double difference = double{weights[i]} - double{after[i]};
+    error += importance[i] * difference * difference;
+  }
+  return error;
+}
+
+using Source = std::function<float(std::mt19937&)>;
+
+std::vector<Source> sources() {
+  return {[](std::mt19937& random) { return std::normal_distribution<float>(0.0F, 0.02F)(random); },
+          [](std::mt19937& random) { return std::uniform_real_distribution<float>(-3.0F, 3.0F)(random); },
+          [](std::mt19937& random) {
+            const float size = std::exponential_distribution<float>(50.0F)(random);
+            return (random() & 1U) != 0 ? size : -size;
+          },
+          [](std::mt19937& random) { return std::abs(std::normal_distribution<float>(1.0F, 0.1F)(random)); }};
+}
+
+class BlockSearch : public testing::TestWithParam<Format> {
+ protected:
+  // Of the exact least error.
+  [[nodiscard]] static double allowed() { return GetParam() == Format::kQ4_0 ? 1.01 : 1.04; }
+
+  const SymmetricFormat format_ = *symmetric_format(GetParam());
+  std::vector<std::byte> row_ = std::vector<std::byte>(kernels::row_bytes(GetParam(), kBlock));
+};
+
+TEST_P(BlockSearch, IsNearTheExactOptimumAndNeverWorseThanPlainRounding) {
+  std::mt19937 random(3);
+  for (const auto& source : sources()) {
+    double searched = 0;
+    double plain = 0;
+    double exact = 0;
+    for (int trial = 0; trial < 100; ++trial) {
+      Block weights{};
+      std::ranges::generate(weights, [&] { return source(random); });
+      quantize_row(format_, weights, {}, row_.data());
+      const double error = error_of(GetParam(), weights, ones(), row_.data());
+      kernels::quantize_row(GetParam(), weights.data(), kBlock, row_.data());
+      const double plain_error = error_of(GetParam(), weights, ones(), row_.data());
+      EXPECT_LE(error, plain_error * (1 + 1e-5));
+      searched += error;
+      plain += plain_error;
+      exact += exact_least_error(format_, weights, ones());
+    }
+    EXPECT_LT(searched, plain * 0.97);
+    EXPECT_LE(searched, exact * allowed());
+    // The optimum is over real scales, and a scale is an f16: at most a little below it.
+    EXPECT_GE(searched, exact * (1 - 1e-4));
+  }
+}
+
+TEST_P(BlockSearch, HeedsImportance) {
+  std::mt19937 random(4);
+  std::normal_distribution<float> normal(0.0F, 1.0F);
+  double aware = 0;
+  double unaware = 0;
+  double exact = 0;
+  for (int trial = 0; trial < 100; ++trial) {
+    Block weights{};
+    Block importance{};
+    std::ranges::generate(weights, [&] { return normal(random); });
+    std::ranges::generate(importance, [&] { return std::exp(2.0F * normal(random)); });
+    quantize_row(format_, weights, importance, row_.data());
+    aware += error_of(GetParam(), weights, importance, row_.data());
+    quantize_row(format_, weights, {}, row_.data());
+    unaware += error_of(GetParam(), weights, importance, row_.data());
+    exact += exact_least_error(format_, weights, importance);
+  }
+  EXPECT_LT(aware, unaware * 0.95);
+  EXPECT_LE(aware, exact * allowed());
+}
+
+TEST_P(BlockSearch, ServesBlocksAtTheEdges) {
+  const float lost = 0.0F;
+  for (const float value : {0.0F, -0.0F, 1e-30F, 1e-7F, 1.0F, -60000.0F}) {
+    Block weights{};
+    weights[5] = value;
+    quantize_row(format_, weights, {}, row_.data());
+    const double error = error_of(GetParam(), weights, ones(), row_.data());
+    EXPECT_LE(std::sqrt(error), std::max(lost, std::abs(value)) * (std::abs(value) > 1e-3F ? 1e-3 : 1.0)) << value;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, BlockSearch, testing::Values(Format::kQ8_0, Format::kQ4_0));
+
+TEST(BlockSearchFormats, FloatsHaveNoCodes) { EXPECT_FALSE(symmetric_format(Format::kF16)); }
+
+}  // namespace
+}  // namespace linnet::quantize
