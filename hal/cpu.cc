@@ -1,0 +1,80 @@
+#include "hal/cpu.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <vector>
+
+#include "hal/cpu_decode.h"
+
+#if defined(__x86_64__)
+#  include <cpuid.h>
+#elif defined(__aarch64__) || defined(__arm__)
+#  include <sys/auxv.h>
+#endif
+
+namespace linnet::hal {
+
+#if defined(__x86_64__)
+
+namespace {
+
+// The register state that the operating system saves. Only after CPUID has shown OSXSAVE. In assembly because the
+// intrinsic would need this file compiled for processors that have it.
+std::uint64_t read_extended_control_0() {
+  std::uint32_t low = 0, high = 0;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (std::uint64_t{high} << 32) | low;
+}
+
+X86Registers read_registers() {
+  constexpr std::uint32_t kOsXsave = std::uint32_t{1} << 27;
+  X86Registers registers;
+  std::uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) == 0) return registers;
+  registers.leaf1_ecx = ecx;
+  if ((ecx & kOsXsave) != 0) registers.extended_control_0 = read_extended_control_0();
+  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return registers;
+  registers.leaf7_ebx = ebx;
+  registers.leaf7_ecx = ecx;
+  const bool has_subleaf1 = eax >= 1;
+  if (has_subleaf1 && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0) registers.leaf7_subleaf1_eax = eax;
+  return registers;
+}
+
+}  // namespace
+
+CpuFeatures detect_cpu_features() { return decode_x86(read_registers()); }
+
+#elif defined(__aarch64__)
+
+CpuFeatures detect_cpu_features() { return decode_arm64(getauxval(AT_HWCAP), getauxval(AT_HWCAP2)); }
+
+#elif defined(__arm__)
+
+CpuFeatures detect_cpu_features() { return decode_arm32(getauxval(AT_HWCAP)); }
+
+#else
+
+CpuFeatures detect_cpu_features() { return {}; }
+
+#endif
+
+std::size_t usable_core_count() {
+  // The kernel refuses a mask shorter than its own, whose length only trying tells (64 x 1,024 cores are enough).
+  for (std::size_t words = 16; words <= 1024; words *= 2) {
+    std::vector<unsigned long> mask(words);
+    const std::size_t size = words * sizeof(unsigned long);
+    auto* set = reinterpret_cast<cpu_set_t*>(mask.data());
+    if (sched_getaffinity(0, size, set) == 0) {
+      const int count = CPU_COUNT_S(size, set);
+      return count > 0 ? static_cast<std::size_t>(count) : 1;
+    }
+    if (errno != EINVAL) break;
+  }
+  const long online = sysconf(_SC_NPROCESSORS_ONLN);
+  return online > 0 ? static_cast<std::size_t>(online) : 1;
+}
+
+}  // namespace linnet::hal
