@@ -1,0 +1,109 @@
+#include "runtime/daemon/telemetry.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "hal/sim/sim_board.h"
+
+namespace linnet::daemon {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::seconds;
+using testing::HasSubstr;
+
+constexpr std::string_view kBoard = R"(
+name = "b"
+[facts]
+zones = [{ name = "cpu" }, { name = "gpu" }]
+rails = [{ name = "VDD_IN", whole_module = true }, { name = "VDD_SOC" }]
+[[vitals]]
+temperatures = { cpu = 45500 }
+rails = { VDD_IN = 5000, VDD_SOC = 900 }
+)";
+
+class TelemetryTest : public testing::Test {
+ protected:
+  std::map<std::string, double> snapshot(int second) {
+    hal::Vitals vitals = board_->empty_vitals();
+    board_->sample(vitals);
+    TelemetrySources sources;
+    sources.counters = &counters_;
+    sources.generation = &generation_;
+    return telemetry_.snapshot(sources, board_->facts(), vitals, Clock::time_point(seconds(1000 + second)));
+  }
+
+  std::unique_ptr<hal::SimBoard> board_ = *hal::SimBoard::parse(kBoard, "b");
+  ServiceCounters counters_;
+  GenerationFigures generation_;
+  Telemetry telemetry_;
+};
+
+TEST_F(TelemetryTest, RatesAreOverTheTimeBetweenSnapshots) {
+  auto first = snapshot(0);
+  EXPECT_FALSE(first.contains("tokens_per_second")) << "one snapshot has no rate";
+  counters_.received += 20;
+  JobReport report;
+  report.tokens = 50;
+  report.first_token = microseconds(20000);
+  report.total = seconds(5);
+  report.log_probability = -25;
+  generation_.record(report, microseconds(1000));
+  auto second = snapshot(10);
+  EXPECT_DOUBLE_EQ(second["tokens_per_second"], 5);
+  EXPECT_DOUBLE_EQ(second["requests_per_second"], 2);
+  EXPECT_DOUBLE_EQ(second["utilisation"], 0.5);
+  EXPECT_DOUBLE_EQ(second["mean_log_probability"], -0.5);
+  EXPECT_NEAR(second["first_token_p99_ms"], 20, 7);
+  auto third = snapshot(20);
+  EXPECT_DOUBLE_EQ(third["tokens_per_second"], 0);
+  EXPECT_FALSE(third.contains("first_token_p99_ms")) << "percentiles are of what came since";
+}
+
+TEST_F(TelemetryTest, EnergyIsTheModulesRailAndAbsentSensorsAreAbsent) {
+  (void)snapshot(0);
+  auto figures = snapshot(10);
+  EXPECT_DOUBLE_EQ(figures["power_w"], 5) << "the parts are not added to the whole";
+  EXPECT_DOUBLE_EQ(figures["energy_j"], 50);
+  EXPECT_DOUBLE_EQ(figures["temperature_c"], 45.5);
+  EXPECT_FALSE(figures.contains("throttle_events"));
+  EXPECT_FALSE(figures.contains("memory_available_bytes"));
+}
+
+TEST_F(TelemetryTest, FiguresAreJson) {
+  std::string out;
+  write_figures(out, {{"a", 1.5}, {"b", 2}}, "\"epoch\":3,");
+  const auto json = nlohmann::json::parse(out);
+  EXPECT_EQ(json["epoch"], 3);
+  EXPECT_EQ(json["a"], 1.5);
+  write_figures(out, {}, "");
+  EXPECT_EQ(out, "{}");
+  write_figures(out, {}, "\"epoch\":3,");
+  EXPECT_EQ(out, "{\"epoch\":3}");
+}
+
+TEST_F(TelemetryTest, PrometheusTextHasTypesAndCumulativeBuckets) {
+  generation_.record_token_gap(microseconds(500));
+  generation_.record_token_gap(seconds(2));
+  counters_.done = 7;
+  std::string out;
+  write_prometheus(out, snapshot(0), counters_, generation_.totals(), "n1");
+  EXPECT_THAT(out, HasSubstr("linnet_requests_total{node=\"n1\",kind=\"done\"} 7\n"));
+  EXPECT_THAT(out, HasSubstr("linnet_between_tokens_seconds_count{node=\"n1\"} 2\n"));
+  EXPECT_THAT(out, HasSubstr("linnet_between_tokens_seconds_bucket{node=\"n1\",le=\"+Inf\"} 2\n"));
+  EXPECT_THAT(out, HasSubstr("# TYPE linnet_temperature_celsius gauge\n"));
+  std::istringstream lines(out);
+  std::uint64_t last = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("linnet_between_tokens_seconds_bucket")) continue;
+    const auto count = std::stoull(line.substr(line.rfind(' ')));
+    EXPECT_GE(count, last);
+    last = count;
+  }
+}
+
+}  // namespace
+}  // namespace linnet::daemon
