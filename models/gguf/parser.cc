@@ -41,6 +41,11 @@ tl::unexpected<Error> Parser::ends_inside(std::string_view what) const {
   return malformed("the file ends inside " + std::string(what) + ": it is truncated");
 }
 
+tl::unexpected<Error> Parser::too_long(TextRule rule, std::uint64_t length) const {
+  return malformed(std::string(rule.what) + " is " + std::to_string(length) + " bytes long, over the limit of " +
+                   std::to_string(rule.max_bytes));
+}
+
 Result<Reader> Parser::parse() {
   LINNET_CHECK(read_preamble());
   LINNET_CHECK(read_entries(entry_count_));
@@ -99,10 +104,7 @@ Result<void> Parser::read_entries(std::uint64_t count) {
 Result<std::span<const std::byte>> Parser::read_text(TextRule rule) {
   const auto length = cursor_.take<std::uint64_t>();
   if (!length) return ends_inside("a length");
-  if (*length > rule.max_bytes) {
-    return malformed(std::string(rule.what) + " is " + std::to_string(*length) + " bytes long, over the limit of " +
-                     std::to_string(rule.max_bytes));
-  }
+  if (*length > rule.max_bytes) return too_long(rule, *length);
   const auto text = cursor_.take_bytes(*length);
   if (!text) return ends_inside(rule.what);
   return *text;
@@ -146,10 +148,13 @@ Result<std::span<const std::byte>> Parser::read_elements(ValueType element, std:
     if (!data) return ends_inside("the value");
     return *data;
   }
-  const std::size_t start = cursor_.position();
+  const std::size_t start = cursor_.position();  // A vocabulary has some 300,000 of them: no Result for each.
   if (count > cursor_.left() / sizeof(std::uint64_t)) return ends_inside("an array of strings");
   for (std::uint64_t i = 0; i < count; ++i) {
-    LINNET_TRY([[maybe_unused]] const auto text, read_text({"a string", kMaxStringBytes}));
+    const auto length = cursor_.take<std::uint64_t>();
+    if (!length) return ends_inside("a length");
+    if (*length > kMaxStringBytes) return too_long({"a string", kMaxStringBytes}, *length);
+    if (!cursor_.take_bytes(*length)) return ends_inside("a string");
   }
   return reader_.bytes_.subspan(start, cursor_.position() - start);
 }

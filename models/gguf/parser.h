@@ -78,6 +78,7 @@ class Parser {
   }
   [[nodiscard]] tl::unexpected<Error> refuse(ErrorKind kind, std::string_view what) const;
   [[nodiscard]] tl::unexpected<Error> ends_inside(std::string_view what) const;
+  [[nodiscard]] tl::unexpected<Error> too_long(TextRule rule, std::uint64_t length) const;
 
   Cursor cursor_;
   Reader reader_;
