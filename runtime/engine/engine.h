@@ -25,8 +25,12 @@
 #include "runtime/base/result.h"
 #include "runtime/base/tensor_view.h"
 #include "runtime/base/units.h"
+#include "runtime/engine/batch.h"
+#include "runtime/engine/kernel_set.h"
+#include "runtime/engine/kv_cache.h"
 #include "runtime/engine/memory_plan.h"
 #include "runtime/engine/sampler.h"
+#include "runtime/engine/step_cost.h"
 
 namespace linnet::engine {
 
@@ -39,38 +43,15 @@ struct EngineOptions {
   std::size_t max_batch_rows = 128;
   std::size_t max_outputs = 0;  // Rows of logits of one step. 0: max_sequences.
   std::size_t threads = 0;      // 0: the cores that this process may use.
-  std::optional<Bytes> memory_budget;
-  CpuFeatures cpu;                 // From hal; all false runs the scalar kernels.
-  kernels::ForcedVariants forced;  // From LINNET_KERNEL. Its text must outlive open().
+  std::optional<Bytes> memory_budget = {};
+  CpuFeatures cpu = {};                 // From hal; all false runs the scalar kernels.
+  kernels::ForcedVariants forced = {};  // From LINNET_KERNEL. Its text must outlive open().
   // What the caller holds beside the engine (tokenizer, template), as a row of the plan.
   Bytes text_memory{0};
   // Where the model's bytes are anonymous memory (a plain file packed into memory), so that the plan says so.
   bool weights_in_memory = false;
 
   static constexpr std::size_t kDefaultContext = 4096;  // A conversation, at 12 KiB (0.5B) to 128 KiB (8B) a position.
-};
-
-// Names a sequence of an engine, until it ends.
-enum class SequenceId : std::uint32_t {};
-
-// One token to compute.
-struct BatchRow {
-  TokenId token = 0;
-  SequenceId sequence{};
-  std::uint32_t position = 0;  // The rows of a sequence continue it: its length, then ascending by 1.
-  bool wants_logits = false;
-};
-
-// Rows of any mix of sequences; those of one sequence in the order of their positions.
-using Batch = std::span<const BatchRow>;
-
-// What an operation of the program has cost since the profile was set: one entry a step of program().
-struct StepCost {
-  double milliseconds = 0;
-  std::uint64_t weight_bytes = 0;  // Read from the model.
-  std::uint64_t cache_bytes = 0;   // Read from the KV cache.
-  std::uint64_t multiply_adds = 0;
-  std::uint64_t calls = 0;
 };
 
 // Counted since open().
@@ -81,12 +62,6 @@ struct EngineMetrics {
   double milliseconds = 0;  // In step().
   std::size_t pages_in_use = 0;
   std::size_t pages = 0;
-};
-
-// A kernel family and the variant that was chosen for it.
-struct ChosenKernel {
-  std::string_view family;
-  std::string_view variant;
 };
 
 // Owns the mapping, the arena and the threads. Movable.

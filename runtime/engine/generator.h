@@ -25,9 +25,9 @@ class TokenConstraint {
 };
 
 struct GenerationOptions {
-  SamplerOptions sampling;
+  SamplerOptions sampling = {};
   std::size_t max_tokens = 0;                 // 0: until the context is full.
-  std::span<const TokenId> stop_tokens;       // End of text, end of turn: at most kMaxStopTokens; copied.
+  std::span<const TokenId> stop_tokens = {};  // End of text, end of turn: at most kMaxStopTokens; copied.
   const std::atomic<bool>* cancel = nullptr;  // Looked at before each step of the model; borrowed.
   TokenConstraint* constraint = nullptr;      // Borrowed.
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,8 @@
 #include "runtime/base/units.h"
 
 namespace linnet::engine {
+
+inline constexpr std::size_t kPagePositions = 256;  // Of a page of the KV cache (kernels/attention).
 
 // Whose memory a row is.
 enum class MemoryKind {

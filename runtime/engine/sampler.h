@@ -10,11 +10,10 @@
 #include <span>
 
 #include "runtime/base/result.h"
+#include "runtime/engine/batch.h"
 #include "runtime/engine/random.h"
 
 namespace linnet::engine {
-
-using TokenId = std::int32_t;  // As in runtime/text/token.h.
 
 struct SamplerOptions {
   float temperature = 0.0F;         // 0: greedy, the largest logit, of equals the lowest id.
@@ -24,6 +23,7 @@ struct SamplerOptions {
   float repetition_penalty = 1.0F;  // Positive logits of recent tokens are divided by it, others multiplied; 1: none.
   std::uint32_t repetition_window = 64;  // Recent tokens (prompt included), at most kMaxWindow.
   std::uint64_t seed = 0;
+  bool want_probability = false;  // Sampled::probability: an exponential for every entry of the vocabulary.
 
   static constexpr std::size_t kMaxWindow = 1024;
 };
@@ -40,7 +40,7 @@ struct Candidate {
 struct Sampled {
   TokenId token = 0;
   // Of this token under the softmax of the logits (masked and penalised, at the temperature, or at 1 where greedy),
-  // before top-k, top-p and min-p: the model's confidence. In (0, 1].
+  // before top-k, top-p and min-p: the model's confidence, in [0, 1]. 0 where it was not asked for.
   float probability = 0;
 };
 
@@ -64,7 +64,7 @@ class Sampler {
   [[nodiscard]] std::span<Candidate> collect(std::span<const float> logits, TokenMask mask,
                                              std::span<Candidate> scratch) const;
   void penalise(std::span<Candidate> candidates) const;
-  [[nodiscard]] Sampled draw(std::span<Candidate> candidates);
+  [[nodiscard]] Candidate draw(std::span<Candidate> candidates, float largest);
 
   SamplerOptions options_;
   Xoshiro256 random_;

@@ -1,0 +1,45 @@
+#include "models/registry.h"
+
+#include <algorithm>
+#include <string>
+
+#include "models/llama/llama.h"
+
+namespace linnet::models {
+namespace {
+
+constexpr Architecture kArchitectures[] = {
+    {"llama", llama::read_llama},
+    {"qwen2", llama::read_qwen2},
+    {"qwen3", llama::read_qwen3},
+};
+
+std::string known_names() {
+  std::string names;
+  for (const Architecture& architecture : kArchitectures) {
+    if (!names.empty()) names += ", ";
+    names += architecture.name;
+  }
+  return names;
+}
+
+}  // namespace
+
+std::span<const Architecture> architectures() { return kArchitectures; }
+
+Result<Program> read_program(const ModelFile& file) {
+  LINNET_TRY(const std::string_view name, file.header.string("general.architecture"));
+  const auto found = std::find_if(std::begin(kArchitectures), std::end(kArchitectures),
+                                  [&](const Architecture& architecture) { return architecture.name == name; });
+  if (found == std::end(kArchitectures)) {
+    return fail(ErrorKind::kUnsupported,
+                "architecture " + gguf::quoted(name) + " is not supported; this build knows " + known_names());
+  }
+  LINNET_TRY(Program program, found->read(file));
+  if (const auto fault = fault_of(program)) {
+    return fail(ErrorKind::kMalformed, "the model's numbers do not fit together: " + *fault);
+  }
+  return program;
+}
+
+}  // namespace linnet::models

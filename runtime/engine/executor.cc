@@ -1,0 +1,336 @@
+#include "runtime/engine/executor.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+#include <variant>
+
+#include "runtime/base/clock.h"
+
+namespace linnet::engine {
+namespace {
+
+using kernels::kPagePositions;
+using kernels::kPanelRows;
+
+// Below this many numbers an operation takes less time than waking another thread: about 2 microseconds of memory-bound
+// work.
+constexpr std::size_t kWorthSharing = 8192;
+
+// Chunks a thread, so that cores of unequal speed end together.
+constexpr std::size_t kChunksPerThread = 8;
+
+}  // namespace
+
+Executor::Executor(const ExecutorParts& parts, const Workspace& workspace)
+    : program_(parts.program),
+      weights_(parts.weights),
+      plan_(parts.plan),
+      kernels_(parts.kernels),
+      cache_(parts.cache),
+      pool_(parts.pool),
+      workspace_(workspace) {
+  double* frequencies = workspace_.rotations.frequencies.data();
+  for (std::size_t i = 0; i < program_.rotations.size(); ++i) {
+    const models::Rotation& rotation = program_.rotations[i];
+    const std::size_t pairs = rotation.dimensions / 2;
+    const std::vector<float>& factors = weights_.factors[i];
+    kernels::fill_frequencies(rotation.base, pairs, factors.empty() ? nullptr : factors.data(), frequencies);
+    frequencies += pairs;
+  }
+}
+
+TensorView Executor::buffer(models::BufferId id) const {
+  const auto index = static_cast<std::size_t>(id);
+  const PlannedBuffer& planned = plan_.buffers[index];
+  const bool tokens = program_.buffers[index].rows == models::RowsOf::kTokens;
+  return {workspace_.buffers.data() + planned.offset, tokens ? batch_.size() : outputs_, program_.buffers[index].width,
+          planned.stride};
+}
+
+void Executor::split(std::size_t items, std::size_t numbers_an_item, FunctionRef<void(std::size_t, std::size_t)> work) {
+  if (items * numbers_an_item < kWorthSharing || items < 2) {
+    if (items != 0) work(0, items);
+    return;
+  }
+  const std::size_t share = std::max<std::size_t>(1, items / (pool_.threads() * kChunksPerThread));
+  pool_.run((items + share - 1) / share,
+            [&](std::size_t chunk, std::size_t) { work(chunk * share, std::min(share, items - chunk * share)); });
+}
+
+ConstTensorView Executor::run(Batch batch, std::span<StepCost> costs) {
+  batch_ = batch;
+  outputs_ = static_cast<std::size_t>(
+      std::count_if(batch.begin(), batch.end(), [](const BatchRow& row) { return row.wants_logits; }));
+  cut_blocks();
+  fill_rotations();
+  const auto execute_one = [this](const models::Step& step) {
+    std::visit([this](const auto& op) { execute(op); }, step.operation);
+  };
+  for (std::size_t i = 0; i < program_.steps.size(); ++i) {
+    if (costs.empty()) {
+      execute_one(program_.steps[i]);
+      continue;
+    }
+    const auto before = Clock::now();
+    execute_one(program_.steps[i]);
+    costs[i].milliseconds += milliseconds_between(before, Clock::now());
+    add_cost(costs[i], program_.steps[i].operation, program_, weights_, {batch_, outputs_});
+  }
+  const TensorView logits = buffer(program_.logits);
+  return {logits.data(), logits.rows(), logits.width(), logits.stride()};
+}
+
+// Gathers consecutive positions of one sequence, at most kAttentionRows at a time.
+void Executor::cut_blocks() {
+  std::size_t count = 0;
+  for (std::size_t row = 0; row < batch_.size(); ++row) {
+    const BatchRow& now = batch_[row];
+    if (count != 0) {
+      RowBlock& last = workspace_.blocks[count - 1];
+      if (last.sequence == now.sequence && last.first_position + last.rows == now.position &&
+          last.rows < WorkspaceShape::kAttentionRows) {
+        ++last.rows;
+        continue;
+      }
+    }
+    workspace_.blocks[count++] = {static_cast<std::uint32_t>(row), 1, now.sequence, now.position};
+  }
+  blocks_ = workspace_.blocks.first(count);
+}
+
+// The angles of this batch's positions; layers that rotate alike share them.
+void Executor::fill_rotations() {
+  const RotationTables& tables = workspace_.rotations;
+  std::size_t before = 0;
+  for (const models::Rotation& rotation : program_.rotations) {
+    const std::size_t pairs = rotation.dimensions / 2;
+    const double* frequencies = tables.frequencies.data() + before;
+    float* cosines = tables.cosines.data() + plan_rows() * before;
+    float* sines = tables.sines.data() + plan_rows() * before;
+    // A sine in double costs about as much as 32 numbers of a row-wise operation.
+    split(batch_.size(), pairs * 32, [&](std::size_t first, std::size_t count) {
+      for (std::size_t row = first; row < first + count; ++row) {
+        kernels::fill_rotation(batch_[row].position, frequencies, pairs, cosines + row * pairs, sines + row * pairs);
+      }
+    });
+    before += pairs;
+  }
+}
+
+void Executor::execute(const models::Embed& op) {
+  const WeightView& table = weights_.view(op.table);
+  const TensorView out = buffer(op.out);
+  split(out.rows(), out.width(), [&](std::size_t first, std::size_t count) {
+    for (std::size_t row = first; row < first + count; ++row) {
+      float* const values = out.row(row).data();
+      table.read_row(static_cast<std::size_t>(batch_[row].token), values);
+      if (op.scale != 1.0F) kernels_.elementwise->scale(values, op.scale, values, out.width());
+    }
+  });
+}
+
+void Executor::execute(const models::RmsNorm& op) {
+  const TensorView in = buffer(op.in);
+  const TensorView out = buffer(op.out);
+  const float* const weight = weights_.vector(op.weight);
+  const std::size_t width = in.width() / op.groups;
+  split(in.rows(), in.width(), [&](std::size_t first, std::size_t count) {
+    for (std::size_t row = first; row < first + count; ++row) {
+      for (std::size_t at = 0; at < in.width(); at += width) {
+        kernels_.rms_norm(in.row(row).data() + at, weight, op.epsilon, width, out.row(row).data() + at);
+      }
+    }
+  });
+}
+
+void Executor::quantise(TensorView in) {
+  const QuantisedScratch& scratch = workspace_.quantised;
+  const std::size_t blocks = in.width() / kernels::kActivationBlock;
+  split(in.rows(), in.width(), [&](std::size_t first, std::size_t count) {
+    for (std::size_t row = first; row < first + count; ++row) {
+      kernels_.quantize(in.row(row).data(), in.width(), scratch.values.data() + row * in.width(),
+                        scratch.scales.data() + row * blocks, scratch.sums.data() + row * blocks);
+    }
+  });
+}
+
+void Executor::execute(const models::MatMul& op) {
+  const TensorView in = buffer(op.in);
+  if (in.rows() == 0) return;  // No logits are wanted.
+  const auto groups_of = [&](const models::Projection& projection) {
+    return (weights_.view(projection.weight).rows + kPanelRows - 1) / kPanelRows;
+  };
+  std::size_t groups = 0;
+  bool quantised = false;
+  for (const models::Projection& projection : op.projections) {
+    groups += groups_of(projection);
+    quantised = quantised || weights_.view(projection.weight).in_panels;
+  }
+  if (quantised) quantise(in);
+
+  const std::size_t share =
+      std::clamp<std::size_t>(groups / (pool_.threads() * kChunksPerThread), 1, WorkspaceShape::kTileGroups);
+  std::size_t chunks = 0;
+  for (const models::Projection& projection : op.projections) chunks += (groups_of(projection) + share - 1) / share;
+  pool_.run(chunks, [&](std::size_t chunk, std::size_t worker) {
+    for (const models::Projection& projection : op.projections) {
+      const std::size_t own = (groups_of(projection) + share - 1) / share;
+      if (chunk < own) {
+        const std::size_t first = chunk * share;
+        return project(projection, in, first, std::min(share, groups_of(projection) - first), worker);
+      }
+      chunk -= own;
+    }
+  });
+}
+
+// Outputs [16 * first_group, + 16 * groups) of one projection for all rows: x = dot, or x + (dot + bias).
+void Executor::project(const models::Projection& projection, TensorView in, std::size_t first_group, std::size_t groups,
+                       std::size_t worker) {
+  const TensorView out = buffer(projection.out);
+  const std::size_t first = first_group * kPanelRows;
+  const std::size_t width = std::min(groups * kPanelRows, out.width() - first);
+  float* const target = projection.accumulate ? workspace_.threads[worker].tile.data() : out.data() + first;
+  const std::size_t stride = projection.accumulate ? groups * kPanelRows : out.stride();
+  multiply(weights_.view(projection.weight), in, first_group, groups, target, stride);
+  if (!projection.bias && !projection.accumulate) return;
+  for (std::size_t row = 0; row < in.rows(); ++row) {
+    float* const product = target + row * stride;
+    float* const sum = out.row(row).data() + first;
+    if (projection.bias) kernels_.elementwise->add(product, weights_.vector(*projection.bias) + first, product, width);
+    if (projection.accumulate) kernels_.elementwise->add(sum, product, sum, width);
+  }
+}
+
+void Executor::multiply(const WeightView& matrix, TensorView in, std::size_t first_group, std::size_t groups,
+                        float* out, std::size_t stride) const {
+  const auto format = static_cast<std::size_t>(matrix.format);
+  const std::size_t first = first_group * kPanelRows;
+  if (matrix.in_panels) {
+    const QuantisedScratch& scratch = workspace_.quantised;
+    const kernels::Q8Activations activations{.values = scratch.values.data(),
+                                             .scales = scratch.scales.data(),
+                                             .sums = scratch.sums.data(),
+                                             .rows = in.rows(),
+                                             .columns = in.width()};
+    kernels_.matmul[format]->for_rows(in.rows())(matrix.from_row(first), groups, activations, out, stride);
+  } else {
+    const kernels::FloatMatrix rows{matrix.from_row(first), std::min(groups * kPanelRows, matrix.rows - first),
+                                    matrix.columns};
+    kernels_.matmul_float[format](rows, {in.data(), in.rows(), in.stride()}, out, stride);
+  }
+}
+
+void Executor::execute(const models::Rotate& op) {
+  const auto rotation = static_cast<std::size_t>(op.rotation);
+  const TensorView rows = buffer(op.in_out);
+  std::size_t before = 0;
+  for (std::size_t i = 0; i < rotation; ++i) before += program_.rotations[i].dimensions / 2;
+  const std::size_t pairs = program_.rotations[rotation].dimensions / 2;
+  const auto rotate = program_.rotations[rotation].interleaved ? kernels_.rotate->interleaved : kernels_.rotate->halves;
+  const float* const cosines = workspace_.rotations.cosines.data() + plan_rows() * before;
+  const float* const sines = workspace_.rotations.sines.data() + plan_rows() * before;
+  split(rows.rows(), rows.width(), [&](std::size_t first, std::size_t count) {
+    for (std::size_t row = first; row < first + count; ++row) {
+      rotate(rows.row(row).data(), op.heads, rows.width() / op.heads, cosines + row * pairs, sines + row * pairs,
+             pairs);
+    }
+  });
+}
+
+// Puts a row's keys and values into the cache.
+void Executor::store(const models::Attend& op, std::size_t row) {
+  const auto& state = std::get<models::KvCache>(program_.states[static_cast<std::size_t>(op.cache)]);
+  const BatchRow& now = batch_[row];
+  const std::size_t page = now.position / kPagePositions;
+  const std::size_t at = now.position % kPagePositions;
+  const float* const key = buffer(op.key).row(row).data();
+  const float* const value = buffer(op.value).row(row).data();
+  for (std::size_t head = 0; head < state.kv_heads; ++head) {
+    std::uint16_t* const keys = cache_.keys(op.cache, now.sequence, page, head) + at * state.key_width;
+    std::uint16_t* const values = cache_.values(op.cache, now.sequence, page, head) + at * state.value_width;
+    kernels_.convert->to_f16(key + head * state.key_width, keys, state.key_width);
+    kernels_.convert->to_f16(value + head * state.value_width, values, state.value_width);
+  }
+}
+
+void Executor::execute(const models::Attend& op) {
+  const auto& state = std::get<models::KvCache>(program_.states[static_cast<std::size_t>(op.cache)]);
+  split(batch_.size(), state.kv_heads * (state.key_width + state.value_width), [&](std::size_t first, std::size_t n) {
+    for (std::size_t row = first; row < first + n; ++row) store(op, row);
+  });
+  pool_.run(blocks_.size() * state.kv_heads, [&](std::size_t chunk, std::size_t worker) {
+    attend(op, blocks_[chunk / state.kv_heads], chunk % state.kv_heads, worker);
+  });
+}
+
+// One block of rows, the query heads of one KV head: pages ascending, merged as they come.
+void Executor::attend(const models::Attend& op, const RowBlock& block, std::size_t kv_head, std::size_t worker) {
+  const auto& state = std::get<models::KvCache>(program_.states[static_cast<std::size_t>(op.cache)]);
+  const std::size_t heads = op.heads / state.kv_heads;
+  const TensorView query = buffer(op.query);
+  const TensorView out = buffer(op.out);
+  const ThreadScratch& scratch = workspace_.threads[worker];
+  const std::size_t end = block.first_position + block.rows;
+  float* const first_out = out.row(block.first_row).data() + kv_head * heads * state.value_width;
+  const kernels::AttentionPart whole{scratch.maximum.data(), scratch.sum.data(), first_out, out.stride()};
+  for (std::size_t page = 0; page * kPagePositions < end; ++page) {
+    const std::size_t start = page * kPagePositions;
+    // Rows before this page's first position do not see it.
+    const std::size_t skipped = start > block.first_position ? start - block.first_position : 0;
+    const kernels::AttentionPage input{
+        .queries = query.row(block.first_row + skipped).data() + kv_head * heads * state.key_width,
+        .query_stride = query.stride(),
+        .keys = cache_.keys(op.cache, block.sequence, page, kv_head),
+        .key_stride = state.key_width,
+        .values = cache_.values(op.cache, block.sequence, page, kv_head),
+        .value_stride = state.value_width,
+        .positions = std::min(kPagePositions, end - start),
+        .first_row_sees = block.first_position + skipped - start + 1,
+        .rows = block.rows - skipped,
+        .heads = heads,
+        .key_width = state.key_width,
+        .value_width = state.value_width,
+        .scale = op.scale};
+    if (page == 0) {
+      kernels_.attention->page(input, whole);
+      continue;
+    }
+    const kernels::AttentionPart next{scratch.next_maximum.data(), scratch.next_sum.data(), scratch.next_out.data(),
+                                      heads * state.value_width};
+    const kernels::AttentionPart into{whole.maximum + skipped * heads, whole.sum + skipped * heads,
+                                      whole.out + skipped * whole.out_stride, whole.out_stride};
+    kernels_.attention->page(input, next);
+    kernels_.attention->merge({input.rows, heads, state.value_width}, into, next);
+  }
+  kernels_.attention->finish({block.rows, heads, state.value_width}, whole);
+}
+
+void Executor::execute(const models::SiluMultiply& op) {
+  constexpr std::size_t kPiece = 2048;  // A row alone is worth sharing too: each number costs an exponential.
+  const TensorView gate = buffer(op.gate);
+  const TensorView up = buffer(op.up);
+  const TensorView out = buffer(op.out);
+  const std::size_t pieces = (out.width() + kPiece - 1) / kPiece;
+  split(out.rows() * pieces, std::min(kPiece, out.width()), [&](std::size_t first, std::size_t count) {
+    for (std::size_t item = first; item < first + count; ++item) {
+      const std::size_t row = item / pieces;
+      const std::size_t at = item % pieces * kPiece;
+      kernels_.elementwise->silu_multiply(gate.row(row).data() + at, up.row(row).data() + at, out.row(row).data() + at,
+                                          std::min(kPiece, out.width() - at));
+    }
+  });
+}
+
+void Executor::execute(const models::SelectOutputs& op) {
+  const TensorView in = buffer(op.in);
+  const TensorView out = buffer(op.out);
+  std::size_t next = 0;
+  for (std::size_t row = 0; row < batch_.size(); ++row) {
+    if (!batch_[row].wants_logits) continue;
+    std::memcpy(out.row(next++).data(), in.row(row).data(), in.width() * sizeof(float));
+  }
+}
+
+}  // namespace linnet::engine

@@ -1,0 +1,78 @@
+// Walks a program on the CPU: one step of any mix of sequences and positions.
+//
+// Every operation is cut into chunks for the pool and ends with all of them done. How it is cut never shows in the
+// result: each number is computed whole, by one thread, in the canonical order.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "models/program.h"
+#include "runtime/base/tensor_view.h"
+#include "runtime/engine/batch.h"
+#include "runtime/engine/buffer_plan.h"
+#include "runtime/engine/kernel_set.h"
+#include "runtime/engine/kv_cache.h"
+#include "runtime/engine/step_cost.h"
+#include "runtime/engine/thread_pool.h"
+#include "runtime/engine/weights.h"
+#include "runtime/engine/workspace.h"
+
+namespace linnet::engine {
+
+// What an executor works with; it owns none of it.
+struct ExecutorParts {
+  const models::Program& program;
+  const Weights& weights;
+  const BufferPlan& plan;
+  const KernelSet& kernels;
+  KvCache& cache;
+  ThreadPool& pool;
+};
+
+class Executor {
+ public:
+  Executor(const ExecutorParts& parts, const Workspace& workspace);
+
+  // Computes the rows of a checked batch whose sequences the cache already holds at their new lengths. Adds to `costs`
+  // where it has entries. Returns the logits of the rows that want them.
+  [[nodiscard]] ConstTensorView run(Batch batch, std::span<StepCost> costs);
+
+ private:
+  [[nodiscard]] TensorView buffer(models::BufferId id) const;
+  [[nodiscard]] std::size_t plan_rows() const { return workspace_.blocks.size(); }  // The most that a batch may have.
+  void cut_blocks();
+  void fill_rotations();
+
+  void execute(const models::Embed& op);
+  void execute(const models::RmsNorm& op);
+  void execute(const models::MatMul& op);
+  void execute(const models::Rotate& op);
+  void execute(const models::Attend& op);
+  void execute(const models::SiluMultiply& op);
+  void execute(const models::SelectOutputs& op);
+
+  void quantise(TensorView in);
+  void project(const models::Projection& projection, TensorView in, std::size_t first_group, std::size_t groups,
+               std::size_t worker);
+  void multiply(const WeightView& matrix, TensorView in, std::size_t first_group, std::size_t groups, float* out,
+                std::size_t stride) const;
+  void store(const models::Attend& op, std::size_t row);
+  void attend(const models::Attend& op, const RowBlock& block, std::size_t kv_head, std::size_t worker);
+
+  // Calls work(first, count) over [0, count of items), in parallel where there are enough numbers in all.
+  void split(std::size_t items, std::size_t numbers_an_item, FunctionRef<void(std::size_t, std::size_t)> work);
+
+  const models::Program& program_;
+  const Weights& weights_;
+  const BufferPlan& plan_;
+  const KernelSet& kernels_;
+  KvCache& cache_;
+  ThreadPool& pool_;
+  Workspace workspace_;
+  Batch batch_;
+  std::size_t outputs_ = 0;
+  std::span<const RowBlock> blocks_;
+};
+
+}  // namespace linnet::engine

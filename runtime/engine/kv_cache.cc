@@ -1,0 +1,122 @@
+#include "runtime/engine/kv_cache.h"
+
+#include <cassert>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "kernels/attention/attention.h"
+
+namespace linnet::engine {
+namespace {
+
+using kernels::kPagePositions;
+
+std::size_t pages_for(std::size_t positions) { return (positions + kPagePositions - 1) / kPagePositions; }
+
+}  // namespace
+
+CacheShape CacheShape::for_all(std::size_t sequences, std::size_t context) {
+  const std::size_t pages = pages_for(context);
+  return {.sequences = sequences, .context = context, .pages_a_sequence = pages, .pages = sequences * pages};
+}
+
+std::size_t page_numbers(const models::KvCache& state) {
+  return state.kv_heads * kPagePositions * (state.key_width + state.value_width);
+}
+
+std::size_t page_numbers(const models::Program& program) {
+  std::size_t numbers = 0;
+  for (const models::State& state : program.states) numbers += page_numbers(std::get<models::KvCache>(state));
+  return numbers;
+}
+
+void KvCache::reset(const models::Program& program) {
+  for (Sequence& sequence : sequences_) sequence = {};
+  free_count_ = free_pages_.size();
+  // The lowest page is given first: memory is touched from the front.
+  for (std::size_t i = 0; i < free_count_; ++i) free_pages_[i] = static_cast<PageId>(free_count_ - 1 - i);
+  std::size_t offset = 0;
+  for (std::size_t i = 0; i < states_.size(); ++i) {
+    const auto& state = std::get<models::KvCache>(program.states[i]);
+    const std::size_t key_head = kPagePositions * state.key_width;
+    states_[i] = {.offset = offset,
+                  .page = page_numbers(state),
+                  .key_head = key_head,
+                  .value_head = kPagePositions * state.value_width,
+                  .values = state.kv_heads * key_head};
+    offset += shape_.pages * states_[i].page;
+  }
+}
+
+Result<SequenceId> KvCache::begin() {
+  for (std::size_t i = 0; i < sequences_.size(); ++i) {
+    if (sequences_[i].open) continue;
+    sequences_[i] = {.length = 0, .claimed = 0, .pages = 0, .open = true};
+    return static_cast<SequenceId>(i);
+  }
+  return fail(ErrorKind::kBusy, "all " + std::to_string(sequences_.size()) + " sequences are in use");
+}
+
+void KvCache::end(SequenceId id) {
+  truncate(id, 0);
+  sequence(id).open = false;
+}
+
+bool KvCache::is_open(SequenceId id) const {
+  return static_cast<std::size_t>(id) < sequences_.size() && sequence(id).open;
+}
+
+Result<void> KvCache::claim(SequenceId id, std::size_t position) {
+  if (!is_open(id)) return fail(ErrorKind::kUsage, "a row names a sequence that is not open");
+  Sequence& held = sequence(id);
+  const std::size_t next = std::size_t{held.length} + held.claimed;
+  if (position != next) {
+    return fail(ErrorKind::kUsage, "a row is at position " + std::to_string(position) +
+                                       " where its sequence goes on at " + std::to_string(next));
+  }
+  if (next >= shape_.context) {
+    return fail(ErrorKind::kExhausted, "the context of " + std::to_string(shape_.context) + " positions is full");
+  }
+  ++held.claimed;
+  return {};
+}
+
+Result<void> KvCache::commit() {
+  std::size_t needed = 0;
+  for (const Sequence& held : sequences_) needed += pages_for(held.length + held.claimed) - held.pages;
+  if (needed > free_count_) {
+    return fail(ErrorKind::kExhausted, "the KV cache has " + std::to_string(free_count_) + " free pages of " +
+                                           std::to_string(needed) + " that this step needs");
+  }
+  for (std::size_t i = 0; i < sequences_.size(); ++i) {
+    Sequence& held = sequences_[i];
+    held.length += std::exchange(held.claimed, 0);
+    while (held.pages < pages_for(held.length))
+      table(SequenceId{static_cast<std::uint32_t>(i)})[held.pages++] = free_pages_[--free_count_];
+  }
+  return {};
+}
+
+void KvCache::drop_claims() {
+  for (Sequence& held : sequences_) held.claimed = 0;
+}
+
+void KvCache::truncate(SequenceId id, std::size_t length) {
+  assert(is_open(id) && length <= sequence(id).length);
+  Sequence& held = sequence(id);
+  held.length = static_cast<std::uint32_t>(length);
+  while (held.pages > pages_for(length)) free_pages_[free_count_++] = table(id)[--held.pages];
+}
+
+std::uint16_t* KvCache::keys(models::StateId state, SequenceId id, std::size_t number, std::size_t head) const {
+  const StateStorage& storage = states_[static_cast<std::size_t>(state)];
+  return page(storage, id, number) + head * storage.key_head;
+}
+
+std::uint16_t* KvCache::values(models::StateId state, SequenceId id, std::size_t number, std::size_t head) const {
+  const StateStorage& storage = states_[static_cast<std::size_t>(state)];
+  return page(storage, id, number) + storage.values + head * storage.value_head;
+}
+
+}  // namespace linnet::engine

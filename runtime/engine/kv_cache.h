@@ -1,0 +1,113 @@
+// Keys and values of the sequences, in pages of 256 positions from a fixed pool.
+//
+// A page covers the same 256 positions in every state (layer) of the program, so a sequence has one page table and a
+// page is given, taken and (later) shared as a whole. In a state, a page is [kv_heads][256][key_width] keys, then
+// [kv_heads][256][value_width] values, all f16: what attention reads for one KV head is contiguous.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "models/program.h"
+#include "runtime/base/result.h"
+
+namespace linnet::engine {
+
+// Names a sequence of an engine, until it ends.
+enum class SequenceId : std::uint32_t {};
+
+// The fixed sizes of a cache.
+struct CacheShape {
+  std::size_t sequences = 0;
+  std::size_t context = 0;           // Positions a sequence may hold.
+  std::size_t pages_a_sequence = 0;  // That its table has room for.
+  std::size_t pages = 0;             // In the pool.
+
+  // Room for every sequence to fill its context.
+  [[nodiscard]] static CacheShape for_all(std::size_t sequences, std::size_t context);
+};
+
+// Numbers (f16) of one page in one state, and in all states of a program.
+[[nodiscard]] std::size_t page_numbers(const models::KvCache& state);
+[[nodiscard]] std::size_t page_numbers(const models::Program& program);
+
+// Bookkeeping and storage in memory that it is given. One thread at a time changes it.
+class KvCache {
+ public:
+  using PageId = std::uint32_t;
+
+  // Takes its memory from `source` (an Arena, or what measures for the plan): `source.take<T>(count)`.
+  template <class Source>
+  KvCache(Source& source, const models::Program& program, const CacheShape& shape)
+      : shape_(shape),
+        sequences_(source.template take<Sequence>(shape.sequences)),
+        tables_(source.template take<PageId>(shape.sequences * shape.pages_a_sequence)),
+        free_pages_(source.template take<PageId>(shape.pages)),
+        states_(source.template take<StateStorage>(program.states.size())),
+        numbers_(source.template take<std::uint16_t>(shape.pages * page_numbers(program))) {}
+
+  // Empties the pool and cuts the storage into states; once, before any use.
+  void reset(const models::Program& program);
+
+  // An empty sequence. Errors: kBusy when all are taken.
+  [[nodiscard]] Result<SequenceId> begin();
+  void end(SequenceId id);
+
+  [[nodiscard]] bool is_open(SequenceId id) const;
+  [[nodiscard]] std::size_t length(SequenceId id) const { return sequence(id).length; }
+
+  [[nodiscard]] std::size_t free_pages() const { return free_count_; }
+
+  // A step grows sequences in two moves, so that a batch that cannot be computed changes nothing. claim(): one more
+  // position, which must follow those held and claimed. Errors: kUsage (no such sequence, another position),
+  // kExhausted (the context is full). commit(): takes the pages, and the claims become held. Errors: kExhausted (too
+  // few pages), with nothing changed. drop_claims(): forgets them.
+  [[nodiscard]] Result<void> claim(SequenceId id, std::size_t position);
+  [[nodiscard]] Result<void> commit();
+  void drop_claims();
+
+  // Forgets the positions from `length` on and gives back the pages that held nothing else.
+  void truncate(SequenceId id, std::size_t length);
+
+  // Where a state keeps keys [256, key_width] and values [256, value_width] of one KV head in the sequence's page
+  // number `page`.
+  [[nodiscard]] std::uint16_t* keys(models::StateId state, SequenceId id, std::size_t page, std::size_t head) const;
+  [[nodiscard]] std::uint16_t* values(models::StateId state, SequenceId id, std::size_t page, std::size_t head) const;
+
+  [[nodiscard]] const CacheShape& shape() const { return shape_; }
+
+ private:
+  struct Sequence {
+    std::uint32_t length;
+    std::uint32_t claimed;  // Positions on top of `length`.
+    std::uint32_t pages;
+    bool open;
+  };
+  struct StateStorage {
+    std::size_t offset;    // In numbers_, of page 0.
+    std::size_t page;      // Numbers a page.
+    std::size_t key_head;  // Numbers of one head's keys in a page: 256 * key_width.
+    std::size_t value_head;
+    std::size_t values;  // Offset of the values in a page.
+  };
+
+  [[nodiscard]] Sequence& sequence(SequenceId id) { return sequences_[static_cast<std::size_t>(id)]; }
+  [[nodiscard]] const Sequence& sequence(SequenceId id) const { return sequences_[static_cast<std::size_t>(id)]; }
+  [[nodiscard]] PageId* table(SequenceId id) const {
+    return tables_.data() + static_cast<std::size_t>(id) * shape_.pages_a_sequence;
+  }
+  [[nodiscard]] std::uint16_t* page(const StateStorage& state, SequenceId id, std::size_t number) const {
+    return numbers_.data() + state.offset + table(id)[number] * state.page;
+  }
+
+  CacheShape shape_;
+  std::span<Sequence> sequences_;
+  std::span<PageId> tables_;      // [sequences, pages_a_sequence]
+  std::span<PageId> free_pages_;  // The first free_count_ are free.
+  std::span<StateStorage> states_;
+  std::span<std::uint16_t> numbers_;
+  std::size_t free_count_ = 0;
+};
+
+}  // namespace linnet::engine

@@ -1,0 +1,156 @@
+#include "runtime/engine/setup.h"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+
+#include "models/registry.h"
+#include "runtime/engine/thread_pool.h"
+
+namespace linnet::engine {
+namespace {
+
+constexpr std::size_t kMaxSequences = 256;
+constexpr std::size_t kMaxBatchRows = 8192;
+
+// Anonymous memory of a process that runs a model, beside what the engine plans: C and C++ libraries' data, relocated
+// tables, the heap of the command line, the main stack. Measured: `tests/engine/memory_truth_test.cc`.
+constexpr Bytes kProcess{1536 * 1024};
+constexpr Bytes kThread{32 * 1024};  // Touched stack and bookkeeping of one pool thread.
+
+Result<void> check_range(std::string_view what, std::size_t value, std::size_t most) {
+  if (value >= 1 && value <= most) return {};
+  return fail(ErrorKind::kUsage, std::string(what) + " must be 1 to " + std::to_string(most));
+}
+
+Result<EngineOptions> resolve(EngineOptions options, const models::Program& program) {
+  if (options.context == 0) options.context = std::min(program.context_length, EngineOptions::kDefaultContext);
+  if (options.max_outputs == 0) options.max_outputs = std::min(options.max_sequences, options.max_batch_rows);
+  if (options.threads == 0) options.threads = std::min(usable_cores(), ThreadPool::kMaxThreads);
+  if (options.context > program.context_length) {
+    return fail(ErrorKind::kUsage, "a context of " + std::to_string(options.context) +
+                                       " is more than the model was made for (" +
+                                       std::to_string(program.context_length) + ")");
+  }
+  LINNET_CHECK(check_range("the number of sequences", options.max_sequences, kMaxSequences));
+  LINNET_CHECK(check_range("the rows of a batch", options.max_batch_rows, kMaxBatchRows));
+  LINNET_CHECK(check_range("the rows of logits", options.max_outputs, options.max_batch_rows));
+  LINNET_CHECK(check_range("threads", options.threads, ThreadPool::kMaxThreads));
+  return options;
+}
+
+// A rough sum in floating point, so that the exact ones behind it cannot wrap.
+Result<void> check_addressable(const models::Program& program, const EngineOptions& options) {
+  double width = 0;
+  for (const models::Buffer& buffer : program.buffers) width = std::max(width, static_cast<double>(buffer.width));
+  double cache = 0;
+  for (const models::State& state : program.states) {
+    const auto& kv = std::get<models::KvCache>(state);
+    cache += static_cast<double>(kv.kv_heads) * static_cast<double>(kv.key_width + kv.value_width) * 2;
+  }
+  const double positions = static_cast<double>(options.context + kPagePositions);
+  const double bytes = cache * positions * static_cast<double>(options.max_sequences) +
+                       width * 64 * static_cast<double>(options.max_batch_rows);
+  if (bytes < static_cast<double>(std::numeric_limits<std::size_t>::max()) / 4) return {};
+  return fail(ErrorKind::kExhausted, "the model's cache and activations are beyond what this machine can address");
+}
+
+// What `take` would take from an arena.
+template <class Take>
+Bytes measured(Take take) {
+  Measure measure;
+  take(measure);
+  return {measure.bytes()};
+}
+
+std::string cache_detail(const models::Program& program, const EngineOptions& options) {
+  std::string text =
+      std::to_string(program.states.size()) + " layers, " + std::to_string(options.context) + " positions";
+  if (options.max_sequences > 1) text += " x " + std::to_string(options.max_sequences) + " sequences";
+  return text + ", f16";
+}
+
+Bytes scratch_of_threads(const WorkspaceShape& shape) {
+  Bytes sum = measured([&](auto& m) { return m.template take<ThreadScratch>(shape.threads); });
+  for (std::size_t i = 0; i < shape.threads; ++i) {
+    sum += measured([&](auto& m) { (void)take_thread(m, shape); });
+  }
+  return sum;
+}
+
+// The rows that the engine's arena holds.
+std::vector<MemoryRow> arena_rows(const Setup& setup) {
+  const auto& [options, program, weights, buffers, shape, cache, plan, bytes] = setup;
+  const auto row = [](std::string_view name, Bytes size, std::string detail) {
+    return MemoryRow{name, MemoryKind::kAnonymous, size, std::move(detail)};
+  };
+  const auto rows_text = std::to_string(options.max_batch_rows) + " rows";
+  const std::size_t logits = buffers.buffers[static_cast<std::size_t>(program.logits)].size();
+  const Bytes all_buffers = measured([&](auto& m) { (void)m.template take<float>(shape.buffer_numbers); });
+  const Bytes rotations = measured([&](auto& m) { (void)take_rotations(m, shape); });
+  const Bytes sampling = measured([&](auto& m) {
+    (void)m.template take<Candidate>(program.vocabulary);
+    (void)m.template take<BatchRow>(shape.rows);
+    (void)m.template take<RowBlock>(shape.rows);
+  });
+  const Bytes logit_bytes{logits * sizeof(float)};
+  std::vector<MemoryRow> rows;
+  rows.push_back(
+      row("KV cache", measured([&](auto& m) { (void)KvCache(m, program, cache); }), cache_detail(program, options)));
+  rows.push_back(row("activations", Bytes{all_buffers.count - logit_bytes.count} + rotations, rows_text));
+  rows.push_back(row("quantised activations", measured([&](auto& m) { (void)take_quantised(m, shape); }), rows_text));
+  rows.push_back(row("thread scratch", scratch_of_threads(shape), std::to_string(options.threads) + " threads"));
+  rows.push_back(row("logits", logit_bytes, std::to_string(options.max_outputs) + " rows"));
+  rows.push_back(row("sampler", sampling, {}));
+  const std::size_t copies = copied_vector_numbers(weights, program);
+  if (copies != 0) {
+    rows.push_back(row("converted vectors", measured([&](auto& m) { (void)m.template take<float>(copies); }), {}));
+  }
+  return rows;
+}
+
+MemoryPlan plan_of(const Setup& setup, std::vector<MemoryRow> arena, Bytes file) {
+  const EngineOptions& options = setup.options;
+  MemoryPlan plan{.rows = {},
+                  .touched_weights = touched_bytes(setup.weights, setup.program),
+                  .page = {page_numbers(setup.program) * sizeof(std::uint16_t)},
+                  .context = options.context,
+                  .max_sequences = options.max_sequences,
+                  .max_batch_rows = options.max_batch_rows,
+                  .max_outputs = options.max_outputs,
+                  .threads = options.threads};
+  const std::string touched = to_string(plan.touched_weights) + " read by every token";
+  if (options.weights_in_memory) {
+    plan.rows.push_back({"weights, in memory", MemoryKind::kAnonymous, file, touched});
+    plan.touched_weights = {};  // Counted already.
+  } else {
+    plan.rows.push_back({"weights", MemoryKind::kMapped, file, touched});
+  }
+  std::move(arena.begin(), arena.end(), std::back_inserter(plan.rows));
+  if (options.text_memory.count != 0) plan.rows.push_back({"text", MemoryKind::kAnonymous, options.text_memory, {}});
+  plan.rows.push_back({"process", MemoryKind::kAnonymous, kProcess + Bytes{kThread.count * options.threads}, {}});
+  return plan;
+}
+
+}  // namespace
+
+Result<Setup> set_up(const gguf::Reader& header, const pack::PackedView& tensors, const EngineOptions& options,
+                     WeightsFor purpose) {
+  Setup setup;
+  LINNET_TRY(setup.program, models::read_program({header, tensors}));
+  LINNET_TRY(setup.weights, find_weights(tensors, setup.program, purpose));
+  LINNET_TRY(setup.options, resolve(options, setup.program));
+  LINNET_CHECK(check_addressable(setup.program, setup.options));
+  const EngineOptions& resolved = setup.options;
+  setup.buffers = plan_buffers(setup.program, resolved.max_batch_rows, resolved.max_outputs);
+  setup.workspace = WorkspaceShape::of(setup.program, setup.buffers, resolved.max_batch_rows, resolved.threads);
+  setup.cache = CacheShape::for_all(resolved.max_sequences, resolved.context);
+  auto arena = arena_rows(setup);
+  Bytes taken;
+  for (const MemoryRow& row : arena) taken += row.size;
+  setup.arena_bytes = static_cast<std::size_t>(taken.count);
+  setup.plan = plan_of(setup, std::move(arena), {header.bytes().size()});
+  return setup;
+}
+
+}  // namespace linnet::engine

@@ -1,0 +1,114 @@
+// The memory of the executor: activations and scratch, measured for the plan and taken from the arena by the same code.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "models/program.h"
+#include "runtime/base/arena.h"
+#include "runtime/engine/buffer_plan.h"
+#include "runtime/engine/kv_cache.h"
+
+namespace linnet::engine {
+
+// Stands where an Arena will stand and counts what would be taken, so that plan and taking cannot disagree.
+class Measure {
+ public:
+  template <class T>
+  [[nodiscard]] std::span<T> take(std::size_t count) {
+    bytes_ += Arena::footprint(count * sizeof(T));
+    return {};
+  }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+
+ private:
+  std::size_t bytes_ = 0;
+};
+
+// Consecutive positions of one sequence in consecutive rows: what one attention call takes.
+struct RowBlock {
+  std::uint32_t first_row = 0;
+  std::uint32_t rows = 0;
+  SequenceId sequence{};
+  std::uint32_t first_position = 0;
+};
+
+// The counts that everything in the workspace follows from.
+struct WorkspaceShape {
+  static constexpr std::size_t kTileGroups = 8;      // Groups of 16 outputs that a chunk of a product has at most.
+  static constexpr std::size_t kAttentionRows = 16;  // Rows of a RowBlock at most.
+
+  std::size_t rows = 0;
+  std::size_t threads = 0;
+  std::size_t buffer_numbers = 0;     // Activations and, behind them, logits.
+  std::size_t quantised_columns = 0;  // The widest input of a product.
+  std::size_t attention_heads = 0;    // Most query heads a KV head.
+  std::size_t attention_numbers = 0;  // Most query heads a KV head x value width.
+  std::size_t rotation_pairs = 0;     // Of all rotations together.
+  std::size_t rotations = 0;
+
+  [[nodiscard]] static WorkspaceShape of(const models::Program& program, const BufferPlan& buffers, std::size_t rows,
+                                         std::size_t threads);
+};
+
+// Scratch of one thread.
+struct ThreadScratch {
+  std::span<float> tile;     // [rows, 16 * kTileGroups]: products before they are added.
+  std::span<float> maximum;  // [kAttentionRows * heads], as are the next three.
+  std::span<float> sum;
+  std::span<float> next_maximum;
+  std::span<float> next_sum;
+  std::span<float> next_out;  // [kAttentionRows * heads * value_width]
+};
+
+struct QuantisedScratch {
+  std::span<std::int8_t> values;  // [rows, columns]
+  std::span<float> scales;        // [rows, columns / 32]
+  std::span<std::int32_t> sums;   // [rows, columns / 32]
+};
+
+struct RotationTables {
+  std::span<double> frequencies;  // [pairs of all rotations]
+  std::span<float> cosines;       // [rows, pairs] a rotation, one rotation behind the other
+  std::span<float> sines;
+};
+
+template <class Source>
+[[nodiscard]] QuantisedScratch take_quantised(Source& source, const WorkspaceShape& shape) {
+  const std::size_t numbers = shape.rows * shape.quantised_columns;
+  return {.values = source.template take<std::int8_t>(numbers),
+          .scales = source.template take<float>(numbers / 32),
+          .sums = source.template take<std::int32_t>(numbers / 32)};
+}
+
+template <class Source>
+[[nodiscard]] ThreadScratch take_thread(Source& source, const WorkspaceShape& shape) {
+  const std::size_t parts = WorkspaceShape::kAttentionRows * shape.attention_heads;
+  return {.tile = source.template take<float>(shape.rows * 16 * WorkspaceShape::kTileGroups),
+          .maximum = source.template take<float>(parts),
+          .sum = source.template take<float>(parts),
+          .next_maximum = source.template take<float>(parts),
+          .next_sum = source.template take<float>(parts),
+          .next_out = source.template take<float>(WorkspaceShape::kAttentionRows * shape.attention_numbers)};
+}
+
+template <class Source>
+[[nodiscard]] RotationTables take_rotations(Source& source, const WorkspaceShape& shape) {
+  return {.frequencies = source.template take<double>(shape.rotation_pairs),
+          .cosines = source.template take<float>(shape.rows * shape.rotation_pairs),
+          .sines = source.template take<float>(shape.rows * shape.rotation_pairs)};
+}
+
+// Everything the executor writes to, beside the KV cache.
+struct Workspace {
+  std::span<float> buffers;
+  QuantisedScratch quantised;
+  std::span<ThreadScratch> threads;
+  RotationTables rotations;
+  std::span<RowBlock> blocks;  // [rows]
+
+  [[nodiscard]] static Workspace take(Arena& arena, const WorkspaceShape& shape);
+};
+
+}  // namespace linnet::engine
