@@ -7,6 +7,7 @@ constexpr Variant<const Attention*> kTable[] = {
 #if defined(__x86_64__)
     {"avx2", {.avx2 = true}, &avx2::kAttention},
 #elif defined(__aarch64__)
+    {"neon", {.neon = true}, &neon::kAttention},
 #endif
     {"scalar", {}, &scalar::kAttention},
 };

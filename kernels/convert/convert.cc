@@ -7,6 +7,7 @@ constexpr Variant<const Convert*> kTable[] = {
 #if defined(__x86_64__)
     {"avx2", {.avx2 = true}, &avx2::kConvert},
 #elif defined(__aarch64__)
+    {"neon", {.neon = true}, &neon::kConvert},
 #endif
     {"scalar", {}, &scalar::kConvert},
 };

@@ -10,6 +10,8 @@ constexpr Variant<const MatMul*> kQ8_0[] = {
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ8_0},
     {"avx2", {.avx2 = true}, &avx2::kMatMulQ8_0},
 #elif defined(__aarch64__)
+    {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulQ8_0},
+    {"neon", {.neon = true}, &neon::kMatMulQ8_0},
 #endif
     {"scalar", {}, &scalar::kMatMulQ8_0},
 };
@@ -18,6 +20,8 @@ constexpr Variant<const MatMul*> kQ4_0[] = {
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ4_0},
     {"avx2", {.avx2 = true}, &avx2::kMatMulQ4_0},
 #elif defined(__aarch64__)
+    {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulQ4_0},
+    {"neon", {.neon = true}, &neon::kMatMulQ4_0},
 #endif
     {"scalar", {}, &scalar::kMatMulQ4_0},
 };
@@ -26,6 +30,8 @@ constexpr Variant<const MatMul*> kQ4_1[] = {
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ4_1},
     {"avx2", {.avx2 = true}, &avx2::kMatMulQ4_1},
 #elif defined(__aarch64__)
+    {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulQ4_1},
+    {"neon", {.neon = true}, &neon::kMatMulQ4_1},
 #endif
     {"scalar", {}, &scalar::kMatMulQ4_1},
 };

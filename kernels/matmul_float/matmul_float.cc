@@ -9,6 +9,7 @@ constexpr Variant<MatMulFloat> kF32[] = {
 #if defined(__x86_64__)
     {"avx2", {.avx2 = true}, avx2::matmul_f32},
 #elif defined(__aarch64__)
+    {"neon", {.neon = true}, neon::matmul_f32},
 #endif
     {"scalar", {}, scalar::matmul_f32},
 };
@@ -16,6 +17,7 @@ constexpr Variant<MatMulFloat> kF16[] = {
 #if defined(__x86_64__)
     {"avx2", {.avx2 = true}, avx2::matmul_f16},
 #elif defined(__aarch64__)
+    {"neon", {.neon = true}, neon::matmul_f16},
 #endif
     {"scalar", {}, scalar::matmul_f16},
 };
@@ -23,6 +25,7 @@ constexpr Variant<MatMulFloat> kBF16[] = {
 #if defined(__x86_64__)
     {"avx2", {.avx2 = true}, avx2::matmul_bf16},
 #elif defined(__aarch64__)
+    {"neon", {.neon = true}, neon::matmul_bf16},
 #endif
     {"scalar", {}, scalar::matmul_bf16},
 };

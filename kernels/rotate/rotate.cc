@@ -7,6 +7,7 @@ constexpr Variant<const Rotate*> kTable[] = {
 #if defined(__x86_64__)
     {"avx2", {.avx2 = true}, &avx2::kRotate},
 #elif defined(__aarch64__)
+    {"neon", {.neon = true}, &neon::kRotate},
 #endif
     {"scalar", {}, &scalar::kRotate},
 };

@@ -1,0 +1,36 @@
+#include "kernels/elementwise/elementwise.h"
+#include "kernels/math/vector_neon.h"
+
+namespace linnet::kernels::neon {
+namespace {
+
+// out = operation(a, b), the last register in part.
+template <class Operation>
+void for_each(const float* a, const float* b, float* out, std::size_t count, Operation operation) {
+  for (std::size_t i = 0; i < count; i += 4) {
+    const std::size_t left = count - i;
+    store_tail(out + i, left, operation(load_tail(a + i, left), load_tail(b + i, left)));
+  }
+}
+
+void silu_multiply(const float* gate, const float* up, float* out, std::size_t count) {
+  for_each(gate, up, out, count, [](float32x4_t x, float32x4_t y) {
+    const float32x4_t silu = vdivq_f32(x, vaddq_f32(vdupq_n_f32(1.0F), exp(vnegq_f32(x))));
+    return vmulq_f32(silu, y);
+  });
+}
+
+void add(const float* a, const float* b, float* out, std::size_t count) {
+  for_each(a, b, out, count, [](float32x4_t x, float32x4_t y) { return vaddq_f32(x, y); });
+}
+
+void scale(const float* in, float factor, float* out, std::size_t count) {
+  const float32x4_t factors = vdupq_n_f32(factor);
+  for_each(in, in, out, count, [factors](float32x4_t x, float32x4_t) { return vmulq_f32(x, factors); });
+}
+
+}  // namespace
+
+const Elementwise kElementwise{silu_multiply, add, scale};
+
+}  // namespace linnet::kernels::neon

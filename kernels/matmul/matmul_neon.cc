@@ -1,0 +1,72 @@
+// For cores without dot-product instructions: Cortex-A53 and A72 of the Raspberry Pi 3 and 4.
+#include "kernels/matmul/tile_neon.h"
+
+namespace linnet::kernels::neon {
+namespace {
+
+// Four activations at byte 4 i, in every lane.
+template <int kIndex>
+int8x16_t repeat(int8x16_t activations) {
+  return vreinterpretq_s8_s32(vdupq_laneq_s32(vreinterpretq_s32_s8(activations), kIndex));
+}
+
+// Registers of 16-bit products: rows 0 and 1, four columns each, and rows 2 and 3.
+struct Halves {
+  int16x8_t low = vdupq_n_s16(0);
+  int16x8_t high = vdupq_n_s16(0);
+
+  void add(int8x16_t weights, int8x16_t activations) {
+    low = vmlal_s8(low, vget_low_s8(weights), vget_low_s8(activations));
+    high = vmlal_high_s8(high, weights, activations);
+  }
+};
+
+// 8 bits: a 16-bit lane holds two products at most (2 * 128 * 127 = 32,512) before it is widened.
+template <class Weights>
+class Product {
+ public:
+  void add(const int8x16_t (&columns)[4], int8x16_t activations) {
+    Halves first;
+    first.add(columns[0], repeat<0>(activations));
+    first.add(columns[1], repeat<1>(activations));
+    Halves second;
+    second.add(columns[2], repeat<2>(activations));
+    second.add(columns[3], repeat<3>(activations));
+    low_ = vpadalq_s16(vpadalq_s16(low_, first.low), second.low);
+    high_ = vpadalq_s16(vpadalq_s16(high_, first.high), second.high);
+  }
+  int32x4_t sums() const { return vpaddq_s32(low_, high_); }
+
+ private:
+  int32x4_t low_ = vdupq_n_s32(0);
+  int32x4_t high_ = vdupq_n_s32(0);
+};
+
+// 4 bits: a lane takes a block's eight products (8 * 15 * 127 = 15,240) before it is widened.
+template <class Weights>
+requires Weights::kIsNibbles class Product<Weights> {
+ public:
+  void add(const int8x16_t (&columns)[4], int8x16_t activations) {
+    halves_.add(columns[0], repeat<0>(activations));
+    halves_.add(columns[1], repeat<1>(activations));
+    halves_.add(columns[2], repeat<2>(activations));
+    halves_.add(columns[3], repeat<3>(activations));
+  }
+  int32x4_t sums() const { return vpaddq_s32(vpaddlq_s16(halves_.low), vpaddlq_s16(halves_.high)); }
+
+ private:
+  Halves halves_;
+};
+
+template <class Weights>
+constexpr MatMul entries() {
+  return {tile_neon::one_row<Product, Weights>, tile_neon::many_rows<Product, Weights>};
+}
+
+}  // namespace
+
+const MatMul kMatMulQ8_0 = entries<tile_neon::Q8_0>();
+const MatMul kMatMulQ4_0 = entries<tile_neon::Q4_0>();
+const MatMul kMatMulQ4_1 = entries<tile_neon::Q4_1>();
+
+}  // namespace linnet::kernels::neon
