@@ -29,6 +29,8 @@ struct Service::Active {
   AnswerStream stream;
   Clock::time_point accepted;
   Clock::time_point started{};
+  Clock::time_point last_text{};
+  bool from_pool = false;  // Such answers bring nothing about: the request may run on two devices.
   bool running = false;
   bool stopped = false;  // Cancelled because the device stops.
   std::atomic<bool> cancelled{false};

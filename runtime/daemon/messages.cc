@@ -91,6 +91,16 @@ void append_json_string(std::string& out, std::string_view text) {
   out.push_back('"');
 }
 
+void append_deed(std::string& out, std::string_view rule, std::string_view target, std::string_view failure) {
+  out.push_back('{');
+  append(out, "rule", rule);
+  append(out, "target", target);
+  append_key(out, "done");
+  out.append(failure.empty() ? "true" : "false");
+  if (!failure.empty()) append(out, "reason", failure);
+  out.push_back('}');
+}
+
 void write_accepted(std::string& out, std::string_view id, std::size_t position, std::chrono::milliseconds estimate) {
   begin(out, id);
   append(out, "status", "accepted");
@@ -136,6 +146,10 @@ void write_generation(std::string& out, std::string_view id, OutcomeKind kind, c
   append_field(out, "n_chunks", report.chunks);
   append(out, "sha256", sha256_hex(report.text));
   append_timings(out, report);
+  if (!report.actions.empty()) {
+    append_key(out, "actions");
+    out.append(report.actions);
+  }
   if (report.joules) append_field(out, "energy_j", *report.joules);
   if (report.confidence) append_field(out, "confidence", *report.confidence);
   out.push_back('}');

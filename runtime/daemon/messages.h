@@ -23,9 +23,13 @@ struct GenerationReport {
   std::chrono::microseconds queued{0};
   std::chrono::microseconds first_token{0};  // From start to the first token.
   std::chrono::microseconds total{0};
+  std::string_view actions{};        // A JSON list of what the answer brought about, or empty.
   std::optional<double> joules;      // Where the board measures power.
   std::optional<double> confidence;  // Geometric mean probability of the tokens that no grammar forced.
 };
+
+// One entry of that list. `failure` is empty where the deed was done.
+void append_deed(std::string& out, std::string_view rule, std::string_view target, std::string_view failure);
 
 // Appends `text` as a JSON string with quotes. Bytes that are not UTF-8 become U+FFFD.
 void append_json_string(std::string& out, std::string_view text);

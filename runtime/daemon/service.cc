@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "runtime/daemon/active.h"
+#include "runtime/daemon/telemetry.h"
 
 namespace linnet::daemon {
 namespace {
@@ -172,7 +173,12 @@ void Service::on_text(const Job& job, std::string_view text, std::uint64_t token
   if (found == active_.end()) return;
   Active& active = *found->second;
   counters_.tokens += tokens;
-  if (!active.stream.append(text, tokens, clock_.now())) return;
+  const auto now = clock_.now();
+  if (options_.figures != nullptr && active.last_text != Clock::time_point{}) {
+    options_.figures->record_token_gap(std::chrono::duration_cast<std::chrono::microseconds>(now - active.last_text));
+  }
+  active.last_text = now;
+  if (!active.stream.append(text, tokens, now)) return;
   if (active.stream.close_chunk() && active.request.stream) send_chunk(active, active.stream.chunks() - 1);
 }
 
@@ -190,7 +196,10 @@ void Service::on_end(const Job& job, const Result<JobReport>& report) {
     return end(job.key, OutcomeKind::kFailed, "stopping", "the device stops");
   }
   if (!report) return end(job.key, kind_of(report), reason_of(report.error().kind), report.error().message);
+  record(*active, *report);
+  const std::string actions = kind_of(report) == OutcomeKind::kDone ? act_on_answer(*active, report->confidence) : "";
   GenerationReport done;
+  done.actions = actions;
   done.text = active->stream.text();
   done.finish = report->finish;
   done.prompt_tokens = report->prompt_tokens;
@@ -203,6 +212,34 @@ void Service::on_end(const Job& job, const Result<JobReport>& report) {
   write_generation(message_, active->key.id, kind_of(report), done);
   remember_answer(active);
   finish(job.key, kind_of(report), message_);
+}
+
+void Service::record(const Active& active, const JobReport& report) {
+  const auto queued = std::chrono::duration_cast<std::chrono::microseconds>(active.started - active.accepted);
+  if (options_.figures != nullptr) options_.figures->record(report, queued);
+}
+
+std::string Service::act_on_answer(const Active& active, std::optional<double> confidence) {
+  if (options_.actions == nullptr || active.from_pool) return {};
+  std::string list;
+  for (const auto& deed : options_.actions->deeds_of(active.stream.text(), confidence)) {
+    list.append(list.empty() ? "[" : ",").append(do_deed(active, deed));
+  }
+  return list.empty() ? list : list + "]";
+}
+
+std::string Service::do_deed(const Active& active, const AnswerActions::Deed& deed) {
+  std::string failure = deed.refused;
+  if (failure.empty()) {
+    const auto intended = journal_.intend(active.key, "rule " + deed.rule);
+    const auto done = intended ? options_.actions->perform(deed) : intended;
+    if (!done) failure = done.error().message;
+  }
+  std::string entry;
+  append_deed(entry, deed.rule, deed.target, failure);
+  std::string event = "{\"who\":\"" + active.key.who + "\",\"id\":\"" + active.key.id + "\",\"action\":" + entry + "}";
+  (void)journal_.add_event(device_topic(options_.address, "event/action"), event);
+  return entry;
 }
 
 void Service::forget(const RequestKey& key) {

@@ -47,6 +47,9 @@ struct ServiceClock {
   [[nodiscard]] virtual std::chrono::seconds wall() const;                         // For ageing outcomes.
 };
 
+class AnswerActions;
+class GenerationFigures;
+
 struct ServiceOptions {
   DeviceAddress address;
   std::string reply_prefix;  // Topics below it are allowed as reply topics, beside rsp/{who}/.
@@ -55,7 +58,9 @@ struct ServiceOptions {
   AdmissionLimits admission;
   RequestLimits request;
   std::uint32_t default_max_tokens = 256;
-  std::size_t replay_answers = 64;  // Finished answers whose chunks are kept for replay.
+  std::size_t replay_answers = 64;       // Finished answers whose chunks are kept for replay.
+  AnswerActions* actions = nullptr;      // Borrowed; null: answers bring nothing about.
+  GenerationFigures* figures = nullptr;  // Borrowed; null: nothing is recorded.
 };
 
 // Operations that are no generation.
@@ -67,6 +72,21 @@ class Operations {
   // Changes something: drives a line, loads or unloads a model. Called on the worker thread, after its intent is on the
   // disk.
   [[nodiscard]] virtual Result<std::string> act(std::string_view who, const Request& request) = 0;
+};
+
+// What a model's answer brings about, by the configured rules.
+class AnswerActions {
+ public:
+  struct Deed {
+    std::string rule;
+    std::string target;   // "line BEDROOM_LIGHT", "topic home/lamp": for the message and the intent.
+    std::string refused;  // Why it may not be done ("confidence", "rate", "interlock"), or empty.
+    std::size_t index = 0;
+  };
+  virtual ~AnswerActions() = default;
+  [[nodiscard]] virtual std::vector<Deed> deeds_of(std::string_view answer, std::optional<double> confidence) = 0;
+  // Called after the intent is on the disk.
+  [[nodiscard]] virtual Result<void> perform(const Deed& deed) = 0;
 };
 
 // What telemetry reads; all since the start.
@@ -142,6 +162,10 @@ class Service final : public JobListener {
   void reject(const Origin& origin, std::string_view id, const Rejection& rejection,
               std::chrono::milliseconds retry_after = std::chrono::milliseconds(0));
   void reply(const std::string& topic, std::string_view correlation, std::string_view payload, int qos = 1);
+  // Does what the answer brings about and returns it as a JSON list, empty where there is nothing.
+  std::string act_on_answer(const Active& active, std::optional<double> confidence);
+  std::string do_deed(const Active& active, const AnswerActions::Deed& deed);
+  void record(const Active& active, const JobReport& report);
   void send_chunk(const Active& active, std::uint64_t sequence);
   void pump_outbox();
   void forget(const RequestKey& key);

@@ -122,7 +122,9 @@ void Service::handle_work(const Origin& origin, Request request, const IncomingM
   const std::size_t before = queue_.size();
   write_accepted(message_, request.id, before, queue_.expected_wait(before));
   reply(origin.reply_topic, origin.correlation, message_);
-  enqueue(std::make_shared<Active>(std::move(request), entry, most_tokens, now));
+  auto active = std::make_shared<Active>(std::move(request), entry, most_tokens, now);
+  active->from_pool = origin.from_pool;
+  enqueue(std::move(active));
 }
 
 void Service::handle_known(const Origin& origin, const Request& request, const Acceptance& acceptance) {

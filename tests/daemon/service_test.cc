@@ -86,6 +86,20 @@ class Levers final : public Operations {
   int acts = 0;
 };
 
+// Does one deed for each answer.
+class Deeds final : public AnswerActions {
+ public:
+  std::vector<Deed> deeds_of(std::string_view, std::optional<double>) override {
+    return {{"r", "line LAMP", refused, 0}};
+  }
+  Result<void> perform(const Deed&) override {
+    ++done;
+    return {};
+  }
+  std::string refused;
+  int done = 0;
+};
+
 class TestClock final : public ServiceClock {
  public:
   Clock::time_point now() const override { return Clock::time_point(time); }
@@ -396,6 +410,25 @@ TEST_F(ServiceTest, StoppingEndsWhatWaitsAndKeepsWhatIsDurable) {
   start();
   service_->run_next(milliseconds(0));
   EXPECT_EQ(recorder_.of("durable").back()["status"], "done");
+}
+
+TEST_F(ServiceTest, AnAnswerBringsAboutItsDeedOnceAndNotFromThePool) {
+  Deeds deeds;
+  options_.actions = &deeds;
+  start();
+  send("alice", "infer", infer("r1"));
+  service_->run_next(milliseconds(0));
+  send("alice", "infer", infer("r1"));
+  EXPECT_EQ(deeds.done, 1);
+  EXPECT_EQ(recorder_.of("r1").back()["actions"][0]["done"], true);
+  send_raw("linnet/1/home/pool/pilot/alice/infer", infer("p1").dump());
+  service_->run_next(milliseconds(0));
+  EXPECT_EQ(deeds.done, 1);
+  deeds.refused = "interlock";
+  send("alice", "infer", infer("r2"));
+  service_->run_next(milliseconds(0));
+  EXPECT_EQ(deeds.done, 1);
+  EXPECT_EQ(recorder_.of("r2").back()["actions"][0]["reason"], "interlock");
 }
 
 TEST_F(ServiceTest, RetainedAndForeignMessagesAreNoCommands) {

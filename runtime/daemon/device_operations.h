@@ -1,0 +1,67 @@
+// What clients may ask of the device besides generating: its status, its models, its lines.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "hal/board.h"
+#include "runtime/daemon/config.h"
+#include "runtime/daemon/service.h"
+
+namespace linnet::daemon {
+
+// Loads and releases models; the engine in life, a list of names in tests.
+class ModelSlots {
+ public:
+  virtual ~ModelSlots() = default;
+  [[nodiscard]] virtual Result<void> load(const std::string& name) = 0;  // Beside or instead of what is loaded.
+  [[nodiscard]] virtual Result<void> unload(const std::string& name) = 0;
+  [[nodiscard]] virtual Result<void> swap(
+      const std::string& name) = 0;                      // Ready before the old one goes, where both fit.
+  [[nodiscard]] virtual std::string loaded() const = 0;  // The name, or empty.
+};
+
+// Lines that the configuration allows, each requested at start and held; the last request ends in the safe state.
+class DeviceLines {
+ public:
+  // Requests every configured line of `gpio` (null: none can be had). A line that cannot be had is reported when it is
+  // used.
+  DeviceLines(const std::map<std::string, LineConfig>& config, hal::Gpio* gpio);
+
+  // Errors: kAbsent (not configured), kDenied (not for remote use), those of hal::GpioLine.
+  [[nodiscard]] Result<bool> read(const std::string& name, bool remote);
+  [[nodiscard]] Result<void> drive(const std::string& name, bool active, bool remote);
+
+ private:
+  [[nodiscard]] Result<hal::GpioLine*> find(const std::string& name, bool remote);
+
+  std::mutex mutex_;
+  const std::map<std::string, LineConfig>& config_;
+  std::map<std::string, Result<std::unique_ptr<hal::GpioLine>>> lines_;
+};
+
+class DeviceOperations final : public Operations {
+ public:
+  // `status` gives the figures of the moment as a JSON object; `rebirth` publishes the birth message again.
+  DeviceOperations(const DaemonConfig& config, DeviceLines& lines, ModelSlots& models,
+                   std::function<std::string()> status, std::function<void()> rebirth)
+      : config_(config), lines_(lines), models_(models), status_(std::move(status)), rebirth_(std::move(rebirth)) {}
+
+  Result<std::string> inspect(std::string_view who, const Request& request) override;
+  Result<std::string> act(std::string_view who, const Request& request) override;
+
+ private:
+  [[nodiscard]] std::string list_models() const;
+
+  const DaemonConfig& config_;
+  DeviceLines& lines_;
+  ModelSlots& models_;
+  std::function<std::string()> status_;
+  std::function<void()> rebirth_;
+};
+
+}  // namespace linnet::daemon
