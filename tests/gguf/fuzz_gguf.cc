@@ -28,12 +28,15 @@ void read_key(const Reader& reader, std::string_view key) {
   g_seen = g_seen + static_cast<std::uint64_t>(reader.f32(key).value_or(0) != 0);
   g_seen = g_seen + static_cast<std::uint64_t>(reader.boolean(key).value_or(false));
   g_seen = g_seen + reader.string(key).value_or("").size();
+  g_seen = g_seen + reader.u32_or(key, 1).value_or(0) + reader.string_or(key, "x").value_or("").size();
+  g_seen = g_seen + static_cast<std::uint64_t>(reader.f32_or(key, 1.0F).value_or(0) != 0);
+  g_seen = g_seen + static_cast<std::uint64_t>(reader.boolean_or(key, true).value_or(false));
   touch(reader.integers(key));
   touch(reader.floats(key));
   touch(reader.booleans(key));
-  touch(reader.bytes_of(key).map([](auto bytes) { return std::span(bytes); }).map([](auto bytes) {
-    return std::span(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
-  }));
+  if (const auto bytes = reader.bytes_of(key)) {
+    for (const auto byte : *bytes) g_seen = g_seen + static_cast<std::uint64_t>(byte);
+  }
   if (const auto strings = reader.strings(key)) {
     std::size_t count = 0;
     for (const auto text : *strings) g_seen = g_seen + text.size() + (count++ == 0 && !text.empty() ? 1U : 0U);
@@ -47,9 +50,12 @@ void read_everything(const Reader& reader) {
     require(!to_text(entry.value).empty() || entry.value.type == ValueType::kString);
     read_key(reader, entry.key);
   }
+  read_key(reader, "no such key");
+  require(!reader.tensor("no such tensor"));
+  g_seen = g_seen + reader.version();
   std::uint64_t end = 0;
   for (const auto& tensor : reader.tensors()) {
-    require(reader.find_tensor(tensor.name) == &tensor);
+    require(reader.tensor(tensor.name).value_or(nullptr) == &tensor);
     require(tensor.offset >= end && tensor.offset % reader.alignment() == 0);
     end = tensor.offset + tensor.data.size();
     require(end <= reader.bytes().size() && !tensor.data.empty());

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Writes the seeds from which the corpus of fuzz_gguf grew: small valid files that use every value type.
+"""Writes the seeds from which the corpora of fuzz_gguf and fuzz_packed_view grew: small files that use every value type,
+and packed ones.
 
-    make_gguf_seeds.py FOLDER && fuzz_gguf -max_len=4096 FOLDER; fuzz_gguf -merge=1 tests/data/fuzz/gguf FOLDER
+    make_gguf_seeds.py FOLDER && fuzz_gguf -max_len=4096 FOLDER
+    fuzz_gguf -merge=1 -use_counters=0 tests/data/fuzz/gguf FOLDER     (fuzz_packed_view alike, -max_len=12288)
 """
 import struct
 import sys
@@ -38,6 +40,26 @@ def model(entries, tensors=(), data=b"", version=3, alignment=32) -> bytes:
     return head + b"\0" * (-len(head) % alignment if data else 0) + data
 
 
+def packed(kind: str, rows: int, columns: int, size: int, type_id: int) -> bytes:
+    """One matrix in panels and one vector, as models/pack lays them out."""
+    keys = "linnet.pack.tensor."
+    entries = [
+        string("general.architecture", "llama"),
+        scalar("linnet.pack.version", 4, 1),
+        string("linnet.pack.layout", "panel16"),
+        scalar("linnet.pack.alignment", 4, 0),
+        array(keys + "names", 8, ["a.weight", "b"]),
+        array(keys + "types", 8, [kind, "F32"]),
+        array(keys + "dims", 10, [columns, rows, 0, 0, 1, 0, 0, 0]),
+        array(keys + "layouts", 8, ["panel16" if type_id == 24 else "rows", "rows"]),
+        array(keys + "blake2b", 8, ["0" * 64, "f" * 64]),
+        scalar("general.alignment", 4, 4096),
+    ]
+    dims = [size] if type_id == 24 else [columns, rows]
+    end = -(-size // 4096) * 4096
+    return model(entries, [tensor("a.weight", dims, type_id, 0), tensor("b", [1], 0, end)], bytes(end + 4), alignment=4096)
+
+
 def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
@@ -53,6 +75,10 @@ def main() -> None:
         "removed": model([], [tensor("a", [32], 31, 0)], bytes(32)),
         "big_endian": b"GGUF" + struct.pack(">IQQ", 3, 0, 0),
         "version_1": model([], version=1),
+        "packed_q8_0": packed("Q8_0", 20, 32, 2 * 544, 24),
+        "packed_q4_0": packed("Q4_0", 16, 64, 2 * 288, 24),
+        "packed_q4_1": packed("Q4_1", 1, 32, 320, 24),
+        "packed_rows": packed("F16", 2, 3, 12, 1),
     }
     for name, content in seeds.items():
         (folder / name).write_bytes(content)

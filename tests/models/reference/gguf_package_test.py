@@ -5,6 +5,7 @@
 
 Run by ctest with $LINNET_PYTHON, or python3; skips (exit 77) loudly where the package is absent.
 """
+import os
 import subprocess
 import sys
 import tempfile
@@ -108,6 +109,12 @@ def check_quantised(folder: Path, kind: str) -> None:
             assert error < np.linalg.norm(original - plain) / np.linalg.norm(original), name
 
 
+def run_tool(tool: str, *arguments: str) -> list:
+    """Lines that files_tool prints; $LINNET_EMULATOR stands before programs of another architecture."""
+    command = [*os.environ.get("LINNET_EMULATOR", "").split(), tool, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+
+
 def check_reading(tool: str, folder: Path) -> None:
     path = folder / "package.gguf"
     writer = gguf.GGUFWriter(path, "llama")
@@ -125,7 +132,7 @@ def check_reading(tool: str, folder: Path) -> None:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    shown = subprocess.run([tool, "show", str(path)], check=True, capture_output=True, text=True).stdout.splitlines()
+    shown = run_tool(tool, "show", str(path))
     for line in (
         "key general.architecture = llama",
         "key test.uint32 = 4000000000",
@@ -153,7 +160,7 @@ def check_types(tool: str, folder: Path) -> None:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    shown = subprocess.run([tool, "show", str(path)], check=True, capture_output=True, text=True).stdout.splitlines()
+    shown = run_tool(tool, "show", str(path))
     for kind, (weights, size) in gguf.GGML_QUANT_SIZES.items():
         assert any(line.startswith(f"tensor {kind.name} {kind.name} {weights} 1 @ ") and line.endswith(f" + {size}") for line in shown), kind
 
@@ -162,7 +169,7 @@ def main() -> None:
     tool = sys.argv[1]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        subprocess.run([tool, "write", name], check=True)
+        run_tool(tool, "write", name)
         for kind in ("f32", "f16", "q8_0", "q4_0", "q4_1"):
             check_plain(folder / f"{kind}.gguf")
             check_packed(folder, kind)
