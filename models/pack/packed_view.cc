@@ -33,6 +33,18 @@ std::optional<std::uint64_t> panel_size(const PackedTensor& tensor) {
   return blocks ? checked_multiply(*blocks, kernels::info(*format).panel_block_bytes) : std::nullopt;
 }
 
+// Takes what the arrays of strings say about the tensor.
+Result<void> read_texts(std::string_view name, std::string_view type, std::string_view layout, std::string_view hash,
+                        PackedTensor& tensor) {
+  tensor.type = find_type(type);
+  tensor.hash = hash;
+  const auto known_layout = find_layout(layout);
+  tensor.layout = known_layout.value_or(Layout::kRows);
+  const bool right = name == tensor.stored->name && tensor.type != nullptr && known_layout;
+  if (right && hash.size() == kHashCharacters) return {};
+  return malformed(subject(tensor) + ": its name, type, layout or hash in linnet.pack.tensor.* is wrong");
+}
+
 // Takes four dimensions from the array (those past the rank are 0) and checks that they multiply and are whole blocks.
 bool read_shape(const gguf::NumberArray<std::int64_t>& numbers, std::size_t first, PackedTensor& tensor) {
   std::uint64_t weights = 1;
@@ -109,15 +121,10 @@ Result<void> PackedView::read_packed() {
   for (std::size_t i = 0; i < count; ++i, ++name, ++type, ++layout, ++hash) {
     PackedTensor tensor;
     tensor.stored = &file_->tensors()[i];
-    tensor.type = find_type(*type);
-    const auto known_layout = find_layout(*layout);
-    if (*name != tensor.stored->name || tensor.type == nullptr || !known_layout || (*hash).size() != kHashCharacters) {
-      return malformed(subject(tensor) + ": its name, type, layout or hash in linnet.pack.tensor.* is wrong");
-    }
-    tensor.layout = *known_layout;
-    tensor.hash = *hash;
-    if (!read_shape(dims, 4 * i, tensor))
+    LINNET_CHECK(read_texts(*name, *type, *layout, *hash, tensor));
+    if (!read_shape(dims, 4 * i, tensor)) {
       return malformed(subject(tensor) + ": its shape in linnet.pack.tensor.dims is wrong");
+    }
     LINNET_CHECK(check_stored(tensor));
     tensors_.push_back(tensor);
   }

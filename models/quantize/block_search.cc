@@ -118,34 +118,6 @@ float search_real_scale(const SymmetricFormat& format, std::span<const float> we
   return best.scale();
 }
 
-}  // namespace
-
-std::optional<SymmetricFormat> symmetric_format(Format format) {
-  const auto found = std::ranges::find(kFormats, format, &SymmetricFormat::format);
-  if (found == kFormats.end()) return std::nullopt;
-  return *found;
-}
-
-float search_scale(const SymmetricFormat& format, std::span<const float> weights, std::span<const float> importance) {
-  float largest = 0.0F;
-  for (const float weight : weights) largest = std::abs(weight) > std::abs(largest) ? weight : largest;
-  if (largest == 0.0F) return 0.0F;
-  const auto real = f32_to_f16(search_real_scale(format, weights, importance, largest));
-  const auto plain = f32_to_f16(largest / format.low);
-  float best = f16_to_f32(plain);
-  float least = error_of(format, weights, importance, best);
-  for (const int step : {0, -1, 1}) {
-    const float scale = f16_to_f32(static_cast<std::uint16_t>(real + step));
-    const float error = error_of(format, weights, importance, scale);
-    if (!(error < least)) continue;
-    least = error;
-    best = scale;
-  }
-  return best;
-}
-
-namespace {
-
 void store_block(const SymmetricFormat& format, std::span<const float> weights, float scale, std::byte* block) {
   const float inverse = inverse_of(scale);
   std::array<int, kBlock> codes{};
@@ -169,6 +141,23 @@ void store_block(const SymmetricFormat& format, std::span<const float> weights, 
 }
 
 }  // namespace
+
+std::optional<SymmetricFormat> symmetric_format(Format format) {
+  const auto found = std::ranges::find(kFormats, format, &SymmetricFormat::format);
+  if (found == kFormats.end()) return std::nullopt;
+  return *found;
+}
+
+float search_scale(const SymmetricFormat& format, std::span<const float> weights, std::span<const float> importance) {
+  float largest = 0.0F;
+  for (const float weight : weights) largest = std::abs(weight) > std::abs(largest) ? weight : largest;
+  if (largest == 0.0F) return 0.0F;
+  // The scale of plain rounding takes part too: rounding to f16 may cost the search more than it gained.
+  const float plain = f16_to_f32(f32_to_f16(largest / format.low));
+  const float found = f16_to_f32(f32_to_f16(search_real_scale(format, weights, importance, largest)));
+  const float plain_error = error_of(format, weights, importance, plain);
+  return error_of(format, weights, importance, found) < plain_error ? found : plain;
+}
 
 void quantize_row(const SymmetricFormat& format, std::span<const float> weights, std::span<const float> importance,
                   std::byte* row) {

@@ -25,7 +25,7 @@ struct SymmetricFormat {
 
 // The f16 scale that (nearly) minimises sum of importance * (weight - scale * code)^2 over the block, where each code
 // is the nearest one: a grid of scales, each judged by the least-squares scale of its codes; the best is refined by
-// alternating codes and scale, then compared as f16 with its neighbours and with the scale of plain rounding. Never
+// alternating codes and scale, then compared as f16 with the scale of plain rounding. Never
 // worse than plain rounding to nearest. `importance` has one positive number a weight. A weight that is not finite
 // gives an unspecified scale.
 [[nodiscard]] float search_scale(const SymmetricFormat& format, std::span<const float> weights,

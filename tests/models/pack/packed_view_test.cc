@@ -61,6 +61,7 @@ struct Lie {
   std::uint64_t columns = 32;
   std::uint64_t last_dim = 0;  // After a 0: not read.
   std::uint64_t norm_width = 8;
+  std::uint64_t norm_rows = 0;  // 0: one dimension.
   std::size_t hash_length = 64;
   std::size_t elements = 2;
   std::uint32_t version = kVersion;
@@ -79,7 +80,7 @@ std::string refusal_of(const std::function<void(Lie&)>& tell) {
   const std::vector<std::string> types = {lie.type, "F32"};
   const std::vector<std::string> layouts = {lie.layout, "rows"};
   const std::vector<std::string> hashes(2, std::string(lie.hash_length, '0'));
-  const std::vector<std::uint64_t> dims = {lie.columns, lie.rows, 0, lie.last_dim, lie.norm_width, 0, 0, 0};
+  const std::vector<std::uint64_t> dims = {lie.columns, lie.rows, 0, lie.last_dim, lie.norm_width, lie.norm_rows, 0, 0};
   writer.set_strings(kNamesKey, std::span(names).first(lie.elements));
   writer.set_strings(kTypesKey, types);
   writer.set_strings(kLayoutsKey, layouts);
@@ -117,6 +118,7 @@ TEST(PackedView, KeysOfAPackedFileAreCheckedAgainstItsTensors) {
   EXPECT_THAT(refusal_of([](Lie& lie) { lie.alignment = 8; }), HasSubstr("not that of its panels"));
   EXPECT_THAT(refusal_of([](Lie& lie) { lie.layout = "rows"; }), HasSubstr("is not what linnet.pack.* says"));
   EXPECT_THAT(refusal_of([](Lie& lie) { lie.norm_width = 9; }), HasSubstr("'output_norm.weight'"));
+  EXPECT_THAT(refusal_of([](Lie& lie) { lie.norm_rows = 1; }), HasSubstr("'output_norm.weight'"));
 }
 
 }  // namespace
