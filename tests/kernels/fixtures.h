@@ -10,10 +10,10 @@
 
 #include <gtest/gtest.h>
 
+#include "hal/cpu.h"
 #include "kernels/formats/format.h"
 #include "kernels/quantize/quantize.h"
 #include "kernels/variant.h"
-#include "tests/kernels/cpu.h"
 
 namespace linnet::test {
 
@@ -109,10 +109,11 @@ template <class T>
 // Calls `check(variant)` for every variant that this processor runs, traced by name.
 template <class Function, class Check>
 void for_each_variant(kernels::Variants<Function> variants, Check check) {
+  static const CpuFeatures cpu = hal::detect_cpu_features();
   ASSERT_FALSE(variants.empty());
   EXPECT_EQ(variants.back().name, "scalar");
   for (const auto& variant : variants) {
-    if (!this_cpu().covers(variant.needs)) continue;
+    if (!cpu.covers(variant.needs)) continue;
     SCOPED_TRACE(std::string(variant.name));
     check(variant.function);
     if (testing::Test::HasFatalFailure()) return;
