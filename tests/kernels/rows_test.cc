@@ -174,6 +174,24 @@ TEST(ElementwiseTest, EveryVariantGivesTheScalarBits) {
   }
 }
 
+TEST(ElementwiseTest, EveryVariantHasTheScalarExponentialOverItsWholeRange) {
+  std::vector<float> gate;
+  for (const std::uint32_t sign : {0U, 0x80000000U}) {
+    // Every 997th float from 2^-20 to 112.
+    for (std::uint32_t bits = 0x35800000U; bits < 0x42E00000U; bits += 997) {
+      gate.push_back(std::bit_cast<float>(bits | sign));
+    }
+  }
+  const std::vector<float> ones(gate.size(), 1.0F);
+  std::vector<float> expected(gate.size());
+  test::definition(elementwise_variants())->silu_multiply(gate.data(), ones.data(), expected.data(), gate.size());
+  test::for_each_variant(elementwise_variants(), [&](const Elementwise* variant) {
+    std::vector<float> actual(gate.size());
+    variant->silu_multiply(gate.data(), ones.data(), actual.data(), gate.size());
+    EXPECT_TRUE(test::same_bits(actual, expected));
+  });
+}
+
 TEST(ElementwiseTest, AgreesWithDouble) {
   Random random(18);
   const auto a = random.floats(5000, 30.0F);
