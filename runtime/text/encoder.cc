@@ -93,8 +93,8 @@ Result<std::string_view> Encoder::repaired(std::string_view text) {
   const std::span<char> out = part<char>(scratch_, layout_.repaired, layout_.max_text);
   std::size_t size = 0;
   while (!text.empty()) {
-    if (good + 3 > out.size() - size && good < text.size()) return too_long(layout_.max_text);
-    if (good > out.size() - size) return too_long(layout_.max_text);
+    const std::size_t replacement = good < text.size() ? 3 : 0;
+    if (good + replacement > out.size() - size) return too_long(layout_.max_text);
     std::ranges::copy(text.substr(0, good), out.begin() + static_cast<std::ptrdiff_t>(size));
     size += good;
     text.remove_prefix(good);

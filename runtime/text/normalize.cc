@@ -70,11 +70,14 @@ Result<std::string_view> to_nfc(std::string_view text, std::span<char> out, std:
                                                  static_cast<utf8proc_option_t>(UTF8PROC_COMPOSE | UTF8PROC_STABLE));
   std::size_t size = 0;
   for (const std::int32_t point : points.first(static_cast<std::size_t>(std::max<utf8proc_ssize_t>(composed, 0)))) {
-    if (out.size() - size < 4) {
+    char bytes[4];
+    const std::size_t count = write_code_point(static_cast<char32_t>(point), bytes);
+    if (count > out.size() - size) {
       return fail(ErrorKind::kExhausted, "the text is longer than the " + std::to_string(out.size()) +
                                              " bytes that were planned for tokenising, once normalised");
     }
-    size += write_code_point(static_cast<char32_t>(point), out.data() + size);
+    std::copy_n(bytes, count, out.begin() + static_cast<std::ptrdiff_t>(size));
+    size += count;
   }
   return std::string_view(out.data(), size);
 }

@@ -1,5 +1,6 @@
 #include "runtime/text/tables.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 
@@ -69,11 +70,12 @@ Result<Tables> Tables::view(std::span<const std::byte> block) {
     return damaged("the header contradicts itself");
   }
   Sections sections(block, sizeof(TablesHeader));
-  const bool fits = sections.take(tables.piece_offsets_, std::uint64_t{header.symbols} + 1) &&
-                    sections.take(tables.pieces_, header.piece_bytes) && sections.take(tables.types_, header.tokens) &&
-                    sections.take(tables.text_slots_, header.text_slots) &&
-                    sections.take(tables.merge_slots_, header.merge_slots) &&
-                    sections.take(tables.byte_symbols_, 256) && sections.take(tables.specials_, header.specials);
+  const bool fits =
+      sections.take(tables.piece_offsets_, std::uint64_t{header.symbols} + 1) &&
+      sections.take(tables.pieces_, header.piece_bytes) && sections.take(tables.types_, header.tokens) &&
+      sections.take(tables.text_slots_, header.text_slots) && sections.take(tables.merge_slots_, header.merge_slots) &&
+      sections.take(tables.byte_symbols_, 256) && sections.take(tables.specials_, header.specials) &&
+      sections.take(tables.trie_, header.trie_entries) && sections.take(tables.trie_bytes_, header.trie_bytes);
   if (!fits) return damaged("the block is cut off");
   tables.text_mask_ = header.text_slots - 1;
   tables.merge_mask_ = header.merge_slots - 1;
@@ -94,17 +96,8 @@ Result<void> Tables::check() const {
   for (std::uint32_t i = 0; i < header.tokens; ++i) {
     if (!is_type(types_[i])) return damaged("a token has no known type");
   }
-  std::uint32_t free_text = 0;  // A probe ends at a free slot, so there must be one.
-  for (std::uint32_t i = 0; i < header.text_slots; ++i) {
-    free_text += text_slots_[i].symbol == kNoSymbol ? 1 : 0;
-    if (text_slots_[i].symbol != kNoSymbol && !is_symbol(text_slots_[i].symbol)) return damaged("a text has no symbol");
-  }
-  std::uint32_t free_merges = 0;
-  for (std::uint32_t i = 0; i < header.merge_slots; ++i) {
-    free_merges += merge_slots_[i].rank == kNoRank ? 1 : 0;
-    if (merge_slots_[i].rank != kNoRank && !is_symbol(merge_slots_[i].merged)) return damaged("a merge makes nothing");
-  }
-  if (free_text == 0 || free_merges == 0) return damaged("a table is full");
+  LINNET_CHECK(check_slots());
+  LINNET_CHECK(check_trie());
   for (std::uint32_t i = 0; i < 256; ++i) {
     if (byte_symbols_[i] != kNoSymbol && !is_symbol(byte_symbols_[i])) return damaged("a byte has no symbol");
   }
@@ -112,6 +105,49 @@ Result<void> Tables::check() const {
     if (specials_[i] >= header.tokens || piece(specials_[i]).empty()) return damaged("a special token lies outside");
     if (i > 0 && piece(specials_[i - 1]) > piece(specials_[i])) return damaged("special tokens are out of order");
   }
+  return {};
+}
+
+// A look-up ends at a free slot: there must be one, and never too far.
+Result<void> Tables::check_slots() const {
+  const TablesHeader& header = *header_;
+  const auto longest_run = [](std::uint32_t slots, auto is_free) {
+    std::uint32_t run = 0;
+    std::uint32_t longest = 0;
+    for (std::uint32_t i = 0; i < slots; ++i) {
+      run = is_free(i) ? 0 : run + 1;
+      longest = std::max(longest, run);
+    }
+    return longest == slots ? kLongestProbe + 1 : longest;
+  };
+  bool inside = true;
+  const std::uint32_t texts = longest_run(header.text_slots, [&](std::uint32_t i) {
+    const Symbol symbol = text_slots_[i].symbol;
+    inside = inside && (symbol == kNoSymbol || symbol < header.symbols);
+    return symbol == kNoSymbol;
+  });
+  const std::uint32_t merges = longest_run(header.merge_slots, [&](std::uint32_t i) {
+    const bool free = merge_slots_[i].rank == kNoRank;
+    inside = inside && (free || merge_slots_[i].merged < header.symbols);
+    return free;
+  });
+  if (!inside) return damaged("a slot names no symbol");
+  if (texts > kLongestProbe || merges > kLongestProbe) return damaged("a table is too full");
+  return {};
+}
+
+Result<void> Tables::check_trie() const {
+  std::uint64_t bytes = 0;
+  std::uint32_t size = 0;  // Of the entry before.
+  for (const TrieEntry& entry : trie()) {
+    if (entry.token < 0 || static_cast<std::uint32_t>(entry.token) >= header_->tokens || entry.shared > size) {
+      return damaged("a token's place is wrong");
+    }
+    size = std::uint32_t{entry.shared} + entry.own;
+    if (size > header_->longest_piece) return damaged("a token is too long");
+    bytes += entry.own;
+  }
+  if (bytes != header_->trie_bytes) return damaged("the tokens' bytes are cut off");
   return {};
 }
 

@@ -20,6 +20,9 @@ using Symbol = std::uint32_t;
 inline constexpr Symbol kNoSymbol = 0xFFFFFFFF;
 inline constexpr std::uint32_t kNoRank = 0xFFFFFFFF;
 
+// Slots that a look-up may have to pass; tables that need more were made to be slow and are refused.
+inline constexpr std::uint32_t kLongestProbe = 4096;
+
 // How text becomes tokens.
 enum class TokenizerKind : std::uint32_t {
   kByteLevelBpe,   // Bytes are merged by rank inside the pieces of a pre-tokenizer.
@@ -42,6 +45,13 @@ struct TextSlot {
   Symbol symbol = kNoSymbol;
 };
 
+// A token in the order of the tokens' bytes.
+struct TrieEntry {
+  TokenId token = kNoToken;
+  std::uint16_t shared = 0;  // Bytes at the start that are those of the entry before.
+  std::uint16_t own = 0;     // Bytes after them, next in trie_bytes().
+};
+
 // The block's first bytes. Sections follow in the order of the fields, each 8-byte aligned.
 struct TablesHeader {
   static constexpr std::uint64_t kMagic = 0x31'4B'4F'54'54'4E'4C'4C;  // "LLNTTOK1"
@@ -56,8 +66,9 @@ struct TablesHeader {
   std::uint32_t specials = 0;
   std::uint32_t longest_piece = 0;        // Bytes.
   std::uint32_t words_end_at_spaces = 0;  // 1: no piece has a space after another character, so words merge alone.
-  std::uint32_t reserved = 0;
+  std::uint32_t trie_entries = 0;
   std::uint64_t piece_bytes = 0;
+  std::uint64_t trie_bytes = 0;
 };
 
 class Tables {
@@ -101,6 +112,10 @@ class Tables {
   // bytes.
   [[nodiscard]] std::span<const Symbol> specials() const { return {specials_, header_->specials}; }
 
+  // The tokens that stand for text, ordered by their bytes: what a grammar's masks walk.
+  [[nodiscard]] std::span<const TrieEntry> trie() const { return {trie_, header_->trie_entries}; }
+  [[nodiscard]] std::span<const std::uint8_t> trie_bytes() const { return {trie_bytes_, header_->trie_bytes}; }
+
   [[nodiscard]] static std::uint32_t hash_of(std::string_view text);
   [[nodiscard]] static std::uint32_t hash_of(Symbol left, Symbol right) {
     const std::uint64_t key = (std::uint64_t{left} << 32 | right) * 0x9E3779B97F4A7C15u;
@@ -109,6 +124,8 @@ class Tables {
 
  private:
   [[nodiscard]] Result<void> check() const;
+  [[nodiscard]] Result<void> check_slots() const;
+  [[nodiscard]] Result<void> check_trie() const;
 
   const TablesHeader* header_ = nullptr;
   const std::uint32_t* piece_offsets_ = nullptr;  // [symbols + 1]
@@ -118,6 +135,8 @@ class Tables {
   const Merge* merge_slots_ = nullptr;            // [merge_slots]
   const Symbol* byte_symbols_ = nullptr;          // [256]
   const Symbol* specials_ = nullptr;              // [specials]
+  const TrieEntry* trie_ = nullptr;               // [trie_entries]
+  const std::uint8_t* trie_bytes_ = nullptr;      // [trie_bytes]
   std::uint32_t text_mask_ = 0;
   std::uint32_t merge_mask_ = 0;
   std::uint32_t merge_shift_ = 0;

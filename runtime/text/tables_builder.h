@@ -44,4 +44,8 @@ struct TokenizerForm {
 // Errors: kMalformed (merges or tokens that contradict each other or break a limit).
 [[nodiscard]] Result<TablesBlock> build_tables(const VocabularySource& source, const TokenizerForm& form);
 
+// The tables of a file's vocabulary: what a packed file carries as the tensor kTablesTensor. Errors: those of
+// read_vocabulary, form_of and above; kAbsent where the file has no tokenizer.
+[[nodiscard]] Result<TablesBlock> build_tables(const gguf::Reader& file);
+
 }  // namespace linnet::text

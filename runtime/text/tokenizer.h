@@ -57,12 +57,15 @@ class Tokenizer {
   // Memory that encode() needs for texts of up to `max_text` bytes. About 42 bytes a byte: the worst text is one word.
   [[nodiscard]] std::size_t scratch_bytes(std::size_t max_text) const;
 
-  // The most ids that a text of `bytes` bytes can give.
+  // What a text of `bytes` bytes can grow to when broken UTF-8 is replaced and characters are normalised.
+  [[nodiscard]] static constexpr std::size_t most_bytes(std::size_t bytes) { return 3 * bytes; }
+
+  // The most ids that a text of `bytes` bytes can give, once it has grown.
   [[nodiscard]] static constexpr std::size_t most_tokens(std::size_t bytes) { return bytes + 4; }
 
   // Writes the ids of `text` to `out` and returns how many they are. Broken UTF-8 reads as U+FFFD, one for each maximal
-  // subpart. `scratch` comes from scratch_bytes(max_text), 8-byte aligned; a text longer than that max_text (after
-  // normalisation) or with more ids than `out` has room for is refused. Errors: kExhausted.
+  // subpart. `scratch` comes from scratch_bytes(max_text), 8-byte aligned; a text longer than that max_text (when
+  // it has grown, see most_bytes) or with more ids than `out` has room for is refused. Errors: kExhausted.
   [[nodiscard]] Result<std::size_t> encode(std::string_view text, EncodeOptions options, std::span<TokenId> out,
                                            std::span<std::byte> scratch) const;
 

@@ -27,7 +27,10 @@ using Words = std::vector<std::string>;
 
 TEST(PreTokenizer, EveryRowCompilesAndLosesNothing) {
   const std::string text =
-      "Hello, World's  42\r\n\n ünïcode 日本語 हिन्दी 🚀👩‍👩‍👧 ''ll 'LL \t x\xC2\xA0y 12345678 \xE1\xA0\x8E end "
+      "Hello, World's  42\r\n\n ünïcode 日本語 हिन्दी 🚀👩‍👩‍👧 ''ll 'LL \t x\xC2\xA0y "
+      "12345678 "
+      "\xE1\xA0\x8E "
+      "end "
       " "
       " ";
   for (const PreTokenizerRow& row : pre_tokenizers()) {

@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <random>
 
+#include "models/gguf/writer.h"
 #include "runtime/text/tables_builder.h"
 #include "runtime/text/tokenizer.h"
 #include "tests/text/small_vocabulary.h"
@@ -41,6 +43,47 @@ TEST(Tables, EveryTruncationIsRefused) {
   for (std::size_t size = 0; size + 8 < block.bytes().size(); size += size < 200 ? 1 : 64) {
     EXPECT_FALSE(Tables::view(block.bytes().first(size))) << size;
   }
+}
+
+TEST(Tables, APackedFileGivesTheTokenizerThatItWasPackedFrom) {
+  SmallVocabulary vocabulary({"a b", "ab c"});
+  vocabulary.add("<|end|>", TokenType::kControl);
+  gguf::Writer writer;
+  writer.set_string("tokenizer.ggml.model", "gpt2");
+  writer.set_string("tokenizer.ggml.pre", "gpt-2");
+  const auto& source = vocabulary.source();
+  writer.set_strings("tokenizer.ggml.tokens", std::vector<std::string>(source.tokens.begin(), source.tokens.end()));
+  writer.set_strings("tokenizer.ggml.merges", std::vector<std::string>(source.merges.begin(), source.merges.end()));
+  std::vector<std::int32_t> types;
+  for (const TokenType type : source.types) types.push_back(static_cast<std::int32_t>(type));
+  writer.set_i32s("tokenizer.ggml.token_type", types);
+  const TablesBlock block = small_block();
+  const std::uint64_t size = block.bytes().size();
+  const auto index = writer.add_tensor(kTablesTensor, gguf::TensorType::kI8, std::span(&size, 1));
+  gguf::MemorySink sink;
+  ASSERT_TRUE(writer.begin(sink));
+  ASSERT_TRUE(writer.write(sink, *index, 0, block.bytes()));
+
+  const auto reader = gguf::Reader::open(sink.bytes());
+  ASSERT_TRUE(reader) << reader.error().message;
+  const auto built = build_tables(*reader);
+  ASSERT_TRUE(built) << built.error().message;
+  EXPECT_TRUE(std::ranges::equal(built->bytes(), block.bytes()));
+  const auto tokenizer = Tokenizer::load(*reader);
+  ASSERT_TRUE(tokenizer) << tokenizer.error().message;
+  const auto data = reader->find_tensor(kTablesTensor)->data;
+  EXPECT_EQ(static_cast<const void*>(&tokenizer->tables().header()), static_cast<const void*>(data.data()));
+  EXPECT_EQ(tokenizer->tables().find("abc"), 257u);
+
+  // Tables of another vocabulary are refused.
+  SmallVocabulary other({"a b"});
+  const auto form = form_of(other.source());
+  const auto wrong = build_tables(other.source(), *form);
+  std::vector<std::byte> file(sink.bytes().begin(), sink.bytes().end());
+  std::memcpy(file.data() + (data.data() - sink.bytes().data()), wrong->bytes().data(), wrong->bytes().size());
+  const auto wrong_reader = gguf::Reader::open(file);
+  ASSERT_TRUE(wrong_reader);
+  EXPECT_FALSE(Tokenizer::load(*wrong_reader));
 }
 
 // Damage is refused or harmless: a view that is accepted encodes without reading outside (the sanitizers watch).

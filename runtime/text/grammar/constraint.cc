@@ -38,7 +38,7 @@ template <class Found>
 void Constraint::walk(Found found) {
   const std::uint8_t* bytes = trie_->bytes().data();
   std::size_t alive = 0;  // path_[0 .. alive] belongs to the token in hand.
-  for (const TokenTrie::Entry& entry : trie_->entries()) {
+  for (const TrieEntry& entry : trie_->entries()) {
     const std::uint8_t* own = bytes;
     bytes += entry.own;
     if (entry.shared > alive) continue;
@@ -57,14 +57,21 @@ void Constraint::walk(Found found) {
 std::size_t Constraint::fill(std::span<std::uint64_t> words) {
   std::ranges::fill(words, 0);
   std::size_t count = 0;
-  const auto set = [&](TokenId token) {
-    const auto id = static_cast<std::size_t>(token);
-    words[id / 64] |= std::uint64_t{1} << (id % 64);
+  const auto word_of = [&](TokenId token) -> std::uint64_t& { return words[static_cast<std::size_t>(token) / 64]; };
+  const auto bit_of = [](TokenId token) { return std::uint64_t{1} << (token % 64); };
+  walk([&](TokenId token) {
+    word_of(token) |= bit_of(token);
     ++count;
     return true;
-  };
-  walk(set);
-  if (may_finish()) std::ranges::for_each(trie_->end_tokens(), set);
+  });
+  const bool may_end = may_finish();
+  for (const TokenId token : trie_->end_tokens()) {
+    const bool walked = (word_of(token) & bit_of(token)) != 0;
+    count += may_end ? 1 : 0;
+    count -= walked ? 1 : 0;
+    word_of(token) &= ~bit_of(token);
+    if (may_end) word_of(token) |= bit_of(token);
+  }
   return count;
 }
 
@@ -105,7 +112,7 @@ Result<std::size_t> Constraint::mask(std::span<std::uint64_t> words) {
 
 bool Constraint::accept(TokenId token) {
   if (ended_) return false;
-  if (std::ranges::find(trie_->end_tokens(), token) != trie_->end_tokens().end()) {
+  if (trie_->tokenizer().ends_generation(token)) {
     ended_ = may_finish();
     return ended_;
   }
@@ -128,11 +135,13 @@ std::optional<TokenId> Constraint::forced() {
   std::size_t count = 0;
   TokenId only = kNoToken;
   const auto note = [&](TokenId token) {
+    if (trie_->tokenizer().ends_generation(token)) return true;
     only = token;
     return ++count < 2;
   };
-  if (may_finish()) {
-    for (const TokenId token : trie_->end_tokens()) (void)note(token);
+  if (may_finish() && !trie_->end_tokens().empty()) {
+    only = trie_->end_tokens().front();
+    count = trie_->end_tokens().size();
   }
   if (count < 2) walk(note);
   return count == 1 ? std::optional(only) : std::nullopt;

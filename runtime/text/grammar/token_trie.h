@@ -1,41 +1,35 @@
-// A vocabulary's pieces as one run of bytes in which common beginnings are walked once.
+// A vocabulary as a grammar sees it: the tokens that stand for text, in the order of their bytes.
 #pragma once
 
-#include <cstdint>
+#include <span>
 #include <vector>
 
 #include "runtime/text/tokenizer.h"
 
 namespace linnet::text {
 
-// The tokens that stand for text, ordered by their bytes; each says how much of it the one before it shares.
-// Immutable after build().
+// A view of the tokenizer's tables, and the tokens that end a generation. Immutable.
 class TokenTrie {
  public:
-  struct Entry {
-    TokenId token;
-    std::uint16_t shared;  // Bytes at the start that are those of the entry before.
-    std::uint16_t own;     // Bytes that follow them, next in `bytes`.
-  };
+  using Entry = TrieEntry;
 
-  // Control, unknown and unused tokens and empty pieces are left out: a grammar speaks about text.
-  [[nodiscard]] static TokenTrie build(const Tokenizer& tokenizer);
+  // `tokenizer` must outlive the trie.
+  [[nodiscard]] static TokenTrie build(const Tokenizer& tokenizer) { return TokenTrie(tokenizer); }
 
-  [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
-  [[nodiscard]] const std::vector<std::uint8_t>& bytes() const { return bytes_; }
-  [[nodiscard]] std::size_t token_count() const { return token_count_; }
-  [[nodiscard]] std::size_t longest() const { return longest_; }
-  // The tokens that end a generation: allowed where the grammar may end.
+  // Control, unknown and unused tokens and empty pieces are not among them: a grammar speaks about text.
+  [[nodiscard]] std::span<const TrieEntry> entries() const { return tokenizer_->tables().trie(); }
+  [[nodiscard]] std::span<const std::uint8_t> bytes() const { return tokenizer_->tables().trie_bytes(); }
+  [[nodiscard]] std::size_t token_count() const { return tokenizer_->token_count(); }
+  [[nodiscard]] std::size_t longest() const { return tokenizer_->longest_piece(); }
+  // Ascending. Allowed where a grammar may end, whatever their text.
   [[nodiscard]] const std::vector<TokenId>& end_tokens() const { return end_tokens_; }
   [[nodiscard]] const Tokenizer& tokenizer() const { return *tokenizer_; }
 
  private:
-  const Tokenizer* tokenizer_ = nullptr;
-  std::vector<Entry> entries_;
-  std::vector<std::uint8_t> bytes_;
+  explicit TokenTrie(const Tokenizer& tokenizer);
+
+  const Tokenizer* tokenizer_;
   std::vector<TokenId> end_tokens_;
-  std::size_t token_count_ = 0;
-  std::size_t longest_ = 0;
 };
 
 }  // namespace linnet::text

@@ -58,7 +58,7 @@ class ConstraintTest : public testing::Test {
     auto tokenizer = Tokenizer::create(vocabulary_.source());
     EXPECT_TRUE(tokenizer) << tokenizer.error().message;
     tokenizer_.emplace(std::move(*tokenizer));
-    trie_ = TokenTrie::build(*tokenizer_);
+    trie_.emplace(TokenTrie::build(*tokenizer_));
   }
 
   // Random texts that the grammar allows, every mask on the way compared bit by bit.
@@ -67,7 +67,7 @@ class ConstraintTest : public testing::Test {
     const auto grammar = Grammar::compile(text);
     ASSERT_TRUE(grammar) << grammar.error().message;
     const Oracle oracle(expression);
-    Constraint constraint(trie_, limits);
+    Constraint constraint(*trie_, limits);
     std::vector<std::uint64_t> mask(constraint.mask_words());
     std::mt19937 random(11);
     int finished = 0;
@@ -110,7 +110,7 @@ class ConstraintTest : public testing::Test {
 
   SmallVocabulary vocabulary_;
   std::optional<Tokenizer> tokenizer_;
-  TokenTrie trie_;
+  std::optional<TokenTrie> trie_;
   TokenId end_ = kNoToken;
 };
 
@@ -159,7 +159,7 @@ TEST_F(ConstraintTest, CopiesWithEscapesOfJson) {
 TEST_F(ConstraintTest, WithoutWordsCopyingIsNoWay) {
   compare(R"(root ::= "a" (%copy-words | "b"))", "ab", "   ");
   const auto grammar = Grammar::compile("root ::= \"a\" %copy-words");
-  Constraint constraint(trie_);
+  Constraint constraint(*trie_);
   const auto reset = constraint.reset(*grammar, "");
   ASSERT_FALSE(reset);
   EXPECT_EQ(reset.error().kind, ErrorKind::kUsage);
@@ -167,7 +167,7 @@ TEST_F(ConstraintTest, WithoutWordsCopyingIsNoWay) {
 
 TEST_F(ConstraintTest, RefusesASourceThatWasNotPlanned) {
   const auto grammar = Grammar::compile("root ::= %copy-words");
-  Constraint constraint(trie_, {.source_bytes = 4});
+  Constraint constraint(*trie_, {.source_bytes = 4});
   EXPECT_TRUE(constraint.reset(*grammar, "abcd"));
   const auto reset = constraint.reset(*grammar, "abcde");
   ASSERT_FALSE(reset);
@@ -176,7 +176,7 @@ TEST_F(ConstraintTest, RefusesASourceThatWasNotPlanned) {
 
 TEST_F(ConstraintTest, DepthIsBounded) {
   const auto grammar = Grammar::compile(R"g(root ::= "(" root ")" | "x")g");
-  Constraint constraint(trie_, {.depth = 3});
+  Constraint constraint(*trie_, {.depth = 3});
   ASSERT_TRUE(constraint.reset(*grammar));
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(constraint.accept('(')) << i;
   EXPECT_FALSE(constraint.accept('('));
@@ -185,7 +185,7 @@ TEST_F(ConstraintTest, DepthIsBounded) {
 
 TEST_F(ConstraintTest, MasksCountNothingTwice) {
   const auto grammar = Grammar::compile(R"(root ::= .*)");
-  Constraint constraint(trie_);
+  Constraint constraint(*trie_);
   ASSERT_TRUE(constraint.reset(*grammar));
   std::vector<std::uint64_t> mask(constraint.mask_words());
   const auto first = constraint.mask(mask);
