@@ -50,6 +50,7 @@ std::vector<Core> read_cores(const std::string& root) {
 
 std::vector<SensorFile> frequency_sensors(const std::string& root, const std::vector<Core>& cores) {
   std::vector<SensorFile> sensors;
+  sensors.reserve(cores.size());
   for (const Core& core : cores) sensors.emplace_back(cpu_folder(root, core.number) + "/cpufreq/scaling_cur_freq");
   return sensors;
 }

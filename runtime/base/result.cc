@@ -3,10 +3,8 @@
 namespace linnet {
 
 Error with_context(std::string_view context, Error error) {
-  std::string message;
-  message.reserve(context.size() + 2 + error.message.size());
-  message.append(context).append(": ").append(error.message);
-  return Error{error.kind, std::move(message)};
+  error.message.insert(0, ": ").insert(0, context);
+  return error;
 }
 
 int exit_code(ErrorKind kind) {

@@ -47,6 +47,8 @@ using Result = tl::expected<T, Error>;
 #define LINNET_CONCAT_INNER(a, b) a##b
 #define LINNET_CONCAT(a, b) LINNET_CONCAT_INNER(a, b)
 
+// NOLINTBEGIN(bugprone-macro-parentheses): `target` may be a declaration.
+
 // Declares or assigns `target` from a Result, or returns its error: `LINNET_TRY(auto size, file_size(path));`
 #define LINNET_TRY(target, expression) LINNET_TRY_NAMED(LINNET_CONCAT(result_, __LINE__), target, expression)
 #define LINNET_TRY_NAMED(name, target, expression)                              \
@@ -60,3 +62,5 @@ using Result = tl::expected<T, Error>;
     auto result_ = (expression);                                                        \
     if (!result_) return ::tl::unexpected<::linnet::Error>(std::move(result_).error()); \
   } while (false)
+
+// NOLINTEND(bugprone-macro-parentheses)

@@ -29,7 +29,7 @@ std::uint64_t unit_factor(std::string_view suffix) {
 
 std::string to_string(Bytes size) {
   if (size.count < 1024) return std::to_string(size.count) + " B";
-  double value = static_cast<double>(size.count);
+  auto value = static_cast<double>(size.count);
   std::size_t unit = 0;
   while (value >= 1024 && unit + 1 < kUnitNames.size()) {
     value /= 1024;

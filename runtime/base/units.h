@@ -20,7 +20,7 @@ struct Bytes {
 };
 
 inline constexpr Bytes kKiB{1024};
-inline constexpr Bytes kMiB{1024 * 1024};
+inline constexpr Bytes kMiB{std::uint64_t{1024} * 1024};
 
 // A signed count of one unit, which does not convert to another.
 template <class Unit>
