@@ -2,6 +2,12 @@
 
 find_package(GTest REQUIRED)
 
+# Debian's own interpreter, which has Debian's modules; another that stands earlier on the path may have none.
+if(EXISTS /usr/bin/python3 AND NOT DEFINED Python3_EXECUTABLE)
+  set(Python3_EXECUTABLE /usr/bin/python3)
+endif()
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+
 # Every test program with the label `threads`: all that a ThreadSanitizer tree needs to build.
 add_custom_target(linnet_threads_tests)
 add_custom_target(linnet_fuzzers)  # And every fuzz target.
