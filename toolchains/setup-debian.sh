@@ -12,7 +12,7 @@ mode=${1:-check}
 # The compiler, the build tools and every library of the product (DESIGN: dependencies), with what a release
 # configuration looks for.
 demo_packages="
-  cmake g++ make ninja-build pkgconf
+  cmake g++ git make ninja-build pkgconf python3
   libcli11-dev libcpp-httplib-dev libexpected-dev libfmt-dev libgpiod-dev libmosquitto-dev libopenblas-pthread-dev
   libpcre2-dev libsodium-dev libspdlog-dev libsqlite3-dev libsystemd-dev libtomlplusplus-dev libutf8proc-dev libzstd-dev
   nlohmann-json3-dev
@@ -21,7 +21,7 @@ demo_packages="
 
 # clang-14 builds the sanitized trees (its sanitized JSON and CLI11 units compile twice as fast as gcc's).
 check_packages="
-  binutils ccache git python3
+  binutils ccache
   clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14
   g++-aarch64-linux-gnu g++-arm-linux-gnueabihf qemu-user-static
   mosquitto
@@ -61,6 +61,6 @@ install_missing() {
 echo "setup-debian.sh: installing$missing"
 # Package lists are fetched only where they are absent or too old to name a file that still exists.
 # shellcheck disable=SC2086
-if apt-cache show $missing >/dev/null 2>&1 && install_missing; then exit 0; fi
+if apt-get install --simulate $missing >/dev/null 2>&1 && install_missing; then exit 0; fi
 as_root apt-get update -qq </dev/null
 install_missing

@@ -1,0 +1,72 @@
+#!/bin/bash
+# Everything that must hold before a change lands; `make check` runs it, and .ci/run runs `make check`.
+#
+# One line a stage with its time; a stage's whole output is in build/check/STAGE.log, and is shown where it fails, which
+# ends the check. The last line is the sum over all test runs: "123 passed, 0 failed, 2 skipped".
+set -u
+cd "$(dirname "$0")/.."
+
+results=build/check
+jobs=$(nproc)
+rm -rf "$results"
+mkdir -p "$results"
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1 OPENBLAS_NUM_THREADS=1
+
+finish() {  # $1: 0, or 1 after a stage that failed without a failed test
+  local sum
+  sum=$(.ci/summary.py "$results" 2>/dev/null) || sum="0 passed, 0 failed, 0 skipped"
+  case $1$sum in 1*", 0 failed,"*) sum=${sum/, 0 failed,/, 1 failed,} ;; esac
+  echo "$sum" | tee "$results/sum"
+  exit "$1"
+}
+
+# stage NAME COMMAND...: runs it, or ends the check.
+stage() {
+  local name=$1 start=$SECONDS log=$results/$1.log
+  shift
+  if "$@" >"$log" 2>&1 </dev/null; then
+    printf '%-22s %4d s   %s\n' "$name" $((SECONDS - start)) "$(grep -hE '[0-9]+ passed, |^clang-tidy: ' "$log" | tail -n 1)"
+    return
+  fi
+  tail -n 200 "$log"
+  printf '%-22s %4d s   FAILED\n' "$name" $((SECONDS - start))
+  echo "check: stage $name failed; its output is above and in $log"
+  finish 1
+}
+
+build() {  # build PRESET
+  cmake --preset "$1" && cmake --build --preset "$1" -- -j "$jobs"
+}
+
+tests() {  # tests TEST-PRESET
+  local folder=$PWD/$results/$1
+  mkdir -p "$folder"
+  GTEST_OUTPUT=xml:$folder/ ctest --preset "$1" -j "$jobs" --output-junit "$folder/ctest.xml"
+  local outcome=$?
+  .ci/summary.py --skips "$folder"
+  return $outcome
+}
+
+format() {
+  git ls-files -co --exclude-standard '*.cc' '*.h' '*.c' '*.cu' | xargs -r clang-format-14 --dry-run --Werror
+}
+
+setup() {
+  toolchains/setup-debian.sh check && toolchains/make-sysroot.sh arm64 build/sysroot-arm64
+}
+
+stage setup setup
+stage format format
+stage release-build build release
+stage release-tests tests release
+stage aarch64-build build aarch64
+stage aarch64-tests tests aarch64
+stage cortex-a53-tests tests aarch64-a53
+stage asan-build build asan
+stage asan-tests tests asan
+stage tsan-build build tsan
+stage tsan-tests tests tsan
+stage clang-tidy .ci/tidy.py build/asan build/aarch64
+grep -hE '^skipped in ' "$results"/*-tests.log
+printf '%-22s %4d s\n' total "$SECONDS"
+finish 0

@@ -1,0 +1,53 @@
+# A thin front for people: each target does its own set-up (Debian packages through apt) and is quick when it is done.
+
+.PHONY: help demo check bench fuzz coverage fmt tidy clean
+
+help:
+	@echo 'make demo       build, then run ten sentences through the default model'
+	@echo 'make check      everything that must hold: all tests, sanitizers, 64-bit ARM under emulation, format, clang-tidy'
+	@echo 'make bench      build the benchmarks and print their figures'
+	@echo 'make fuzz       fuzz every parser for FUZZ_SECONDS (60) each'
+	@echo 'make coverage   line coverage of the tests, a file a line'
+	@echo 'make fmt        format every source'
+	@echo 'make tidy       clang-tidy over every source'
+
+demo:
+	@toolchains/setup-debian.sh demo
+	@cmake --preset release >/dev/null
+	@cmake --build build/release --target linnet
+	@models/pilot/demo.sh build/release/bin/linnet
+
+check:
+	@.ci/check.sh
+
+bench:
+	@toolchains/setup-debian.sh demo
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release
+	@bench/run.sh build/release/bin
+
+fuzz:
+	@toolchains/setup-debian.sh check
+	@cmake --preset fuzz >/dev/null
+	@cmake --build --preset fuzz
+	@ctest --preset fuzz
+
+coverage:
+	@toolchains/setup-debian.sh check
+	@cmake --preset coverage >/dev/null
+	@cmake --build --preset coverage
+	@.ci/coverage.sh
+
+fmt:
+	@toolchains/setup-debian.sh check
+	@git ls-files -co --exclude-standard '*.cc' '*.h' '*.c' '*.cu' | xargs -r clang-format-14 -i
+
+tidy:
+	@toolchains/setup-debian.sh check
+	@toolchains/make-sysroot.sh arm64 build/sysroot-arm64
+	@cmake --preset asan >/dev/null
+	@cmake --preset aarch64 >/dev/null
+	@.ci/tidy.py --all build/asan build/aarch64
+
+clean:
+	@rm -rf build .cache
