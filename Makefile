@@ -15,7 +15,7 @@ demo:
 	@toolchains/setup-debian.sh demo
 	@cmake --preset release >/dev/null
 	@cmake --build build/release --target linnet
-	@models/pilot/demo.sh build/release/bin/linnet
+	@/usr/bin/python3 -B models/pilot/demo.py build/release/bin/linnet
 
 check:
 	@.ci/check.sh
