@@ -161,16 +161,11 @@ void Executor::execute(const models::MatMul& op) {
   const auto groups_of = [&](const models::Projection& projection) {
     return (weights_.view(projection.weight).rows + kPanelRows - 1) / kPanelRows;
   };
-  std::size_t groups = 0;
-  bool quantised = false;
-  for (const models::Projection& projection : op.projections) {
-    groups += groups_of(projection);
-    quantised = quantised || weights_.view(projection.weight).in_panels;
-  }
+  const bool quantised = std::any_of(op.projections.begin(), op.projections.end(),
+                                     [&](const auto& p) { return weights_.view(p.weight).in_panels; });
   if (quantised) quantise(in);
 
-  const std::size_t share =
-      std::clamp<std::size_t>(groups / (pool_.threads() * kChunksPerThread), 1, WorkspaceShape::kTileGroups);
+  const std::size_t share = groups_a_chunk(product_groups(op, weights_), pool_.threads());
   std::size_t chunks = 0;
   for (const models::Projection& projection : op.projections) chunks += (groups_of(projection) + share - 1) / share;
   pool_.run(chunks, [&](std::size_t chunk, std::size_t worker) {

@@ -10,7 +10,7 @@ namespace {
 // "KV cache            24.0 MiB  24 layers …"
 std::string line(std::string_view name, Bytes size, std::string_view detail) {
   std::array<char, 64> head{};
-  std::snprintf(head.data(), head.size(), "%-22.22s %10s", std::string(name).c_str(), to_string(size).c_str());
+  std::snprintf(head.data(), head.size(), "%-21.21s %9s", std::string(name).c_str(), to_string(size).c_str());
   std::string text(head.data());
   if (!detail.empty()) text.append("  ").append(detail);
   return text + "\n";

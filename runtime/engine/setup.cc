@@ -15,7 +15,7 @@ constexpr std::size_t kMaxBatchRows = 8192;
 
 // Anonymous memory of a process that runs a model, beside what the engine plans: C and C++ libraries' data, relocated
 // tables, the heap of the command line, the main stack. Measured: `tests/engine/memory_truth_test.cc`.
-constexpr Bytes kProcess{1536 * 1024};
+constexpr Bytes kProcess{768 * 1024};
 constexpr Bytes kThread{32 * 1024};  // Touched stack and bookkeeping of one pool thread.
 
 Result<void> check_range(std::string_view what, std::size_t value, std::size_t most) {
@@ -143,7 +143,8 @@ Result<Setup> set_up(const gguf::Reader& header, const pack::PackedView& tensors
   LINNET_CHECK(check_addressable(setup.program, setup.options));
   const EngineOptions& resolved = setup.options;
   setup.buffers = plan_buffers(setup.program, resolved.max_batch_rows, resolved.max_outputs);
-  setup.workspace = WorkspaceShape::of(setup.program, setup.buffers, resolved.max_batch_rows, resolved.threads);
+  setup.workspace =
+      WorkspaceShape::of(setup.program, setup.weights, setup.buffers, resolved.max_batch_rows, resolved.threads);
   setup.cache = CacheShape::for_all(resolved.max_sequences, resolved.context);
   auto arena = arena_rows(setup);
   Bytes taken;

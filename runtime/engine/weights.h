@@ -21,6 +21,8 @@ struct WeightView {
   std::size_t columns = 0;
   std::span<const std::byte> data;
 
+  // Whether it is multiplied by int8 activations, in panels (or will be once it is packed).
+  [[nodiscard]] bool quantised() const { return kernels::info(format).panel_block_bytes != 0; }
   // Where row `row` starts; in panels, a multiple of 16.
   [[nodiscard]] const std::byte* from_row(std::size_t row) const;
   // Writes row `row` as [columns] floats.

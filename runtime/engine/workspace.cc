@@ -5,20 +5,53 @@
 
 namespace linnet::engine {
 
-WorkspaceShape WorkspaceShape::of(const models::Program& program, const BufferPlan& buffers, std::size_t rows,
-                                  std::size_t threads) {
-  WorkspaceShape shape{
-      .rows = rows, .threads = threads, .buffer_numbers = buffers.size, .rotations = program.rotations.size()};
-  for (const models::Step& step : program.steps) {
-    if (const auto* product = std::get_if<models::MatMul>(&step.operation)) {
-      const std::size_t width = program.buffers[static_cast<std::size_t>(product->in)].width;
-      shape.quantised_columns = std::max(shape.quantised_columns, (width + 31) / 32 * 32);
-    } else if (const auto* attend = std::get_if<models::Attend>(&step.operation)) {
-      const auto& cache = std::get<models::KvCache>(program.states[static_cast<std::size_t>(attend->cache)]);
-      const std::size_t heads = attend->heads / cache.kv_heads;
-      shape.attention_heads = std::max(shape.attention_heads, heads);
-      shape.attention_numbers = std::max(shape.attention_numbers, heads * cache.value_width);
+namespace {
+
+using kernels::kPanelRows;
+
+void include(WorkspaceShape& shape, const models::MatMul& product, const models::Program& program,
+             const Weights& weights) {
+  const std::size_t width = program.buffers[static_cast<std::size_t>(product.in)].width;
+  const std::size_t groups = product_groups(product, weights);
+  for (const models::Projection& projection : product.projections) {
+    if (weights.view(projection.weight).quantised()) {
+      shape.quantised_columns = std::max(shape.quantised_columns, width);
     }
+    if (projection.accumulate) {
+      shape.tile_width = std::max(shape.tile_width, groups_a_chunk(groups, shape.threads) * kPanelRows);
+    }
+  }
+}
+
+void include(WorkspaceShape& shape, const models::Attend& attend, const models::Program& program) {
+  const auto& cache = std::get<models::KvCache>(program.states[static_cast<std::size_t>(attend.cache)]);
+  const std::size_t heads = attend.heads / cache.kv_heads;
+  shape.attention_heads = std::max(shape.attention_heads, heads);
+  shape.attention_numbers = std::max(shape.attention_numbers, heads * cache.value_width);
+}
+
+}  // namespace
+
+std::size_t groups_a_chunk(std::size_t groups, std::size_t threads) {
+  constexpr std::size_t kChunksPerThread = 8;
+  constexpr std::size_t kMostGroups = 8;
+  return std::clamp<std::size_t>(groups / (threads * kChunksPerThread), 1, kMostGroups);
+}
+
+std::size_t product_groups(const models::MatMul& product, const Weights& weights) {
+  std::size_t groups = 0;
+  for (const models::Projection& projection : product.projections) {
+    groups += (weights.view(projection.weight).rows + kPanelRows - 1) / kPanelRows;
+  }
+  return groups;
+}
+
+WorkspaceShape WorkspaceShape::of(const models::Program& program, const Weights& weights, const BufferPlan& buffers,
+                                  std::size_t rows, std::size_t threads) {
+  WorkspaceShape shape{.rows = rows, .threads = threads, .buffer_numbers = buffers.size};
+  for (const models::Step& step : program.steps) {
+    if (const auto* product = std::get_if<models::MatMul>(&step.operation)) include(shape, *product, program, weights);
+    if (const auto* attend = std::get_if<models::Attend>(&step.operation)) include(shape, *attend, program);
   }
   for (const models::Rotation& rotation : program.rotations) shape.rotation_pairs += rotation.dimensions / 2;
   return shape;

@@ -9,6 +9,7 @@
 #include "runtime/base/arena.h"
 #include "runtime/engine/buffer_plan.h"
 #include "runtime/engine/kv_cache.h"
+#include "runtime/engine/weights.h"
 
 namespace linnet::engine {
 
@@ -34,27 +35,33 @@ struct RowBlock {
   std::uint32_t first_position = 0;
 };
 
+// Groups of 16 outputs that one chunk of a product takes: enough chunks that cores of unequal speed end together, each
+// large enough (8 groups of 1,536 columns in Q4_0 are 110 KB) that taking it costs nothing.
+[[nodiscard]] std::size_t groups_a_chunk(std::size_t groups, std::size_t threads);
+
+// Groups of 16 outputs of all projections of a product.
+[[nodiscard]] std::size_t product_groups(const models::MatMul& product, const Weights& weights);
+
 // The counts that everything in the workspace follows from.
 struct WorkspaceShape {
-  static constexpr std::size_t kTileGroups = 8;      // Groups of 16 outputs that a chunk of a product has at most.
   static constexpr std::size_t kAttentionRows = 16;  // Rows of a RowBlock at most.
 
   std::size_t rows = 0;
   std::size_t threads = 0;
   std::size_t buffer_numbers = 0;     // Activations and, behind them, logits.
-  std::size_t quantised_columns = 0;  // The widest input of a product.
+  std::size_t tile_width = 0;         // The widest chunk of a product that is added to what is there.
+  std::size_t quantised_columns = 0;  // The widest input of a product with a quantised matrix.
   std::size_t attention_heads = 0;    // Most query heads a KV head.
   std::size_t attention_numbers = 0;  // Most query heads a KV head x value width.
   std::size_t rotation_pairs = 0;     // Of all rotations together.
-  std::size_t rotations = 0;
 
-  [[nodiscard]] static WorkspaceShape of(const models::Program& program, const BufferPlan& buffers, std::size_t rows,
-                                         std::size_t threads);
+  [[nodiscard]] static WorkspaceShape of(const models::Program& program, const Weights& weights,
+                                         const BufferPlan& buffers, std::size_t rows, std::size_t threads);
 };
 
 // Scratch of one thread.
 struct ThreadScratch {
-  std::span<float> tile;     // [rows, 16 * kTileGroups]: products before they are added.
+  std::span<float> tile;     // [rows, tile_width]: products before they are added.
   std::span<float> maximum;  // [kAttentionRows * heads], as are the next three.
   std::span<float> sum;
   std::span<float> next_maximum;
@@ -85,7 +92,7 @@ template <class Source>
 template <class Source>
 [[nodiscard]] ThreadScratch take_thread(Source& source, const WorkspaceShape& shape) {
   const std::size_t parts = WorkspaceShape::kAttentionRows * shape.attention_heads;
-  return {.tile = source.template take<float>(shape.rows * 16 * WorkspaceShape::kTileGroups),
+  return {.tile = source.template take<float>(shape.rows * shape.tile_width),
           .maximum = source.template take<float>(parts),
           .sum = source.template take<float>(parts),
           .next_maximum = source.template take<float>(parts),

@@ -1,0 +1,120 @@
+#include "runtime/engine/kv_cache.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <vector>
+
+#include "runtime/base/arena.h"
+#include "runtime/engine/workspace.h"
+
+namespace linnet::engine {
+namespace {
+
+using models::StateId;
+
+models::Program two_layers() {
+  models::Program program;
+  program.states = {models::KvCache{2, 16, 16}, models::KvCache{3, 24, 8}};
+  return program;
+}
+
+// A cache in an arena of exactly the planned size.
+struct Held {
+  explicit Held(const CacheShape& shape)
+      : arena(*Arena::create({[&] {
+          Measure measure;
+          (void)KvCache(measure, program, shape);
+          return measure.bytes();
+        }()})),
+        cache(arena, program, shape) {
+    cache.reset(program);
+  }
+  models::Program program = two_layers();
+  Arena arena;
+  KvCache cache;
+};
+
+void extend(KvCache& cache, SequenceId id, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) ASSERT_TRUE(cache.claim(id, cache.length(id) + i));
+  ASSERT_TRUE(cache.commit());
+}
+
+TEST(KvCache, TakesWhatWasMeasured) {
+  Held held(CacheShape::for_all(3, 1000));
+  EXPECT_EQ(held.arena.used(), held.arena.capacity());
+  EXPECT_EQ(held.cache.shape().pages, 12u);
+}
+
+TEST(KvCache, NoTwoPlacesOverlap) {
+  Held held(CacheShape::for_all(2, 512));
+  std::vector<SequenceId> ids = {*held.cache.begin(), *held.cache.begin()};
+  for (const SequenceId id : ids) extend(held.cache, id, 512);
+  std::set<std::pair<const std::uint16_t*, const std::uint16_t*>> ranges;
+  for (const SequenceId id : ids) {
+    for (std::size_t state = 0; state < 2; ++state) {
+      const auto& kv = std::get<models::KvCache>(held.program.states[state]);
+      for (std::size_t page = 0; page < 2; ++page) {
+        for (std::size_t head = 0; head < kv.kv_heads; ++head) {
+          const auto* keys = held.cache.keys(StateId{static_cast<unsigned>(state)}, id, page, head);
+          const auto* values = held.cache.values(StateId{static_cast<unsigned>(state)}, id, page, head);
+          ranges.insert({keys, keys + 256 * kv.key_width});
+          ranges.insert({values, values + 256 * kv.value_width});
+        }
+      }
+    }
+  }
+  EXPECT_EQ(ranges.size(), 2u * 2 * (2 * 2 + 3 * 2));
+  const std::uint16_t* end = nullptr;
+  for (const auto& [first, last] : ranges) {
+    EXPECT_GE(first, end);
+    end = last;
+  }
+}
+
+TEST(KvCache, PagesComeAndGoWithTheLength) {
+  Held held(CacheShape::for_all(2, 600));
+  const auto id = *held.cache.begin();
+  EXPECT_EQ(held.cache.free_pages(), 6u);
+  extend(held.cache, id, 256);
+  EXPECT_EQ(held.cache.free_pages(), 5u);
+  extend(held.cache, id, 1);
+  EXPECT_EQ(held.cache.free_pages(), 4u);
+  held.cache.truncate(id, 256);
+  EXPECT_EQ(held.cache.free_pages(), 5u);
+  held.cache.truncate(id, 10);
+  EXPECT_EQ(held.cache.free_pages(), 5u);
+  held.cache.end(id);
+  EXPECT_EQ(held.cache.free_pages(), 6u);
+  EXPECT_FALSE(held.cache.is_open(id));
+}
+
+TEST(KvCache, ClaimsThatAreDroppedChangeNothing) {
+  Held held(CacheShape::for_all(1, 600));
+  const auto id = *held.cache.begin();
+  ASSERT_TRUE(held.cache.claim(id, 0));
+  ASSERT_TRUE(held.cache.claim(id, 1));
+  EXPECT_FALSE(held.cache.claim(id, 1));
+  held.cache.drop_claims();
+  EXPECT_EQ(held.cache.length(id), 0u);
+  EXPECT_TRUE(held.cache.claim(id, 0));
+}
+
+// A pool smaller than all contexts together, as sharing it will have.
+TEST(KvCache, APoolThatIsEmptyRefusesTheWholeStep) {
+  Held held(CacheShape{.sequences = 2, .context = 512, .pages_a_sequence = 2, .pages = 3});
+  const auto a = *held.cache.begin();
+  const auto b = *held.cache.begin();
+  extend(held.cache, a, 512);
+  for (std::size_t i = 0; i < 257; ++i) ASSERT_TRUE(held.cache.claim(b, i));
+  const auto refused = held.cache.commit();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::kExhausted);
+  held.cache.drop_claims();
+  EXPECT_EQ(held.cache.length(b), 0u);
+  EXPECT_EQ(held.cache.free_pages(), 1u);
+  extend(held.cache, b, 256);
+}
+
+}  // namespace
+}  // namespace linnet::engine

@@ -1,0 +1,125 @@
+// From open() on, prompt text -> ids -> forward -> sample -> text takes no memory: counted, not promised.
+//
+// The counting allocator is linked into this program, so every call of every thread and library is seen.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <new>
+#include <thread>
+#include <vector>
+
+#include "runtime/base/arena.h"
+#include "runtime/engine/generator.h"
+#include "runtime/text/stream_decoder.h"
+#include "runtime/text/tokenizer.h"
+#include "tests/engine/model_files.h"
+#include "tests/kernels/cpu.h"
+
+extern "C" std::uint64_t linnet_allocation_count();
+
+namespace linnet::engine::test {
+namespace {
+
+constexpr std::align_val_t kLine{64};
+
+// Or the compiler leaves an allocation that nobody uses out.
+void* volatile sink;
+void* kept(void* memory) {
+  sink = memory;
+  return memory;
+}
+
+// Calls that `work` makes.
+template <class Work>
+std::uint64_t calls_of(Work work) {
+  const auto before = linnet_allocation_count();
+  work();
+  return linnet_allocation_count() - before;
+}
+
+TEST(CountingAllocator, SeesWhatItShouldSee) {
+  EXPECT_EQ(calls_of([] {}), 0u);
+  EXPECT_EQ(calls_of([] { std::free(kept(std::malloc(10))); }), 1u);
+  EXPECT_EQ(calls_of([] { std::free(kept(std::calloc(10, 10))); }), 1u);
+  EXPECT_EQ(calls_of([] { std::free(kept(std::realloc(nullptr, 10))); }), 1u);
+  EXPECT_EQ(calls_of([] { std::free(kept(std::aligned_alloc(64, 64))); }), 1u);
+  EXPECT_EQ(calls_of([] { ::operator delete(kept(::operator new(100))); }), 1u);
+  EXPECT_EQ(calls_of([] { ::operator delete(kept(::operator new(64, kLine)), kLine); }), 1u);
+  EXPECT_EQ(calls_of([] { EXPECT_TRUE(Arena::create({1000})); }), 2u);  // mmap, munmap
+  std::thread([] { EXPECT_GE(calls_of([] { std::vector<int>(100).at(5) = 1; }), 1u); }).join();
+}
+
+// One request, in memory that is ready.
+struct Request {
+  const text::Tokenizer& tokenizer;
+  text::StreamDecoder& decoder;
+  std::span<TokenId> ids;
+  std::span<std::byte> scratch;
+};
+
+// Returns how many tokens were generated; bytes of text are counted so that decoding cannot be skipped.
+std::size_t answer(Engine& engine, const Request& request, const GenerationOptions& options, std::size_t& bytes) {
+  const auto count = request.tokenizer.encode("The rain in the north of the land is on the sea and there", {},
+                                              request.ids, request.scratch);
+  if (!count) return 0;
+  auto generator = Generator::start(engine, request.ids.first(*count), options);
+  if (!generator) return 0;
+  request.decoder.reset();
+  std::size_t tokens = 0;
+  while (true) {
+    const auto token = generator->next();
+    if (!token || !*token) break;
+    bytes += request.decoder.push((*token)->token).size();
+    ++tokens;
+  }
+  bytes += request.decoder.finish().size();
+  return tokens;
+}
+
+void expect_no_allocation(const GenerationOptions& options, std::size_t threads) {
+  const auto model = load_model("llama-f16");
+  Engine engine = open_model(*model, {.max_batch_rows = 16, .threads = threads, .cpu = linnet::test::this_cpu()});
+  const auto tokenizer = text::Tokenizer::load(engine.model());
+  ASSERT_TRUE(tokenizer) << tokenizer.error().message;
+  text::StreamDecoder decoder(*tokenizer);
+  std::vector<TokenId> ids(text::Tokenizer::most_tokens(256));
+  std::vector<std::byte> scratch(tokenizer->scratch_bytes(256));
+  const Request request{*tokenizer, decoder, ids, scratch};
+  std::size_t bytes = 0;
+
+  const auto before = linnet_allocation_count();
+  const std::size_t tokens = answer(engine, request, options, bytes);
+  const auto after = linnet_allocation_count();
+  EXPECT_EQ(after - before, 0u);
+  EXPECT_EQ(tokens, 256u);
+  EXPECT_GT(bytes, 100u);
+}
+
+TEST(NoAllocation, GreedyOverAPageOfTheCache) {
+  expect_no_allocation({.max_tokens = 256}, 1);
+  expect_no_allocation({.max_tokens = 256}, 2);
+}
+
+TEST(NoAllocation, SamplingWithEverything) {
+  GenerationOptions options{.max_tokens = 256};
+  options.sampling = {.temperature = 0.9F, .repetition_penalty = 1.1F, .seed = 3, .want_probability = true};
+  expect_no_allocation(options, 2);
+}
+
+TEST(NoAllocation, QuantisedModelWithProfile) {
+  const auto model = load_model("llama-q4_0");
+  Engine engine = open_model(*model, {.threads = 2, .cpu = linnet::test::this_cpu()});
+  std::vector<StepCost> costs(engine.program().steps.size());
+  engine.profile(costs);
+  const std::vector<TokenId> prompt = {1, 2, 3, 4, 5};
+  const auto before = linnet_allocation_count();
+  auto generator = Generator::start(engine, prompt, {.max_tokens = 300});
+  ASSERT_TRUE(generator);
+  std::size_t tokens = 0;
+  for (auto token = generator->next(); token && *token; token = generator->next()) ++tokens;
+  EXPECT_EQ(linnet_allocation_count() - before, 0u);
+  EXPECT_EQ(tokens, 300u);
+}
+
+}  // namespace
+}  // namespace linnet::engine::test
