@@ -80,12 +80,14 @@ Bytes scratch_of_threads(const WorkspaceShape& shape) {
 
 // The rows that the engine's arena holds.
 std::vector<MemoryRow> arena_rows(const Setup& setup) {
-  const auto& [options, program, weights, buffers, shape, cache, plan, bytes] = setup;
+  const EngineOptions& options = setup.options;
+  const models::Program& program = setup.program;
+  const WorkspaceShape& shape = setup.workspace;
   const auto row = [](std::string_view name, Bytes size, std::string detail) {
     return MemoryRow{name, MemoryKind::kAnonymous, size, std::move(detail)};
   };
   const auto rows_text = std::to_string(options.max_batch_rows) + " rows";
-  const std::size_t logits = buffers.buffers[static_cast<std::size_t>(program.logits)].size();
+  const std::size_t logits = setup.buffers.buffers[static_cast<std::size_t>(program.logits)].size();
   const Bytes all_buffers = measured([&](auto& m) { (void)m.template take<float>(shape.buffer_numbers); });
   const Bytes rotations = measured([&](auto& m) { (void)take_rotations(m, shape); });
   const Bytes sampling = measured([&](auto& m) {
@@ -95,14 +97,14 @@ std::vector<MemoryRow> arena_rows(const Setup& setup) {
   });
   const Bytes logit_bytes{logits * sizeof(float)};
   std::vector<MemoryRow> rows;
-  rows.push_back(
-      row("KV cache", measured([&](auto& m) { (void)KvCache(m, program, cache); }), cache_detail(program, options)));
+  rows.push_back(row("KV cache", measured([&](auto& m) { (void)KvCache(m, program, setup.cache); }),
+                     cache_detail(program, options)));
   rows.push_back(row("activations", Bytes{all_buffers.count - logit_bytes.count} + rotations, rows_text));
   rows.push_back(row("quantised activations", measured([&](auto& m) { (void)take_quantised(m, shape); }), rows_text));
   rows.push_back(row("thread scratch", scratch_of_threads(shape), std::to_string(options.threads) + " threads"));
   rows.push_back(row("logits", logit_bytes, std::to_string(options.max_outputs) + " rows"));
   rows.push_back(row("sampler", sampling, {}));
-  const std::size_t copies = copied_vector_numbers(weights, program);
+  const std::size_t copies = copied_vector_numbers(setup.weights, program);
   if (copies != 0) {
     rows.push_back(row("converted vectors", measured([&](auto& m) { (void)m.template take<float>(copies); }), {}));
   }
