@@ -4,9 +4,9 @@
 #include <bit>
 #include <string>
 
+#include "hal/cpu.h"
 #include "runtime/engine/generator.h"
 #include "tests/engine/model_files.h"
-#include "tests/kernels/cpu.h"
 
 namespace linnet::engine::test {
 namespace {
@@ -65,7 +65,7 @@ TEST_P(Determinism, GoldenBits) {
 }
 
 TEST_P(Determinism, ThreadsAndKernelsDoNotShow) {
-  for (const CpuFeatures& cpu : {CpuFeatures{}, linnet::test::this_cpu()}) {
+  for (const CpuFeatures& cpu : {CpuFeatures{}, hal::detect_cpu_features()}) {
     for (const std::size_t threads : {1U, 2U, 3U}) {
       Engine engine = open_model(*model_, with(threads, cpu));
       EXPECT_EQ(hash_of(all_logits(engine, prompt(), 300)), GetParam().logits) << threads << " threads";
@@ -74,8 +74,32 @@ TEST_P(Determinism, ThreadsAndKernelsDoNotShow) {
   }
 }
 
+// Every variant that this processor runs, one at a time among scalar ones: prefill's shape and decoding's.
+TEST_P(Determinism, EachVariantAloneDoesNotShow) {
+  const CpuFeatures cpu = hal::detect_cpu_features();
+  std::size_t variants = 0;
+  for (const std::string_view family :
+       {"attention", "convert", "elementwise", "rotate", "norm", "quantize", "matmul", "matmul_float"}) {
+    for (const std::string_view name : {"avx2", "avx_vnni", "avx512_vnni", "neon", "neon_dotprod", "neon_i8mm"}) {
+      const std::string text = std::string(family) + "=" + std::string(name);
+      const auto forced = kernels::ForcedVariants::parse(text);
+      if (!KernelSet::choose(cpu, *forced)) continue;  // Not in this build, or not for this processor.
+      const auto all_scalar =
+          "attention=scalar,convert=scalar,elementwise=scalar,rotate=scalar,norm=scalar,"
+          "quantize=scalar,matmul=scalar,matmul_float=scalar";
+      const std::string one = text + "," + all_scalar;  // The first entry of a family counts.
+      EngineOptions options = with(1, cpu);
+      options.forced = *kernels::ForcedVariants::parse(one);
+      Engine engine = open_model(*model_, options);
+      EXPECT_EQ(hash_of(all_logits(engine, prompt(), 279)), GetParam().logits) << text;
+      ++variants;
+    }
+  }
+  EXPECT_EQ(variants > 0, cpu.avx2 || cpu.neon);
+}
+
 TEST_P(Determinism, ChunksOfThePromptDoNotShow) {
-  Engine engine = open_model(*model_, with(2, linnet::test::this_cpu()));
+  Engine engine = open_model(*model_, with(2, hal::detect_cpu_features()));
   for (const std::size_t chunk : {1U, 2U, 7U, 16U, 17U, 64U, 255U, 256U, 257U, 279U}) {
     EXPECT_EQ(hash_of(all_logits(engine, prompt(), chunk)), GetParam().logits) << chunk << " rows a step";
   }
@@ -83,7 +107,7 @@ TEST_P(Determinism, ChunksOfThePromptDoNotShow) {
 
 // Four sequences of different length, their rows mixed in every step.
 TEST_P(Determinism, NeighboursInTheBatchDoNotShow) {
-  EngineOptions options = with(2, linnet::test::this_cpu());
+  EngineOptions options = with(2, hal::detect_cpu_features());
   options.max_sequences = 4;
   Engine engine = open_model(*model_, options);
   const std::size_t lengths[] = {280, 40, 290, 3};

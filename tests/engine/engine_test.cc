@@ -7,10 +7,10 @@
 #include <limits>
 #include <random>
 
+#include "hal/cpu.h"
 #include "runtime/engine/generator.h"
 #include "runtime/engine/thread_pool.h"
 #include "tests/engine/model_files.h"
-#include "tests/kernels/cpu.h"
 #include "tests/models/edited_model.h"
 
 namespace linnet::engine::test {
@@ -114,7 +114,7 @@ TEST(EngineOpen, ForcedKernelsAreChosenOrRefused) {
   const auto with = [&](std::string_view text) {
     return Engine::open(
         model->bytes(),
-        {.threads = 1, .cpu = linnet::test::this_cpu(), .forced = *kernels::ForcedVariants::parse(text)});
+        {.threads = 1, .cpu = hal::detect_cpu_features(), .forced = *kernels::ForcedVariants::parse(text)});
   };
   const auto engine = with("matmul=scalar,attention=scalar");
   ASSERT_TRUE(engine) << engine.error().message;
@@ -270,7 +270,7 @@ TEST(HostileWeights, NotANumberIsRefusedByTheSampler) {
   for (const char* name : {"token_embd.weight", "blk.0.attn_norm.weight", "blk.1.ffn_down.weight", "output.weight"}) {
     for (const float bad : {std::nanf(""), INFINITY, 3e38F}) {
       const EditedModel edited("llama-f32", {{}, {}, [&](Tensors& t) { fill_floats(tensor_named(t, name), bad); }});
-      for (const CpuFeatures& cpu : {CpuFeatures{}, linnet::test::this_cpu()}) {
+      for (const CpuFeatures& cpu : {CpuFeatures{}, hal::detect_cpu_features()}) {
         auto engine = Engine::open(edited.bytes(), {.threads = 1, .cpu = cpu});
         ASSERT_TRUE(engine) << engine.error().message;
         const std::vector<TokenId> prompt = {1, 2, 3};
@@ -298,7 +298,7 @@ TEST(HostileWeights, RandomQuantisedBlocksDoNotCrash) {
         model->bytes()[offset + i] = static_cast<std::byte>(random() & 0xFF);
       }
     }
-    for (const CpuFeatures& cpu : {CpuFeatures{}, linnet::test::this_cpu()}) {
+    for (const CpuFeatures& cpu : {CpuFeatures{}, hal::detect_cpu_features()}) {
       auto engine = Engine::open(model->bytes(), {.threads = 2, .cpu = cpu});
       if (!engine) continue;  // The divisors of the rotation may be refused.
       const std::vector<TokenId> prompt = {1, 2, 3};

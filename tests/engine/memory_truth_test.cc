@@ -10,10 +10,10 @@
 #include <fstream>
 #include <string>
 
+#include "hal/cpu.h"
 #include "models/synthetic/make_model.h"
 #include "runtime/engine/generator.h"
 #include "tests/engine/model_files.h"
-#include "tests/kernels/cpu.h"
 
 namespace linnet::engine::test {
 namespace {
@@ -94,7 +94,7 @@ class MemoryTruth : public testing::Test {
   static void expect_truth(EngineOptions options) {
     const char* emulator = std::getenv("LINNET_EMULATOR");
     if (emulator != nullptr && *emulator != '\0') GTEST_SKIP() << "the emulator's memory would be measured";
-    options.cpu = linnet::test::this_cpu();
+    options.cpu = hal::detect_cpu_features();
     auto engine = Engine::open(path_, options);
     ASSERT_TRUE(engine) << engine.error().message;
     fill(*engine);

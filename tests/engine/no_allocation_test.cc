@@ -8,12 +8,12 @@
 #include <thread>
 #include <vector>
 
+#include "hal/cpu.h"
 #include "runtime/base/arena.h"
 #include "runtime/engine/generator.h"
 #include "runtime/text/stream_decoder.h"
 #include "runtime/text/tokenizer.h"
 #include "tests/engine/model_files.h"
-#include "tests/kernels/cpu.h"
 
 extern "C" std::uint64_t linnet_allocation_count();
 
@@ -78,7 +78,7 @@ std::size_t answer(Engine& engine, const Request& request, const GenerationOptio
 
 void expect_no_allocation(const GenerationOptions& options, std::size_t threads) {
   const auto model = load_model("llama-f16");
-  Engine engine = open_model(*model, {.max_batch_rows = 16, .threads = threads, .cpu = linnet::test::this_cpu()});
+  Engine engine = open_model(*model, {.max_batch_rows = 16, .threads = threads, .cpu = hal::detect_cpu_features()});
   const auto tokenizer = text::Tokenizer::load(engine.model());
   ASSERT_TRUE(tokenizer) << tokenizer.error().message;
   text::StreamDecoder decoder(*tokenizer);
@@ -108,7 +108,7 @@ TEST(NoAllocation, SamplingWithEverything) {
 
 TEST(NoAllocation, QuantisedModelWithProfile) {
   const auto model = load_model("llama-q4_0");
-  Engine engine = open_model(*model, {.threads = 2, .cpu = linnet::test::this_cpu()});
+  Engine engine = open_model(*model, {.threads = 2, .cpu = hal::detect_cpu_features()});
   std::vector<StepCost> costs(engine.program().steps.size());
   engine.profile(costs);
   const std::vector<TokenId> prompt = {1, 2, 3, 4, 5};
