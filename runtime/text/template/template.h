@@ -5,12 +5,10 @@
 // `{% generation %}` blocks render their body. Output is equal byte for byte, or it is an error.
 #pragma once
 
-#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "runtime/base/result.h"
 #include "runtime/text/template/civil_time.h"
@@ -19,13 +17,7 @@
 
 namespace linnet::templates {
 
-struct Program;  // The parsed form, private to this folder.
-
-// Part of a rendered text, in bytes.
-struct Span {
-  std::size_t begin;
-  std::size_t end;
-};
+struct ParsedTemplate;  // The parsed form, private to this folder.
 
 struct RenderOptions {
   std::optional<CivilTime> now;  // What `strftime_now` formats; without it, the wall clock.
@@ -48,9 +40,9 @@ class Template {
   [[nodiscard]] Result<std::string> render(const Value& context, const RenderOptions& options = {}) const;
 
  private:
-  Template(std::unique_ptr<const Program> program, const Limits& limits);
+  Template(std::unique_ptr<const ParsedTemplate> parsed, const Limits& limits);
 
-  std::unique_ptr<const Program> program_;
+  std::unique_ptr<const ParsedTemplate> parsed_;
   Limits limits_;
 };
 

@@ -36,6 +36,15 @@ class Charge {
   std::size_t bytes_ = 0;
 };
 
+// What an undefined value knows of itself, for messages.
+struct UndefinedDetail {
+  enum class Form : std::uint8_t { kMissing, kUnsafe, kHint };
+
+  std::shared_ptr<const StringData> name;
+  const char* text = nullptr;  // The owner's type, or the whole hint.
+  Form form = Form::kMissing;
+};
+
 // Kinds in the order of the variant below.
 enum class Kind : std::uint8_t {
   kUndefined,  // A name or attribute that is not there: prints nothing, is false, most else is an error.
@@ -87,9 +96,12 @@ class Value {
   [[nodiscard]] const Dict& as_dict() const;
   [[nodiscard]] Object* as_object() const { return std::get<Object*>(storage_); }
 
-  [[nodiscard]] std::size_t code_points() const;        // Of a string: what Python calls its length.
-  [[nodiscard]] bool is_markup() const;                 // A string from `safe` or `escape`: adding to it escapes.
-  [[nodiscard]] std::size_t depth() const;              // 0 for a scalar, 1 for [1], 2 for [[1]].
+  [[nodiscard]] std::size_t code_points() const;  // Of a string: what Python calls its length.
+  [[nodiscard]] bool is_markup() const;           // A string from `safe` or `escape`: adding to it escapes.
+  [[nodiscard]] std::size_t depth() const;        // 0 for a scalar, 1 for [1], 2 for [[1]].
+  // What a walk over the whole value costs: one a node, shared ones each time, and one for every 64 bytes of text.
+  [[nodiscard]] std::size_t weight() const;
+  [[nodiscard]] bool is_nameless() const;               // Of an undefined value: made by Value().
   [[nodiscard]] std::string undefined_message() const;  // "'x' is undefined", as Jinja2 words it.
 
   // Whether two values share one node, or are the same scalar.
@@ -98,11 +110,6 @@ class Value {
  private:
   friend class Workspace;
 
-  struct Undefined {
-    std::shared_ptr<const StringData> name;
-    const char* text = nullptr;  // The owner's type, or the whole hint.
-    enum class Form : std::uint8_t { kMissing, kUnsafe, kHint } form = Form::kMissing;
-  };
   struct None {};
   struct ListNode {
     std::shared_ptr<const SequenceData> data;
@@ -110,8 +117,8 @@ class Value {
   struct TupleNode {
     std::shared_ptr<const SequenceData> data;
   };
-  using Storage = std::variant<Undefined, None, bool, std::int64_t, double, std::shared_ptr<const StringData>, ListNode,
-                               TupleNode, std::shared_ptr<const DictData>, Object*>;
+  using Storage = std::variant<UndefinedDetail, None, bool, std::int64_t, double, std::shared_ptr<const StringData>,
+                               ListNode, TupleNode, std::shared_ptr<const DictData>, Object*>;
 
   explicit Value(Storage storage) : storage_(std::move(storage)) {}
   [[nodiscard]] const SequenceData& sequence() const;
@@ -163,15 +170,26 @@ struct StringData {
   Charge charge;
 };
 
+// Kept with each list and dictionary, so that a walk can be refused before it starts.
+struct Shape {
+  std::size_t depth = 0;   // Of the deepest child.
+  std::size_t weight = 0;  // Of all children; saturates.
+
+  void add(const Value& child);
+};
+
+[[nodiscard]] Shape shape_of(const std::vector<Value>& items);
+[[nodiscard]] Shape shape_of(const Dict& dict);
+
 struct SequenceData {
   std::vector<Value> items;
-  std::size_t depth;
+  Shape shape;
   Charge charge;
 };
 
 struct DictData {
   Dict dict;
-  std::size_t depth;
+  Shape shape;
   Charge charge;
 };
 
