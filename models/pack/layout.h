@@ -21,13 +21,13 @@ enum class Layout : std::uint8_t {
 [[nodiscard]] std::optional<Layout> find_layout(std::string_view name);
 
 // Keys of a packed file. The arrays have one element a tensor (dims: four), in the order of the tensors.
-inline constexpr std::string_view kKeyPrefix = "linnet.";
-inline constexpr std::string_view kVersionKey = "linnet.pack.version";         // uint32, kVersion.
-inline constexpr std::string_view kLayoutKey = "linnet.pack.layout";           // The layout of matrices: "panel16".
-inline constexpr std::string_view kAlignmentKey = "linnet.pack.alignment";     // general.alignment before, 0: no key.
-inline constexpr std::string_view kNamesKey = "linnet.pack.tensor.names";      // Strings.
-inline constexpr std::string_view kTypesKey = "linnet.pack.tensor.types";      // The types before: "Q4_0".
-inline constexpr std::string_view kDimsKey = "linnet.pack.tensor.dims";        // uint64, 4 a tensor; 0 past the rank.
+inline constexpr std::string_view kKeyPrefix = "linnet.pack.";              // Other linnet.* keys are the model's own.
+inline constexpr std::string_view kVersionKey = "linnet.pack.version";      // uint32, kVersion.
+inline constexpr std::string_view kLayoutKey = "linnet.pack.layout";        // The layout of matrices: "panel16".
+inline constexpr std::string_view kAlignmentKey = "linnet.pack.alignment";  // general.alignment before, 0: no key.
+inline constexpr std::string_view kNamesKey = "linnet.pack.tensor.names";   // Strings.
+inline constexpr std::string_view kTypesKey = "linnet.pack.tensor.types";   // The types before: "Q4_0".
+inline constexpr std::string_view kDimsKey = "linnet.pack.tensor.dims";     // uint64, 4 a tensor; 0 past the rank.
 inline constexpr std::string_view kLayoutsKey = "linnet.pack.tensor.layouts";  // Strings.
 inline constexpr std::string_view kHashesKey = "linnet.pack.tensor.blake2b";   // BLAKE2b-256 of the bytes, hex.
 inline constexpr std::uint32_t kVersion = 1;
