@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "models/synthetic/shape.h"
 #include "runtime/cli/help.h"
 
 namespace linnet::cli {
@@ -142,12 +143,13 @@ void declare(CLI::App& app, RunOptions& options) {
   add_model(app, options.model.path);
   app.add_option("-p,--prompt", options.prompt, "The prompt (default: standard input)")->type_name("TEXT");
   app.add_option("--system", options.system, "A system message before the prompt")->type_name("TEXT");
-  count_option(app, "-n,--max-tokens", options.maximum_tokens, "Stops after N generated tokens (default 512)");
-  add_switch(app, "--raw", options.raw, "Takes the prompt as it is, without the chat template");
+  count_option(app, "-n,--max-tokens", options.maximum_tokens,
+               "Stops after N generated tokens\n(default 512; 0: when the context is full)");
+  add_switch(app, "--raw", options.raw, "Takes the prompt as it is: no chat template, no forced form");
   add_switch(app, "!--no-grammar", options.grammar, "Does not force the form that the model file asks for");
   add_sampling(app, options.sampling, "Temperature; 0, the default, always takes the likeliest token");
   add_engine_options(app, options.model,
-                     "Positions of prompt and answer together\n(default: 4096, or the model's own if less)");
+                     "Positions of prompt and answer together\n(default: what -n allows, at most the model's own)");
   add_json(app, options.json);
 }
 
@@ -232,9 +234,23 @@ void declare(CLI::App& app, UnpackOptions& options) {
   add_output(app, options.output, "FILE");
 }
 
+// "a, b,\nc": the names of the shapes, a few a line.
+std::string shape_names() {
+  std::string names;
+  std::size_t line_length = 0;
+  for (const synthetic::Shape& shape : synthetic::shapes()) {
+    if (!names.empty()) names += line_length > 60 ? ",\n" : ", ";
+    line_length = line_length > 60 ? shape.name.size() : line_length + shape.name.size() + 2;
+    names += shape.name;
+  }
+  return names;
+}
+
 void declare(CLI::App& app, MakeModelOptions& options) {
-  app.add_option("--like", options.like, "The shape to imitate")->type_name("SHAPE")->required();
-  app.add_option("--type", options.type, "Format of the matrices")->type_name("TYPE")->required();
+  app.add_option("--like", options.like, "The shape to imitate:\n" + shape_names())->type_name("SHAPE")->required();
+  app.add_option("--type", options.type, "Format of the matrices: f32, f16, q8_0, q4_0 or q4_1")
+      ->type_name("TYPE")
+      ->required();
   add_output(app, options.output, "FILE");
   add_seed(app, options.seed, "Seed of the weights (default 1)");
 }

@@ -1,6 +1,7 @@
 #include "runtime/cli/console.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <array>
@@ -25,20 +26,13 @@ int write_all(int descriptor, std::string_view text) {
   return 0;
 }
 
-// Appends what is there to `buffer`; false at the end of the input, true after a signal.
-Result<bool> read_more(std::string& buffer) {
-  std::array<char, 65536> chunk;
-  const ssize_t count = read(STDIN_FILENO, chunk.data(), chunk.size());
-  if (count < 0 && errno == EINTR) return true;
-  if (count < 0) return fail(ErrorKind::kIo, "standard input: " + std::string(std::strerror(errno)));
-  buffer.append(chunk.data(), static_cast<std::size_t>(count));
-  return count > 0;
-}
-
 }  // namespace
 
-Console::Console(const std::atomic<bool>& stop)
-    : stop_(stop), error_is_terminal_(isatty(STDERR_FILENO) == 1), input_is_terminal_(isatty(STDIN_FILENO) == 1) {}
+Console::Console(const StopRequest& stop)
+    : stop_(stop),
+      output_is_terminal_(isatty(STDOUT_FILENO) == 1),
+      error_is_terminal_(isatty(STDERR_FILENO) == 1),
+      input_is_terminal_(isatty(STDIN_FILENO) == 1) {}
 
 Result<void> Console::print(std::string_view text) {
   const int error = write_all(STDOUT_FILENO, text);
@@ -52,11 +46,22 @@ void Console::note(std::string_view line) const { write_all(STDERR_FILENO, std::
 
 void Console::draw(std::string_view text) const { write_all(STDERR_FILENO, text); }
 
+Result<bool> Console::read_more(std::string& buffer) const {
+  std::array<pollfd, 2> waiting = {{{STDIN_FILENO, POLLIN, 0}, {stop_.descriptor, POLLIN, 0}}};
+  while (poll(waiting.data(), waiting.size(), -1) < 0 && errno == EINTR) {
+  }
+  if (stop_requested()) return interrupted();
+  std::array<char, 65536> chunk;
+  const ssize_t count = read(STDIN_FILENO, chunk.data(), chunk.size());
+  if (count < 0) return fail(ErrorKind::kIo, "standard input: " + std::string(std::strerror(errno)));
+  buffer.append(chunk.data(), static_cast<std::size_t>(count));
+  return count > 0;
+}
+
 Result<std::string> Console::read_input() const {
   std::string input;
   for (bool more = true; more;) {
     LINNET_TRY(more, read_more(input));
-    if (stop_requested()) return interrupted();
     if (input.size() > kMaximumInput) return fail(ErrorKind::kUsage, "standard input: more than 64 MiB of text");
   }
   return input;
@@ -73,7 +78,6 @@ Result<std::optional<std::string>> Console::read_line() {
     }
     searched = pending_input_.size();
     LINNET_TRY(const bool more, read_more(pending_input_));
-    if (stop_requested()) return interrupted();
     if (more) continue;
     if (pending_input_.empty()) return std::optional<std::string>();
     return std::optional<std::string>(std::move(pending_input_));

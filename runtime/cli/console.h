@@ -7,14 +7,15 @@
 #include <string_view>
 
 #include "runtime/base/result.h"
+#include "runtime/cli/interrupt.h"
 
 namespace linnet::cli {
 
 // Writes with write(2), so that a streamed token is seen at once and no error is lost in a buffer. One thread.
 class Console {
  public:
-  // `stop` becomes true when the person asks to stop (interrupt.h); it outlives the console.
-  explicit Console(const std::atomic<bool>& stop);
+  // `stop` is made when the person asks to stop; it outlives the console.
+  explicit Console(const StopRequest& stop);
 
   // Writes to standard output. Errors: kIo, kExhausted (disk full). A reader that has gone (`linnet … | head`) is kIo
   // and makes reader_gone() true: the program then ends without a line.
@@ -32,16 +33,21 @@ class Console {
   // One line of standard input without its newline; nothing at its end. Errors: kIo, kInterrupted.
   [[nodiscard]] Result<std::optional<std::string>> read_line();
 
-  [[nodiscard]] bool stop_requested() const { return stop_.load(std::memory_order_relaxed); }
-  [[nodiscard]] const std::atomic<bool>& stop() const { return stop_; }
+  [[nodiscard]] bool stop_requested() const { return stop_.requested.load(std::memory_order_relaxed); }
+  [[nodiscard]] const std::atomic<bool>& stop() const { return stop_.requested; }
   [[nodiscard]] bool reader_gone() const { return reader_gone_; }
+  [[nodiscard]] bool output_is_terminal() const { return output_is_terminal_; }
   [[nodiscard]] bool error_is_terminal() const { return error_is_terminal_; }
   [[nodiscard]] bool input_is_terminal() const { return input_is_terminal_; }
 
  private:
-  const std::atomic<bool>& stop_;
+  // Waits for input, appends it to `buffer`; false at the end of the input. Errors: kIo, kInterrupted.
+  [[nodiscard]] Result<bool> read_more(std::string& buffer) const;
+
+  StopRequest stop_;
   std::string pending_input_;  // Read past the last line that was given out.
   bool reader_gone_ = false;
+  bool output_is_terminal_ = false;
   bool error_is_terminal_ = false;
   bool input_is_terminal_ = false;
 };

@@ -27,15 +27,15 @@ constexpr HelpPage kRun{
     "run", "Completes one prompt; prints the generated text as it comes.",
     "linnet run -m MODEL.gguf [-p TEXT | < TEXT] [OPTIONS]",
     R"(The prompt becomes the user's message of the chat template in the model file; --raw, or a model without a
-template, takes it as it is. Only what the model generates is printed, without the prompt. A model that carries a
-grammar (key linnet.grammar) answers in that form and no other, unless --no-grammar.
+template, takes it as it is. Only what the model generates is printed, without the prompt. A model that carries
+a grammar (key linnet.grammar) answers in that form and no other, unless --no-grammar.
 
-A plain quantised GGUF is first rewritten in the order that the kernels read, once, into the cache directory; later
-starts map that file. F32, F16 and packed files are mapped as they are.
+A plain quantised GGUF is first rewritten in the order that the kernels read, once, into the cache directory;
+later starts map that file. F32, F16 and packed files are mapped as they are.
 
 With --json one object is printed at the end: text, tokens (ids), prompt_tokens, finish (stop: the model ended;
-length: -n or the context was reached), seed, timings (load_ms, first_token_ms, prefill and decode tokens/s), memory
-(anonymous_bytes, mapped_bytes) and confidence (geometric mean of the chosen tokens' probabilities).
+length: -n or the context was reached), seed, timings (load_ms, first_token_ms, prefill and decode tokens/s),
+memory (anonymous_bytes, mapped_bytes) and confidence (geometric mean of the chosen tokens' probabilities).
 
 Examples:
   linnet run -m models/pilot/pilot-int4.gguf -p 'turn off the lights in the bedroom'
@@ -68,7 +68,8 @@ constexpr HelpPage kTemplate{
     "template", "Renders a conversation with a chat template.",
     "linnet template (-m MODEL.gguf | --file TEMPLATE.jinja) --messages MESSAGES.json [OPTIONS]",
     R"(Prints the prompt, byte for byte, with nothing added. MESSAGES.json is an array of objects with role and content
-(and whatever else the template reads); - is standard input. From a model file the template, BOS and EOS are taken.
+(and whatever else the template reads); - is standard input. From a model file the template, BOS and EOS are
+taken.
 
 Example:
   echo '[{"role": "user", "content": "hi"}]' | linnet template -m chat.gguf --messages -
@@ -85,9 +86,10 @@ Example:
 constexpr HelpPage kQuantize{
     "quantize", "Converts float weights to INT8 or INT4, offline.",
     "linnet quantize IN.gguf -o OUT.gguf --type TYPE [OPTIONS]",
-    R"(IN.gguf holds F32, F16 or BF16 weights. Matrices become TYPE, rounded to the nearest value with the scale that makes
-the error of each block least; norms and biases stay F32. The error of each tensor is printed: relative root mean square,
-and the largest difference. OUT.gguf appears complete or not at all.
+    R"(IN.gguf holds F32, F16 or BF16 weights. Matrices become TYPE, rounded to the nearest value with the scale that
+makes the error of each block least; embeddings and output head become Q8_0, vectors F32. The error of each
+tensor is printed: root mean square of the differences over that of the weights. OUT.gguf appears complete or
+not at all.
 
 Example:
   linnet quantize model-f16.gguf -o model-q4_0.gguf --type q4_0
@@ -95,8 +97,8 @@ Example:
 
 constexpr HelpPage kPack{
     "pack", "Rewrites a GGUF in the order that the kernels read.", "linnet pack IN.gguf -o OUT.gguf [OPTIONS]",
-    R"(OUT.gguf is again a valid GGUF; it is mapped and runs without any preparation, on every board. Integers and scales
-are kept as they are: linnet unpack gives them back. OUT.gguf appears complete or not at all.
+    R"(OUT.gguf is again a valid GGUF; it is mapped and runs without any preparation, on every board. Integers and
+scales are kept as they are: linnet unpack gives them back. OUT.gguf appears complete or not at all.
 
 Example:
   linnet pack model-q4_0.gguf -o model.linnet.gguf
@@ -113,8 +115,8 @@ Example:
 constexpr HelpPage kMakeModel{
     "make-model", "Writes a model of real shapes with random weights, for speed and memory measurements.",
     "linnet make-model --like SHAPE --type TYPE -o OUT.gguf [OPTIONS]",
-    R"(The weights come from a seed and the vocabulary is synthetic: speed and memory do not depend on the values. The file
-is valid for other GGUF readers too.
+    R"(The weights come from a seed and the vocabulary is synthetic: speed and memory do not depend on the values. The
+file is valid for other GGUF readers too.
 
 Example:
   linnet make-model --like qwen2.5-0.5b --type q4_0 -o /tmp/half.gguf && linnet bench -m /tmp/half.gguf
@@ -123,9 +125,9 @@ Example:
 constexpr HelpPage kInfo{
     "info", "Shows what a model file is, what it needs, and whether it fits this machine.",
     "linnet info MODEL.gguf [OPTIONS]",
-    R"(Without options: architecture, size, formats, metadata and tensors. --plan shows the memory plan for --ctx positions,
-row by row, beside what this machine has free. --verify reads the whole file and checks the hash of every tensor of a
-packed file.
+    R"(Without options: architecture, size, formats, metadata and tensors. --plan shows the memory plan for --ctx
+positions, row by row, beside what this machine has free. --verify reads the whole file and checks the hash of
+every tensor of a packed file.
 
 Examples:
   linnet info model.gguf
@@ -135,12 +137,14 @@ Examples:
 
 constexpr HelpPage kBench{
     "bench", "Measures prefill and decode speed, start-up and memory.", "linnet bench -m MODEL.gguf [OPTIONS]",
-    R"(Speeds are medians of the repeats after one warm-up. -d fills the context with that many positions before each
-measurement; -b decodes that many sequences together and reports their total.
+    R"(Speeds are medians of the repeats after one warm-up. Tokens are given, not sampled. -d fills the context with
+that many positions before each measurement; -b decodes that many sequences together and reports their total.
+The first token is timed from the start of loading, in the warm-up, after a prompt of -p tokens.
 
 Keys of --json: prefill_tokens_per_second, decode_tokens_per_second, load_ms, first_token_ms, anonymous_bytes,
-mapped_bytes, heap_allocations_per_token (null unless the counting allocator is loaded), read_bandwidth_gb_s,
-int8_peak_gop_s, decode_fraction_of_bandwidth, prefill_fraction_of_peak.
+mapped_bytes, heap_allocations_per_token (null unless the counting allocator is loaded with LD_PRELOAD). The
+machine's limits are not measured yet: read_bandwidth_gb_s, int8_peak_gop_s, decode_fraction_of_bandwidth and
+prefill_fraction_of_peak are null.
 
 Example:
   linnet bench -m model.gguf -p 512 -n 64 --threads 2
@@ -148,13 +152,14 @@ Example:
 
 constexpr HelpPage kEval{
     "eval", "Measures a model's quality on a data set.", "linnet eval -m MODEL.gguf --data DATA.jsonl [OPTIONS]",
-    R"(--metric intent: each line has text, intent and entities (type, value); the model's answer is a JSON object with intent
-and slots. Entities are compared as a multiset of (type, value); key order and white space do not count, and an answer
-that cannot be parsed scores nothing. Keys: n, intent_accuracy, entity_f1 (micro), exact_match, valid_json (share of
-answers that parse; grammar_forced says whether a grammar forced it), tokens_per_second.
+    R"(--metric intent: each line has text, intent and entities (type, value); the model's answer is a JSON object with
+intent and slots. Entities are compared as a multiset of (type, value); key order and white space do not count,
+and an answer that cannot be parsed scores nothing. Keys: n, intent_accuracy, entity_f1 (micro), exact_match,
+valid_json (share of answers that parse; grammar_forced says whether a grammar forced it), tokens_per_second.
 
---metric ppl: each line has text. Perplexity of its tokens, in windows of --ctx positions (default 512) that each start
-afresh. Keys: n_tokens, perplexity, mean_nll (nats a token).
+--metric ppl: each line has text. It is read in windows of --ctx positions (default 512), each of which starts
+afresh with the last token of the one before: every token but a text's first is scored once. Keys: n_tokens,
+perplexity, mean_nll (nats a token).
 
 Examples:
   linnet eval -m models/pilot/pilot-int4.gguf --data val.jsonl

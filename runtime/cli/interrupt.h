@@ -5,10 +5,17 @@
 
 namespace linnet::cli {
 
-// From now on SIGINT and SIGTERM set the returned flag (and interrupt a waiting read) instead of ending the process;
-// the fourth one ends it at once with 130. SIGPIPE is ignored: a write to a closed pipe is an error like any other.
-// The flag is the process's, because a signal handler reaches nothing else.
-std::atomic<bool>& watch_for_interrupts();
+// A request to stop: a flag to poll while working, a descriptor that becomes readable for whoever waits in poll(2) (a
+// signal may arrive on any thread, so it need not interrupt the one that waits).
+struct StopRequest {
+  const std::atomic<bool>& requested;
+  int descriptor;
+};
+
+// From now on SIGINT and SIGTERM make the returned request instead of ending the process; the fourth one ends it at
+// once with 130. SIGPIPE and SIGXFSZ are ignored: the write that caused them fails. The request is the process's,
+// because a signal handler reaches nothing else.
+[[nodiscard]] StopRequest watch_for_interrupts();
 
 // Forgets the signals so far: `linnet chat` goes on after an answer was stopped.
 void forget_interrupts();

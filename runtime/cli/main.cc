@@ -46,6 +46,7 @@ int main(int count, char** values) {
   using namespace linnet::cli;
   occupy_closed_streams();
   answer_bus_errors();
-  Console console(watch_for_interrupts());
+  const StopRequest stop = watch_for_interrupts();
+  Console console(stop);
   return report(run_caught(count, values, console), console);
 }

@@ -9,17 +9,23 @@ namespace linnet::cli {
 namespace {
 
 TEST(ProgressText, ShowsShareRateAndTimeLeft) {
-  const Bytes total{100 << 20};
-  EXPECT_EQ(progress_text("packing", Bytes{50 << 20}, total, 2.0),
+  constexpr auto kBytes = ProgressUnit::kBytes;
+  const std::uint64_t total = 100 << 20;
+  EXPECT_EQ(progress_text("packing", kBytes, 50 << 20, total, 2.0),
             "packing [============            ] 50 %  25.0 MiB/s  2 s left");
-  EXPECT_EQ(progress_text("packing", Bytes{0}, total, 9.0), "packing [                        ] 0 %");
-  EXPECT_EQ(progress_text("packing", Bytes{1 << 20}, total, 60.0),
+  EXPECT_EQ(progress_text("packing", kBytes, 0, total, 9.0), "packing [                        ] 0 %");
+  EXPECT_EQ(progress_text("packing", kBytes, 1 << 20, total, 60.0),
             "packing [                        ] 1 %  17.1 KiB/s  99 min left");
 }
 
+TEST(ProgressText, CountsItemsWithoutUnits) {
+  EXPECT_EQ(progress_text("answering", ProgressUnit::kItems, 30, 120, 3.0),
+            "answering [======                  ] 25 %  10/s  9 s left");
+}
+
 TEST(ProgressText, SurvivesNothingAndTooMuch) {
-  EXPECT_NE(progress_text("x", Bytes{0}, Bytes{0}, 1.0).find("100 %"), std::string::npos);
-  EXPECT_NE(progress_text("x", Bytes{7}, Bytes{5}, 1.0).find("100 %"), std::string::npos);
+  EXPECT_NE(progress_text("x", ProgressUnit::kItems, 0, 0, 1.0).find("100 %"), std::string::npos);
+  EXPECT_NE(progress_text("x", ProgressUnit::kItems, 7, 5, 1.0).find("100 %"), std::string::npos);
 }
 
 TEST(NpyHeader, IsVersionOneAndAligned) {

@@ -1,0 +1,82 @@
+// `linnet chat`: a conversation on the terminal.
+#include "runtime/cli/commands.h"
+#include "runtime/cli/interrupt.h"
+#include "runtime/cli/language_model.h"
+#include "runtime/cli/open_engine.h"
+
+namespace linnet::cli {
+namespace {
+
+// What stays the same for the whole conversation.
+struct Conversation {
+  const ChatOptions& options;
+  const LanguageText& text;
+  engine::Engine& engine;
+  TextEncoder encoder;
+  std::vector<Message> history;
+};
+
+void forget(Conversation& conversation) {
+  conversation.history.clear();
+  if (conversation.options.system) conversation.history.emplace_back("system", *conversation.options.system);
+}
+
+// Answers the last message of the history and appends the answer to it.
+Result<void> answer(Conversation& conversation, Console& console) {
+  LINNET_TRY(const auto ids, conversation.text.encode(conversation.encoder, conversation.history));
+  Question question{ids, conversation.history.back().second, {}};
+  question.options.sampling = conversation.options.sampling;
+  question.options.max_tokens = conversation.options.maximum_tokens;
+  question.options.cancel = &console.stop();
+  LINNET_TRY(Answer given, generate(conversation.engine, conversation.text, question,
+                                    [&](std::string_view piece) { return console.print(piece); }));
+  LINNET_CHECK(console.print("\n"));
+  if (given.finish == engine::FinishReason::kLength)
+    console.note("linnet: the answer was cut off: -n or the context is full");
+  conversation.history.emplace_back("assistant", std::move(given.text));
+  return {};
+}
+
+// One line of the person's. Errors that only concern this turn are said, and the conversation goes on.
+Result<void> take_turn(Conversation& conversation, std::string line, Console& console) {
+  const std::size_t before = conversation.history.size();
+  conversation.history.emplace_back("user", std::move(line));
+  auto result = answer(conversation, console);
+  forget_interrupts();
+  if (result) return {};
+  conversation.history.resize(before);
+  if (console.reader_gone() || result.error().kind != ErrorKind::kExhausted) return result;
+  console.note("linnet: " + result.error().message + "; /reset forgets the conversation");
+  return {};
+}
+
+Result<void> converse(Conversation& conversation, Console& console) {
+  for (;;) {
+    if (console.input_is_terminal()) console.draw("> ");
+    LINNET_TRY(auto line, console.read_line());
+    if (!line || *line == "/exit") return {};
+    if (*line == "/reset") {
+      forget(conversation);
+    } else if (!line->empty()) {
+      LINNET_CHECK(take_turn(conversation, std::move(*line), console));
+    }
+  }
+}
+
+}  // namespace
+
+Result<void> execute(const ChatOptions& options, Console& console) {
+  LINNET_TRY(const Machine machine, inspect_machine());
+  LINNET_TRY(const ModelFile file, open_model(options.model, machine, console));
+  LINNET_TRY(const LanguageText text, LanguageText::load(file, {}));
+  if (!text.chat_template) {
+    return fail(ErrorKind::kUnsupported, file.path + ": has no chat template; linnet run --raw completes text with it");
+  }
+  LINNET_TRY(auto engine, open_engine(file, options.model, machine, {.text_memory = text.memory()}));
+  if (console.input_is_terminal()) console.note("Type /exit to leave, /reset to start again; Ctrl-C stops an answer.");
+  Conversation conversation{options, text, engine, TextEncoder(*text.tokenizer), {}};
+  forget(conversation);
+  return converse(conversation, console);
+}
+
+}  // namespace linnet::cli

@@ -1,0 +1,44 @@
+#include "runtime/cli/chat_prompt.h"
+
+namespace linnet::cli {
+
+using templates::ChatTemplate;
+using templates::Value;
+
+namespace {
+
+std::optional<std::string> name_of(const text::Tokenizer& tokenizer, text::TokenId token) {
+  if (token == text::kNoToken) return std::nullopt;
+  return std::string(tokenizer.name(token));
+}
+
+}  // namespace
+
+templates::SpecialTokens special_token_texts(const text::Tokenizer& tokenizer) {
+  return {name_of(tokenizer, tokenizer.special().bos), name_of(tokenizer, tokenizer.special().eos)};
+}
+
+Result<std::optional<ChatTemplate>> load_chat_template(const gguf::Reader& file, const text::Tokenizer& tokenizer) {
+  LINNET_TRY(const std::string_view source, file.string_or("tokenizer.chat_template", ""));
+  if (source.empty()) return std::optional<ChatTemplate>();
+  auto parsed = ChatTemplate::parse(source, special_token_texts(tokenizer));
+  if (!parsed) return tl::unexpected(with_context("chat template", parsed.error()));
+  return std::optional<ChatTemplate>(std::move(*parsed));
+}
+
+Result<std::string> render_chat(const ChatTemplate& chat_template, const std::vector<Message>& messages) {
+  std::vector<Value> turns;
+  for (const auto& [role, content] : messages) {
+    templates::Dict turn;
+    turn.set("role", Value::string(role));
+    turn.set("content", Value::string(content));
+    turns.push_back(Value::dict(std::move(turn)));
+  }
+  templates::ChatRequest request;
+  request.messages = Value::list(std::move(turns));
+  auto prompt = chat_template.render_chat(request);
+  if (!prompt) return tl::unexpected(with_context("chat template", prompt.error()));
+  return prompt;
+}
+
+}  // namespace linnet::cli

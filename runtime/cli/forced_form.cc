@@ -1,0 +1,41 @@
+#include "runtime/cli/forced_form.h"
+
+#include <algorithm>
+
+namespace linnet::cli {
+
+Result<std::unique_ptr<ForcedForm>> ForcedForm::load(const gguf::Reader& file, const text::Tokenizer& tokenizer) {
+  LINNET_TRY(const std::string_view source, file.string_or("linnet.grammar", ""));
+  if (source.empty()) return std::unique_ptr<ForcedForm>();
+  auto grammar = text::Grammar::compile(source);
+  if (!grammar) return tl::unexpected(with_context("linnet.grammar", grammar.error()));
+  return std::unique_ptr<ForcedForm>(new ForcedForm(std::move(*grammar), text::TokenTrie::build(tokenizer)));
+}
+
+ForcedForm::ForcedForm(text::Grammar grammar, text::TokenTrie trie)
+    : grammar_(std::move(grammar)), trie_(std::move(trie)), constraint_(trie_), mask_(constraint_.mask_words()) {}
+
+Result<void> ForcedForm::begin(std::string_view message) {
+  failure_.reset();
+  return constraint_.reset(grammar_, message);
+}
+
+engine::TokenMask ForcedForm::allowed() {
+  const auto count = constraint_.mask(mask_);
+  if (count) return mask_;
+  failure_ = count.error();
+  std::ranges::fill(mask_, 0);
+  return mask_;
+}
+
+void ForcedForm::accept(engine::TokenId token) {
+  if (constraint_.accept(token)) return;
+  failure_ = Error{ErrorKind::kExhausted, "linnet.grammar: the answer left the grammar"};
+}
+
+Bytes ForcedForm::memory() const {
+  return {text::Constraint::bytes_for(trie_) + mask_.size() * sizeof(mask_.front()) +
+          trie_.entries().size() * sizeof(text::TokenTrie::Entry) + trie_.bytes().size()};
+}
+
+}  // namespace linnet::cli

@@ -1,0 +1,48 @@
+// The form that a model file asks for (key linnet.grammar), held against every token that the model writes.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "models/gguf/reader.h"
+#include "runtime/base/result.h"
+#include "runtime/base/units.h"
+#include "runtime/engine/generator.h"
+#include "runtime/text/grammar/constraint.h"
+#include "runtime/text/grammar/grammar.h"
+#include "runtime/text/grammar/token_trie.h"
+
+namespace linnet::cli {
+
+// One answer at a time. Its memory is taken when it is loaded.
+class ForcedForm final : public engine::TokenConstraint {
+ public:
+  // Null where the file has no grammar. `tokenizer` must outlive the form. Errors: those of text::Grammar::compile.
+  [[nodiscard]] static Result<std::unique_ptr<ForcedForm>> load(const gguf::Reader& file,
+                                                                const text::Tokenizer& tokenizer);
+
+  // Begins an answer to `message`, which the grammar may copy from. Errors: those of text::Constraint::reset.
+  [[nodiscard]] Result<void> begin(std::string_view message);
+
+  [[nodiscard]] engine::TokenMask allowed() override;
+  void accept(engine::TokenId token) override;
+
+  // Why no token was allowed any more, where the grammar and not the model is at fault.
+  [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
+
+  // What trie, automaton and mask take.
+  [[nodiscard]] Bytes memory() const;
+
+ private:
+  ForcedForm(text::Grammar grammar, text::TokenTrie trie);
+
+  text::Grammar grammar_;
+  text::TokenTrie trie_;
+  text::Constraint constraint_;
+  std::vector<std::uint64_t> mask_;
+  std::optional<Error> failure_;
+};
+
+}  // namespace linnet::cli

@@ -1,0 +1,35 @@
+#include "runtime/cli/machine.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "hal/board.h"
+#include "hal/cpu.h"
+#include "hal/linux/linux_board.h"
+
+namespace linnet::cli {
+namespace {
+
+// A group's limit is taken whole: its usage counts page cache, which the kernel gives back as it is needed.
+std::optional<Bytes> free_memory(const hal::Vitals& vitals) {
+  if (!vitals.memory_available || !vitals.cgroup_limit) {
+    return vitals.memory_available ? vitals.memory_available : vitals.cgroup_limit;
+  }
+  return std::min(*vitals.memory_available, *vitals.cgroup_limit);
+}
+
+}  // namespace
+
+Result<Machine> inspect_machine() {
+  Machine machine;
+  const char* forced = std::getenv("LINNET_KERNEL");
+  LINNET_TRY(machine.forced, kernels::ForcedVariants::parse(forced == nullptr ? "" : forced));
+  machine.cpu = hal::detect_cpu_features();
+  const auto board = hal::make_linux_board({.root = "", .cpu = machine.cpu, .gpio = nullptr});
+  hal::Vitals vitals = board->empty_vitals();
+  board->sample(vitals);
+  machine.available_memory = free_memory(vitals);
+  return machine;
+}
+
+}  // namespace linnet::cli

@@ -1,0 +1,23 @@
+// What this machine offers a model: its processor, the memory that is free, the kernels that were asked for.
+#pragma once
+
+#include <optional>
+
+#include "kernels/variant.h"
+#include "runtime/base/cpu_features.h"
+#include "runtime/base/result.h"
+#include "runtime/base/units.h"
+
+namespace linnet::cli {
+
+struct Machine {
+  CpuFeatures cpu;
+  // What can be taken without swapping, inside the tightest memory cgroup; absent where the kernel does not say.
+  std::optional<Bytes> available_memory;
+  kernels::ForcedVariants forced;  // From LINNET_KERNEL; borrows the environment.
+};
+
+// Errors: kUsage (LINNET_KERNEL is not of its form).
+[[nodiscard]] Result<Machine> inspect_machine();
+
+}  // namespace linnet::cli

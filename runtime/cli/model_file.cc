@@ -1,0 +1,125 @@
+#include "runtime/cli/model_file.h"
+
+#include <unistd.h>
+
+#include "models/gguf/atomic_file.h"
+#include "models/pack/blake2b.h"
+#include "models/pack/layout.h"
+#include "models/pack/pack.h"
+#include "models/pack/packed_view.h"
+#include "runtime/cli/bus_error.h"
+#include "runtime/cli/model_cache.h"
+#include "runtime/cli/progress.h"
+
+namespace linnet::cli {
+namespace {
+
+Result<std::unique_ptr<const gguf::Reader>> read_header(std::span<const std::byte> bytes) {
+  LINNET_TRY(gguf::Reader reader, gguf::Reader::open(bytes));
+  return std::make_unique<const gguf::Reader>(std::move(reader));
+}
+
+Result<ModelFile> with_header(const std::string& path, ModelBytes bytes) {
+  auto header = read_header(bytes_of(bytes));
+  if (!header) return tl::unexpected(with_context(path, header.error()));
+  return ModelFile{path, std::move(bytes), std::move(*header)};
+}
+
+// Writes the packed form of `plain` to `sink`, with a progress bar.
+Result<void> pack_to(gguf::Sink& sink, const ModelFile& plain, const Console& console) {
+  ProgressBar bar(console, "packing");
+  pack::Blake2b hasher;
+  const auto progress = [&](std::uint64_t done, std::uint64_t all) {
+    bar.update(done, all);
+    return !console.stop_requested();
+  };
+  auto packed = pack::pack(*plain.header, sink, hasher, progress);
+  if (!packed) return tl::unexpected(rewriting_error(plain.path, packed.error()));
+  return {};
+}
+
+// The copy that is already in the cache, if it is there and whole.
+std::optional<ModelFile> find_copy(const CachePlace& place) {
+  if (access(place.path.c_str(), F_OK) != 0) return std::nullopt;
+  auto copy = open_as_it_is(place.path);
+  if (copy && pack::is_packed(*copy->header)) return std::move(*copy);
+  return std::nullopt;
+}
+
+Result<ModelFile> make_copy(const CachePlace& place, const ModelFile& plain, const Console& console) {
+  LINNET_CHECK(make_cache_folder(place.folder));
+  LINNET_TRY(auto file, gguf::AtomicFile::create(place.path));
+  console.note("linnet: packing " + plain.path + " once into " + place.path);
+  LINNET_CHECK(pack_to(file, plain, console));
+  LINNET_CHECK(file.commit());
+  drop_stale_copies(place);
+  return open_as_it_is(place.path);
+}
+
+Result<ModelFile> copy_in_cache(const ModelFile& plain, const Console& console) {
+  const std::string layout =
+      std::string(name_of(pack::Layout::kPanels)) + "." + std::to_string(std::uint32_t{pack::kVersion});
+  LINNET_TRY(const CachePlace place, cache_place(plain.path, layout));
+  if (auto copy = find_copy(place)) return std::move(*copy);
+  return make_copy(place, plain, console);
+}
+
+Result<ModelFile> copy_in_memory(const ModelFile& plain, std::optional<Bytes> limit, const Console& console) {
+  const Bytes size{bytes_of(plain.bytes).size()};
+  if (limit && size > *limit) {
+    return fail(ErrorKind::kExhausted, plain.path + ": packing it into memory needs about " + to_string(size) +
+                                           " and there are " + to_string(*limit) +
+                                           "; run linnet pack to a disk with room, once, and use that file");
+  }
+  console.note("linnet: packing " + plain.path + " into memory: it costs " + to_string(size) +
+               " of memory that no other process shares, and this work at each start");
+  MemoryFile memory;
+  LINNET_CHECK(pack_to(memory, plain, console));
+  return with_header(plain.path, std::move(memory));
+}
+
+// Whether a copy in memory helps after the cache failed: what is wrong with the model, or a stop, remains.
+bool is_about_the_disk(ErrorKind kind) {
+  return kind == ErrorKind::kExhausted || kind == ErrorKind::kIo || kind == ErrorKind::kDenied ||
+         kind == ErrorKind::kAbsent;
+}
+
+}  // namespace
+
+Result<ModelFile> open_as_it_is(const std::string& path) {
+  LINNET_TRY(MappedFile mapped, MappedFile::open(path));
+  name_mapped_file(path);
+  return with_header(path, std::move(mapped));
+}
+
+Error content_error(const std::string& path, Error error) {
+  if (error.kind == ErrorKind::kAbsent) error.kind = ErrorKind::kMalformed;
+  return with_context(path, std::move(error));
+}
+
+Error rewriting_error(const std::string& input, Error error) {
+  const bool of_model =
+      error.kind == ErrorKind::kMalformed || error.kind == ErrorKind::kUnsupported || error.kind == ErrorKind::kUsage;
+  return of_model ? with_context(input, std::move(error)) : error;
+}
+
+Result<bool> needs_packing(const ModelFile& file) {
+  const auto view = pack::PackedView::open(*file.header);
+  if (!view) return tl::unexpected(with_context(file.path, view.error()));
+  return view->needs_packing();
+}
+
+Result<ModelFile> packed_copy(const ModelFile& plain, CacheUse cache, std::optional<Bytes> memory_limit,
+                              const Console& console) {
+  if (cache == CacheUse::kForbidden) return copy_in_memory(plain, memory_limit, console);
+  auto copy = copy_in_cache(plain, console);
+  if (copy) {
+    copy->path = plain.path;
+    return copy;
+  }
+  if (!is_about_the_disk(copy.error().kind)) return copy;
+  console.note("linnet: no packed copy can be kept: " + copy.error().message);
+  return copy_in_memory(plain, memory_limit, console);
+}
+
+}  // namespace linnet::cli

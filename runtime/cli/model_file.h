@@ -1,0 +1,45 @@
+// A model file opened for a command: as it is, or in the form that the kernels read.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "models/gguf/reader.h"
+#include "runtime/base/result.h"
+#include "runtime/base/units.h"
+#include "runtime/cli/console.h"
+#include "runtime/cli/model_bytes.h"
+
+namespace linnet::cli {
+
+// Owns the bytes; the header borrows them and stays in its place, because views borrow it in turn.
+struct ModelFile {
+  std::string path;  // As the person wrote it.
+  ModelBytes bytes;
+  std::unique_ptr<const gguf::Reader> header;
+
+  [[nodiscard]] bool in_memory() const { return std::holds_alternative<MemoryFile>(bytes); }
+};
+
+// Maps the file and reads its header. Errors, with the path: those of MappedFile and gguf::Reader.
+[[nodiscard]] Result<ModelFile> open_as_it_is(const std::string& path);
+
+// An error of what a model file holds: with its path, and never "absent", which is for files.
+[[nodiscard]] Error content_error(const std::string& path, Error error);
+
+// The error of rewriting `input`: names it where the model is at fault; a sink that fails has named its own file.
+[[nodiscard]] Error rewriting_error(const std::string& input, Error error);
+
+// Whether the file must be packed before the engine can read it. Errors: those of pack::PackedView::open.
+[[nodiscard]] Result<bool> needs_packing(const ModelFile& file);
+
+enum class CacheUse : unsigned char { kAllowed, kForbidden };
+
+// What the engine reads in place of `plain`, which needs packing: its packed copy, out of the cache directory or made
+// now; where no copy can be kept, one in memory, which may take at most `memory_limit`. Says on the console what it
+// does. Errors: kUnsupported (tensor type), kExhausted, kInterrupted, those above.
+[[nodiscard]] Result<ModelFile> packed_copy(const ModelFile& plain, CacheUse cache, std::optional<Bytes> memory_limit,
+                                            const Console& console);
+
+}  // namespace linnet::cli

@@ -1,0 +1,60 @@
+#include "runtime/cli/open_engine.h"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+
+namespace linnet::cli {
+namespace {
+
+// Positions the model was trained for; no limit where the header does not say (the engine then refuses the file).
+std::size_t trained_context(const gguf::Reader& header) {
+  const auto architecture = header.string_or("general.architecture", "");
+  if (!architecture) return std::numeric_limits<std::size_t>::max();
+  const auto length = header.u32(std::string(*architecture) + ".context_length");
+  return length ? *length : std::numeric_limits<std::size_t>::max();
+}
+
+}  // namespace
+
+engine::EngineOptions engine_options(const ModelFile& file, const ModelOptions& options, const Machine& machine,
+                                     const EngineNeeds& needs) {
+  engine::EngineOptions result;
+  result.context = options.context.value_or(std::min(needs.context, trained_context(*file.header)));
+  result.max_sequences = needs.max_sequences;
+  result.max_batch_rows = needs.max_batch_rows;
+  result.max_outputs = needs.max_outputs;
+  result.threads = options.threads;
+  result.memory_budget = options.memory_budget ? options.memory_budget : machine.available_memory;
+  result.cpu = machine.cpu;
+  result.forced = machine.forced;
+  result.text_memory = needs.text_memory;
+  result.weights_in_memory = file.in_memory();
+  return result;
+}
+
+Result<ModelFile> open_model(const ModelOptions& options, const Machine& machine, const Console& console) {
+  LINNET_TRY(ModelFile plain, open_as_it_is(options.path));
+  LINNET_TRY(const bool to_pack, needs_packing(plain));
+  if (!to_pack) return plain;
+  // The least that any use of it needs: a command's own needs are held against the budget when the engine opens.
+  const auto least = engine_options(plain, options, machine, {.context = 1, .max_batch_rows = 1});
+  auto plan = engine::Engine::plan(*plain.header, least);
+  if (!plan) return tl::unexpected(with_context(plain.path, plan.error()));
+  if (least.memory_budget) {
+    auto fits = engine::check_budget(*plan, *least.memory_budget);
+    if (!fits) return tl::unexpected(with_context(plain.path, fits.error()));
+  }
+  const CacheUse cache = options.cache ? CacheUse::kAllowed : CacheUse::kForbidden;
+  return packed_copy(plain, cache, least.memory_budget, console);
+}
+
+Result<engine::Engine> open_engine(const ModelFile& file, const ModelOptions& options, const Machine& machine,
+                                   const EngineNeeds& needs) {
+  auto engine = engine::Engine::open(bytes_of(file.bytes), engine_options(file, options, machine, needs));
+  // An option that makes no sense is not the file's fault: its line stands alone.
+  if (engine || engine.error().kind == ErrorKind::kUsage) return engine;
+  return tl::unexpected(with_context(file.path, engine.error()));
+}
+
+}  // namespace linnet::cli

@@ -1,0 +1,66 @@
+// `linnet quantize`: float weights to INT8 or INT4, with the error of each tensor.
+#include "models/quantize/quantize.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+#include "models/gguf/atomic_file.h"
+#include "runtime/cli/commands.h"
+#include "runtime/cli/json_writer.h"
+#include "runtime/cli/model_file.h"
+#include "runtime/cli/progress.h"
+#include "runtime/engine/thread_pool.h"
+
+namespace linnet::cli {
+namespace {
+
+std::string text_report(const quantize::Report& report, const std::string& output) {
+  std::string text;
+  for (const quantize::TensorReport& tensor : report.tensors) {
+    std::array<char, 512> line{};
+    std::snprintf(line.data(), line.size(), "%-32s %-5.*s -> %-5.*s %10s  error %.5f%s%s\n", tensor.name.c_str(),
+                  static_cast<int>(tensor.from->name.size()), tensor.from->name.data(),
+                  static_cast<int>(tensor.to->name.size()), tensor.to->name.data(),
+                  to_string(Bytes{tensor.bytes}).c_str(), tensor.relative_rms_error, tensor.note.empty() ? "" : "  ",
+                  tensor.note.c_str());
+    text += line.data();
+  }
+  return text + output + ": " + to_string(Bytes{report.file_bytes}) + "\n";
+}
+
+std::string json_report(const quantize::Report& report, const std::string& output) {
+  JsonWriter json;
+  json.begin_object().member("output", output).member("bytes", report.file_bytes).key("tensors").begin_array();
+  for (const quantize::TensorReport& tensor : report.tensors) {
+    json.begin_object().member("name", tensor.name).member("from", tensor.from->name).member("to", tensor.to->name);
+    json.member("weights", tensor.weights).member("bytes", tensor.bytes);
+    json.member("relative_rms_error", tensor.relative_rms_error);
+    if (!tensor.note.empty()) json.member("note", tensor.note);
+    json.end_object();
+  }
+  return json.end_array().end_object().line();
+}
+
+}  // namespace
+
+Result<void> execute(const QuantizeOptions& options, Console& console) {
+  quantize::Options how;
+  LINNET_TRY(how.type, quantize::parse_type(options.type));
+  how.threads = static_cast<unsigned>(options.threads == 0 ? engine::usable_cores() : options.threads);
+  LINNET_TRY(const ModelFile model, open_as_it_is(options.input));
+  LINNET_TRY(auto file, gguf::AtomicFile::create(options.output));
+  Result<quantize::Report> report;
+  {
+    ProgressBar bar(console, "quantising");
+    report = quantize::quantize(*model.header, file, how, [&](std::uint64_t done, std::uint64_t all) {
+      bar.update(done, all);
+      return !console.stop_requested();
+    });
+  }
+  if (!report) return tl::unexpected(rewriting_error(options.input, report.error()));
+  LINNET_CHECK(file.commit());
+  return console.print(options.json ? json_report(*report, options.output) : text_report(*report, options.output));
+}
+
+}  // namespace linnet::cli

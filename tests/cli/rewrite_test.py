@@ -1,0 +1,83 @@
+"""quantize and make-model: what they write can be read, run and repeated."""
+
+import os
+import unittest
+
+import support
+import tiny_model
+
+
+class Quantize(support.CommandTest):
+    def setUp(self):
+        super().setUp()
+        self.model = self.path("f32.gguf", tiny_model.model_bytes(template=support.TEMPLATE))
+
+    def test_reports_every_tensor(self):
+        for kind, limit in (("q8_0", 0.01), ("q4_0", 0.12)):
+            output = self.path(kind + ".gguf")
+            report = self.ok_json("quantize", self.model, "-o", output, "--type", kind)
+            self.assertEqual(report["bytes"], os.path.getsize(output))
+            self.assertEqual(len(report["tensors"]), 21)
+            for tensor in report["tensors"]:
+                matrix = not tensor["name"].endswith("norm.weight")
+                self.assertEqual(tensor["relative_rms_error"] > 0, matrix, tensor)
+                self.assertLess(tensor["relative_rms_error"], limit)
+            kinds = {tensor["name"]: tensor["to"] for tensor in report["tensors"]}
+            self.assertEqual(kinds["blk.0.ffn_up.weight"], kind.upper())
+            self.assertEqual(kinds["token_embd.weight"], "Q8_0")
+            self.assertEqual(kinds["output_norm.weight"], "F32")
+
+    def test_what_comes_out_runs_and_is_smaller(self):
+        sizes = [os.path.getsize(self.model)]
+        for kind in ("q8_0", "q4_0"):
+            output = self.path(kind + ".gguf")
+            text = self.ok("quantize", self.model, "-o", output, "--type", kind)
+            self.assertIn("blk.1.attn_v.weight", text)
+            self.ok("run", "-m", output, "-p", "hello", "-n", "4")
+            sizes.append(os.path.getsize(output))
+        self.assertEqual(sizes, sorted(sizes, reverse=True))
+
+    def test_threads_do_not_show(self):
+        contents = set()
+        for threads in (1, 2, 3):
+            output = self.path(f"{threads}.gguf")
+            self.ok("quantize", self.model, "-o", output, "--type", "q4_0", "--threads", threads)
+            with open(output, "rb") as file:
+                contents.add(file.read())
+        self.assertEqual(len(contents), 1)
+
+    def test_refuses_what_is_quantised_already(self):
+        model = self.path("q4.gguf", tiny_model.model_bytes(tiny_model.Q4_0))
+        self.refused(3, "quantize", model, "-o", self.path("out.gguf"), "--type", "q8_0", says="q4.gguf")
+        self.ok("pack", model, "-o", self.path("packed.gguf"))
+        self.refused(2, "quantize", self.path("packed.gguf"), "-o", self.path("out.gguf"), "--type", "q8_0")
+        self.assertFalse(os.path.exists(self.path("out.gguf")))
+
+
+class MakeModel(support.CommandTest):
+    def test_runs_and_repeats(self):
+        contents = []
+        for seed in ("1", "1", "2"):
+            output = self.path("made.gguf")
+            self.assertIn("parameters", self.ok("make-model", "--like", "tiny", "--type", "q4_0", "--seed", seed, "-o", output))
+            with open(output, "rb") as file:
+                contents.append(file.read())
+        self.assertEqual(contents[0], contents[1])
+        self.assertNotEqual(contents[0], contents[2])
+        self.ok("run", "-m", output, "-p", "hello", "-n", "4", "--raw")
+
+    def test_every_type(self):
+        for kind in ("f32", "f16", "q8_0", "q4_0", "q4_1"):
+            output = self.path(kind + ".gguf")
+            self.ok("make-model", "--like", "tiny", "--type", kind, "-o", output)
+            self.ok("bench", "-m", output, "-p", "4", "-n", "2", "-r", "1")
+
+    def test_refusals(self):
+        self.refused(2, "make-model", "--like", "nothing", "--type", "q4_0", "-o", self.path("x.gguf"), says="nothing")
+        self.refused(2, "make-model", "--like", "tiny", "--type", "q99", "-o", self.path("x.gguf"), says="q99")
+        self.refused(5, "make-model", "--like", "tiny", "--type", "f32", "-o", self.path("no/x.gguf"), says="no/x.gguf")
+        self.assertEqual(self.files(), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
