@@ -1,13 +1,13 @@
 #include <algorithm>
 #include <map>
 
+#include "runtime/text/grammar/ranges.h"
 #include "runtime/text/grammar/syntax.h"
 #include "runtime/text/utf8.h"
 
 namespace linnet::text {
 namespace {
 
-constexpr char32_t kLastCodePoint = 0x10FFFF;
 constexpr std::size_t kMostPostfixes = 8;  // Each nests an expression deeper.
 constexpr std::string_view kCopyWords = "%copy-words";
 constexpr std::string_view kCopyWordsRaw = "%copy-words-raw";
@@ -21,33 +21,6 @@ int hex_digit(char c) {
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
-}
-
-using Ranges = std::vector<std::pair<char32_t, char32_t>>;
-
-// Ascending and apart.
-Ranges tidied(Ranges ranges) {
-  std::ranges::sort(ranges);
-  Ranges out;
-  for (const auto& range : ranges) {
-    if (!out.empty() && range.first <= out.back().second + 1) {
-      out.back().second = std::max(out.back().second, range.second);
-    } else {
-      out.push_back(range);
-    }
-  }
-  return out;
-}
-
-Ranges inverted(const Ranges& ranges) {
-  Ranges out;
-  char32_t next = 0;
-  for (const auto& [first, last] : ranges) {
-    if (first > next) out.emplace_back(next, first - 1);
-    next = last + 1;
-  }
-  if (next <= kLastCodePoint) out.emplace_back(next, kLastCodePoint);
-  return out;
 }
 
 class Parser {
@@ -242,7 +215,7 @@ class Parser {
     }
     if (at(".")) {
       Expression any = make(Kind::kClass);
-      any.ranges = {{0, kLastCodePoint}};
+      any.ranges = {{0, kLastCharacter}};
       skip(1);
       return add(std::move(any));
     }
@@ -294,8 +267,8 @@ class Parser {
       out.ranges.emplace_back(first, last);
     }
     skip(1);
-    out.ranges = tidied(std::move(out.ranges));
-    if (invert) out.ranges = inverted(out.ranges);
+    out.ranges = tidied_ranges(std::move(out.ranges));
+    if (invert) out.ranges = inverted_ranges(out.ranges);
     if (out.ranges.empty()) return grammar_error(out.place, "the class has no characters");
     return add(std::move(out));
   }
@@ -335,7 +308,7 @@ class Parser {
       value = value << 4 | static_cast<char32_t>(digit);
       skip(1);
     }
-    if (value > kLastCodePoint || (value >= 0xD800 && value <= 0xDFFF)) return error("not a Unicode character");
+    if (value > kLastCharacter || (value >= 0xD800 && value <= 0xDFFF)) return error("not a Unicode character");
     return value;
   }
 

@@ -80,6 +80,21 @@ def vocabulary_seeds():
         os.remove(path)
 
 
+SCHEMAS = [
+    '{"type":"object","required":["b"],"properties":{"a":{"type":"integer","minimum":-3},"b":{"enum":["x",null,[1]]}}}',
+    '{"type":"array","prefixItems":[{"const":1}],"minItems":1,"items":{"type":"string","format":"date-time"}}',
+    '{"$ref":"#/$defs/n","$defs":{"n":{"anyOf":[{"type":"null"},{"type":"array","items":{"$ref":"#/$defs/n"}}]}}}',
+    '{"type":["string","number"],"pattern":"^(?:[a-z]{2,3}|\\\\d+[^\\\\w])$|x.","exclusiveMaximum":7}',
+    '{"oneOf":[{"properties":{"k":{"const":"a"}},"required":["k"]},{"properties":{"k":{"const":"b"}},"required":["k"]}]}',
+]
+
+
+def schema_seeds():
+    for schema in SCHEMAS:
+        save("schema", schema.encode())
+
+
+schema_seeds()
 tokenizer_seeds()
 grammar_seeds()
 vocabulary_seeds()
