@@ -4,14 +4,15 @@
 #include <string>
 
 #include "runtime/text/normalize.h"
+#include "runtime/text/unicode_differences.h"
 #include "runtime/text/utf8.h"
 
 namespace linnet::text {
 namespace {
 
 constexpr std::size_t kAlign = 16;
-// Of a text's bytes: two copies, the nodes and the heap.
-constexpr std::size_t kBytesPerByte = 2 + sizeof(MergeNode) + 2 * sizeof(std::uint64_t);
+// Of a text's bytes: three copies, the nodes and the heap.
+constexpr std::size_t kBytesPerByte = 3 + sizeof(MergeNode) + 2 * sizeof(std::uint64_t);
 constexpr std::size_t kFixed = PreTokenizer::scratch_bytes() + 8 * kAlign + 8 * kBytesPerByte;
 
 constexpr std::size_t aligned(std::size_t at) { return (at + kAlign - 1) & ~(kAlign - 1); }
@@ -36,7 +37,8 @@ ScratchLayout ScratchLayout::for_text(std::size_t max_text) {
   layout.max_text = max_text;
   layout.repaired = aligned(PreTokenizer::scratch_bytes());
   layout.normal = aligned(layout.repaired + max_text);
-  layout.nodes = aligned(layout.normal + max_text);
+  layout.seen = aligned(layout.normal + max_text);
+  layout.nodes = aligned(layout.seen + max_text);
   layout.heap = aligned(layout.nodes + most_symbols(max_text) * sizeof(MergeNode));
   layout.size = layout.heap + Merger::heap_count(most_symbols(max_text)) * sizeof(std::uint64_t);
   return layout;
@@ -158,9 +160,15 @@ Result<void> Encoder::byte_level(std::string_view text) {
     LINNET_TRY(text,
                to_nfc(text, part<char>(scratch_, layout_.normal, layout_.max_text), scratch_.subspan(layout_.nodes)));
   }
+  const std::string_view seen = with_stand_ins(text, part<char>(scratch_, layout_.seen, layout_.max_text));
   bool room = true;
-  LINNET_CHECK(tokenizer_.pre_tokenizer_.split(text, scratch_.first(PreTokenizer::scratch_bytes()),
-                                               [&](std::string_view word) { return room = byte_word(word); }));
+  std::size_t at = 0;  // Words come in order and leave nothing out, so those of `seen` lie where those of `text` do.
+  LINNET_CHECK(
+      tokenizer_.pre_tokenizer_.split(seen, scratch_.first(PreTokenizer::scratch_bytes()), [&](std::string_view word) {
+        room = byte_word(text.substr(at, word.size()));
+        at += word.size();
+        return room;
+      }));
   if (!room) return fail(ErrorKind::kExhausted, "the text has more than " + std::to_string(out_.size()) + " tokens");
   return {};
 }

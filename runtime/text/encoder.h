@@ -16,6 +16,7 @@ struct ScratchLayout {
   std::size_t matching = 0;  // Offset of PCRE2's memory.
   std::size_t repaired = 0;  // Offset of the text with broken UTF-8 replaced.
   std::size_t normal = 0;    // Offset of the normalised text.
+  std::size_t seen = 0;      // Offset of the text as the expressions see it.
   std::size_t nodes = 0;     // Offset of the nodes, before them the heap: code points while normalising.
   std::size_t heap = 0;
   std::size_t size = 0;

@@ -54,7 +54,7 @@ class Tokenizer {
   // Whether a model that gives `token` is done with its answer.
   [[nodiscard]] bool ends_generation(TokenId token) const;
 
-  // Memory that encode() needs for texts of up to `max_text` bytes. About 42 bytes a byte: the worst text is one word.
+  // Memory that encode() needs for texts of up to `max_text` bytes. About 43 bytes a byte: the worst text is one word.
   [[nodiscard]] std::size_t scratch_bytes(std::size_t max_text) const;
 
   // What a text of `bytes` bytes can grow to when broken UTF-8 is replaced and characters are normalised.

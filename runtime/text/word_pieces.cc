@@ -6,6 +6,7 @@
 
 #include "runtime/text/encoder.h"
 #include "runtime/text/normalize.h"
+#include "runtime/text/unicode_differences.h"
 #include "runtime/text/utf8.h"
 
 namespace linnet::text {
@@ -35,14 +36,12 @@ bool is_space(std::int32_t point) {
 bool is_dropped(std::int32_t point) {
   if (point == 0 || point == static_cast<std::int32_t>(kReplacement)) return true;
   if (point == '\t' || point == '\n' || point == '\r') return false;
-  const auto category = utf8proc_category(point);
-  return category == UTF8PROC_CATEGORY_CC || category == UTF8PROC_CATEGORY_CF || category == UTF8PROC_CATEGORY_CO;
+  return is_bert_dropped(point);
 }
 
 bool is_punctuation(std::int32_t point) {
   if (point < 0x80) return point > 0x20 && point < 0x7F && !std::isalnum(point);
-  const auto category = utf8proc_category(point);
-  return category >= UTF8PROC_CATEGORY_PC && category <= UTF8PROC_CATEGORY_PO;
+  return is_bert_punctuation(point);
 }
 
 // Collects the characters of one word behind a space, the mark of a word's start in the tables.
@@ -79,7 +78,7 @@ Result<void> Encoder::word_pieces(std::string_view text) {
     word.clear();
   };
   const auto take = [&](std::int32_t point) {
-    if (strip && utf8proc_category(point) == UTF8PROC_CATEGORY_MN) return;
+    if (strip && is_bert_mark(point)) return;
     if (is_space(point)) return finish();
     const bool alone = is_punctuation(point) || is_chinese(point);
     if (alone) finish();
