@@ -1,6 +1,7 @@
 #include "runtime/engine/sampler.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cassert>
 #include <cmath>
@@ -21,6 +22,21 @@ bool all_finite(std::span<const float> values) {
   bool finite = true;
   for (const float value : values) finite &= (std::bit_cast<std::uint32_t>(value) & kExponent) != kExponent;
   return finite;
+}
+
+// The first of the largest. 16 lanes, so that the compiler compares many at a time: a vocabulary of 150,000 is read for
+// every token.
+TokenId largest_of(std::span<const float> logits) {
+  constexpr std::size_t kLanes = 16;
+  std::array<float, kLanes> lanes;
+  lanes.fill(logits.front());
+  std::size_t i = 0;
+  for (; i + kLanes <= logits.size(); i += kLanes) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) lanes[lane] = std::max(lanes[lane], logits[i + lane]);
+  }
+  float largest = *std::max_element(lanes.begin(), lanes.end());
+  for (; i < logits.size(); ++i) largest = std::max(largest, logits[i]);
+  return static_cast<TokenId>(std::find(logits.begin(), logits.end(), largest) - logits.begin());
 }
 
 // Sum of exp((logit - largest) / temperature), in the order given.
@@ -88,11 +104,10 @@ void Sampler::penalise(std::span<Candidate> candidates) const {
 Candidate Sampler::draw(std::span<Candidate> candidates, float largest) {
   const bool cuts_k = options_.top_k != 0 && options_.top_k < candidates.size();
   if (cuts_k) {
-    std::nth_element(candidates.begin(), candidates.begin() + options_.top_k, candidates.end(), comes_first);
+    std::partial_sort(candidates.begin(), candidates.begin() + options_.top_k, candidates.end(), comes_first);
     candidates = candidates.first(options_.top_k);
-  }
-  // Without any cut the order does not matter to the draw, and a vocabulary takes long to sort.
-  if (cuts_k || options_.top_p < 1 || options_.min_p > 0) {
+  } else if (options_.top_p < 1 || options_.min_p > 0) {
+    // Without any cut the order does not matter to the draw, and a vocabulary takes long to sort.
     std::sort(candidates.begin(), candidates.end(), comes_first);
   }
   const double enough = options_.top_p * mass_of(candidates, largest, options_.temperature);
@@ -116,6 +131,8 @@ Candidate Sampler::draw(std::span<Candidate> candidates, float largest) {
 Result<Sampled> Sampler::sample(std::span<const float> logits, TokenMask mask, std::span<Candidate> scratch) {
   assert(scratch.size() >= logits.size());
   if (!all_finite(logits)) return fail(ErrorKind::kMalformed, "the model computed a logit that is not a number");
+  const bool untouched = mask.empty() && options_.repetition_penalty == 1.0F;
+  if (untouched && options_.temperature == 0 && !options_.want_probability) return Sampled{largest_of(logits), 0};
   const auto candidates = collect(logits, mask, scratch);
   if (candidates.empty()) return fail(ErrorKind::kUsage, "the constraint allows no token here");
   if (options_.repetition_penalty != 1.0F) penalise(candidates);

@@ -87,9 +87,9 @@ class ModelBytes {
   std::span<std::byte> bytes_;
 };
 
-// tests/data/models/NAME.gguf, packed where it has quantised matrices.
-inline std::unique_ptr<ModelBytes> load_model(const std::string& name) {
-  auto plain = std::make_unique<ModelBytes>(read_file(data_path(name + ".gguf")));
+// A model file, packed where it has quantised matrices.
+inline std::unique_ptr<ModelBytes> packed_model(const std::string& path) {
+  auto plain = std::make_unique<ModelBytes>(read_file(path));
   const auto reader = gguf::Reader::open(plain->bytes());
   EXPECT_TRUE(reader) << reader.error().message;
   const auto view = pack::PackedView::open(*reader);
@@ -100,6 +100,10 @@ inline std::unique_ptr<ModelBytes> load_model(const std::string& name) {
   const auto packed = pack::pack(*reader, sink, hasher, [](std::uint64_t, std::uint64_t) { return true; });
   EXPECT_TRUE(packed) << packed.error().message;
   return std::make_unique<ModelBytes>(sink.bytes());
+}
+
+inline std::unique_ptr<ModelBytes> load_model(const std::string& name) {
+  return packed_model(data_path(name + ".gguf"));
 }
 
 // One thread, one sequence, scalar kernels unless the test says otherwise.

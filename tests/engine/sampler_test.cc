@@ -49,6 +49,17 @@ TEST(Sampler, GreedyTakesTheLowestIdOfTheLargest) {
   EXPECT_NEAR(sampled.probability, 1 / mass, 1e-6);
 }
 
+// The short way for a greedy token alone, and the long one, over lengths around its blocks.
+TEST(Sampler, GreedyIsTheSameWithAndWithoutProbability) {
+  for (std::size_t size = 1; size < 70; ++size) {
+    std::vector<float> logits(size);
+    for (std::size_t i = 0; i < size; ++i) logits[i] = static_cast<float>((i * 37 + size * 11) % 23) - 12.0F;
+    Sampler fast(SamplerOptions{});
+    Sampler slow(SamplerOptions{.want_probability = true});
+    EXPECT_EQ(sample(fast, logits).token, sample(slow, logits).token) << size;
+  }
+}
+
 TEST(Sampler, DrawsFollowTheSoftmax) {
   const std::vector<float> logits = {std::log(0.5F), std::log(0.3F), std::log(0.2F)};
   const auto counts = histogram(plain(), logits, 20000);

@@ -235,13 +235,18 @@ def write_goldens(name, model, long_tokens, quantised):
     np.save(HERE / f"{name}.long.npy", long)
 
 
-def make(name, arch, config, seed, kind, tokenizer=False):
+def prepare(config):
+    """What several versions of transformers name differently."""
     config.rope_theta_value = float((config.rope_parameters or {}).get("rope_theta", 10000.0)) if hasattr(
         config, "rope_parameters") else float(config.rope_theta)
     if getattr(config, "head_dim", None) is None:
         config.head_dim = config.hidden_size // config.num_attention_heads
+    return config
+
+
+def make(name, arch, config, seed, kind, tokenizer=False):
     classes = {"llama": LlamaForCausalLM, "qwen2": Qwen2ForCausalLM, "qwen3": Qwen3ForCausalLM}
-    model = seeded(classes[arch](config).float(), seed)
+    model = seeded(classes[arch](prepare(config)).float(), seed)
     write_model(name, arch, model, kind, tokenizer)
     write_goldens(name, model, np.load(HERE / "long.tokens.npy"), kind not in (Type.F32, Type.F16))
 
@@ -261,7 +266,22 @@ def qwen3_config():
     return Qwen3Config(vocab_size=150, tie_word_embeddings=False, head_dim=24, rope_theta=1000000.0, **{**COMMON, "intermediate_size": 64})
 
 
+def make_fuzz_seeds():
+    """Files of a few KB for the fuzz target tests/engine/fuzz_model.cc: one layer, 20 tokens."""
+    (HERE / "../fuzz/model").mkdir(exist_ok=True)
+    tiny = {**COMMON, "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
+            "num_key_value_heads": 1, "vocab_size": 20}
+    llama = LlamaConfig(tie_word_embeddings=False, rope_parameters=dict(rope_theta=10000.0, **LLAMA3), **tiny)
+    llama.long_context = True
+    write_model("../fuzz/model/llama-f16", "llama", seeded(LlamaForCausalLM(prepare(llama)).float(), 1), Type.F16)
+    qwen2 = Qwen2Config(tie_word_embeddings=True, **tiny)
+    write_model("../fuzz/model/qwen2-q4_0", "qwen2", seeded(Qwen2ForCausalLM(prepare(qwen2)).float(), 2), Type.Q4_0)
+    qwen3 = Qwen3Config(tie_word_embeddings=True, head_dim=32, **tiny)
+    write_model("../fuzz/model/qwen3-q8_0", "qwen3", seeded(Qwen3ForCausalLM(prepare(qwen3)).float(), 3), Type.Q8_0)
+
+
 def main():
+    make_fuzz_seeds()
     # Seeds whose greedy text is varied and has no near tie: at least 0.0025 between the best two logits.
     np.save(HERE / "long.tokens.npy", np.random.default_rng(8).integers(0, 150, 600).astype(np.int32))
     make("llama-f32", "llama", llama_config(150, tied=False, long_context=True), 10, Type.F32)
