@@ -10,7 +10,7 @@ import random
 import string
 
 from tokenizer import (AGAIN, ANSWER, CLOSE_ARRAY, CLOSE_EMPTY, CLOSE_STRING, COMMA, END, GPT2_PATTERN, NEXT_ITEM,
-                       SLOT_FORMS, USER, opening, to_visible)
+                       SLOT_FORMS, SPACE, USER, opening, to_visible)
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
@@ -85,14 +85,16 @@ class Example:
 
         def pieces(pretoken):
             # One cut a word and an example, so that both copies and the value agree under BPE dropout.
-            visible = to_visible(pretoken.strip())
-            if visible not in cut:
-                ids = tokenizer.pieces(visible, dropout if random.random() < 0.3 else 0.0)
-                spaced = tokenizer.id.get("\u0120" + tokenizer.tokens[ids[0]])
-                cut[visible] = (ids, None if spaced is None else [spaced] + ids[1:])
-            plain, spaced = cut[visible]
-            return spaced if pretoken.startswith(" ") and spaced else tokenizer.pieces(to_visible(pretoken)) \
-                if pretoken.startswith(" ") else plain
+            word = pretoken.strip()
+            if not word:
+                return tokenizer.pieces(to_visible(pretoken))
+            if word not in cut:
+                cut[word] = tokenizer.pieces(to_visible(word), dropout if random.random() < 0.3 else 0.0)
+            ids = cut[word]
+            if pretoken == word:
+                return ids
+            twin = tokenizer.id.get(SPACE + tokenizer.tokens[ids[0]])
+            return [tokenizer.id[SPACE], *ids] if twin is None else [twin, *ids[1:]]
 
         sentence, tags, offset = [], [], -1
         for pretoken in GPT2_PATTERN.findall(" " + record["text"]):
@@ -141,9 +143,10 @@ def replace_entities(record, replacement):
 
 
 class Augmenter:
-    """Slot substitution: values move between sentences, and some become rare or invented words."""
+    """Slot substitution: values move between sentences, and some become rare, kindred (words.py) or invented words."""
 
-    def __init__(self, records):
+    def __init__(self, records, kindred=None):
+        self.kindred = kindred or {}
         self.values = collections.defaultdict(set)
         self.words = sorted({w for r in records for w in r["text"].split() if w.isalpha()})
         for record in records:
@@ -161,9 +164,11 @@ class Augmenter:
 
     def value(self, kind):
         draw = random.random()
-        if kind in self.open_types and draw < 0.25:
+        if self.kindred.get(kind) and random.random() < 0.35:
+            return " ".join(random.choice(self.values[kind]).split()[:-1][:draw < 0.3] + [random.choice(self.kindred[kind])])
+        if kind in self.open_types and draw < 0.2:
             return " ".join(self.invented_word() for _ in range(random.choice((1, 1, 2, 2, 3))))
-        if kind in self.open_types and draw < 0.35:
+        if kind in self.open_types and draw < 0.3:
             first, second = random.choice(self.values[kind]).split(), random.choice(self.values[kind]).split()
             return " ".join((first[:-1] or first) + second[-1:])
         return random.choice(self.values[kind])

@@ -13,6 +13,7 @@ from gguf import GGMLQuantizationType as Type
 from constraint import grammar_text
 from data import CHAT_TEMPLATE, data_argument, labels, read_records
 from model import Config, Pilot
+from quantize import quantize
 from tokenizer import END, Tokenizer
 
 FILE_TYPES = {"f32": (Type.F32, Type.F32, gguf.LlamaFileType.ALL_F32),
@@ -89,7 +90,7 @@ def write(path, model, tokenizer, kind, grammar, threshold):
         if kind == Type.F32:
             writer.add_tensor(name, array)
         else:
-            writer.add_tensor(name, gguf.quants.quantize(array, kind), raw_dtype=kind)
+            writer.add_tensor(name, quantize(array, kind), raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

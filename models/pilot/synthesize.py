@@ -12,8 +12,9 @@ import os
 import random
 import time
 
+import gguf
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from data import data_argument, labels, read_records
 
@@ -40,14 +41,51 @@ def clean(line, longest):
     return line if 0 < len(line.split()) <= longest and set(line) <= LETTERS else None
 
 
+SMOLLM_NAMES = {"attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm", "attn_q": "self_attn.q_proj",
+                "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj",
+                "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj"}
+
+
+def half_split(weight, heads):
+    """GGUF's `llama` rotates neighbours (2 i, 2 i + 1), transformers (i, i + size / 2)."""
+    return weight.view(heads, -1, 2, weight.shape[1]).transpose(1, 2).reshape(weight.shape)
+
+
+def load_smollm(path):
+    """The file's weights, de-quantised to bfloat16, as a plain transformers model."""
+    reader = gguf.GGUFReader(path)
+
+    def number(name):
+        return reader.fields["llama." + name].contents()
+
+    heads = {"attn_q": number("attention.head_count"), "attn_k": number("attention.head_count_kv")}
+    state = {}
+    for t in reader.tensors:
+        weight = torch.from_numpy(gguf.quants.dequantize(t.data, t.tensor_type).reshape(t.shape[::-1].tolist()).copy())
+        if t.name.startswith("blk."):
+            _, i, name, _ = t.name.split(".")
+            weight = half_split(weight, heads[name]) if name in heads else weight
+            state[f"model.layers.{i}.{SMOLLM_NAMES[name]}.weight"] = weight
+        else:
+            state[{"token_embd.weight": "model.embed_tokens.weight", "output_norm.weight": "model.norm.weight"}[t.name]] = weight
+    state["lm_head.weight"] = state["model.embed_tokens.weight"]
+    config = LlamaConfig(
+        vocab_size=number("vocab_size"), hidden_size=number("embedding_length"), tie_word_embeddings=True,
+        intermediate_size=number("feed_forward_length"), num_hidden_layers=number("block_count"),
+        num_attention_heads=heads["attn_q"], num_key_value_heads=heads["attn_k"],
+        rms_norm_eps=number("attention.layer_norm_rms_epsilon"),
+        rope_parameters={"rope_type": "default", "rope_theta": number("rope.freq_base")})
+    model = LlamaForCausalLM(config)
+    model.load_state_dict(state)
+    return model.to(torch.bfloat16).eval()
+
+
 @torch.no_grad()
 def continue_list(model, tokenizer, prompt, copies, tokens):
     """Finished lines of `copies` sampled continuations of one prompt (whose keys and values are computed once)."""
     ids = tokenizer(prompt, return_tensors="pt").input_ids
-    with torch.autocast("cpu", torch.bfloat16):
-        out = model.generate(ids, attention_mask=torch.ones_like(ids), do_sample=True, top_p=0.95, temperature=1.0,
-                             top_k=0, max_new_tokens=tokens, num_return_sequences=copies,
-                             pad_token_id=tokenizer.eos_token_id)
+    out = model.generate(ids, attention_mask=torch.ones_like(ids), do_sample=True, top_p=0.95, temperature=1.0, top_k=0,
+                         max_new_tokens=tokens, num_return_sequences=copies, pad_token_id=tokenizer.eos_token_id)
     for row in tokenizer.batch_decode(out[:, ids.shape[1]:], skip_special_tokens=True):
         yield from row.split("\n")[:-1]  # the last line was cut off
 
@@ -59,6 +97,7 @@ def main():
     parser.add_argument("--out", required=True)
     parser.add_argument("--minutes", type=float, default=15)
     parser.add_argument("--copies", type=int, default=48)
+    parser.add_argument("--values-only", action="store_true")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(2)
@@ -73,12 +112,13 @@ def main():
     values = {t: sorted(v) for t, v in values.items()}
     folder, file = os.path.split(arguments.smollm)
     tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file)
-    model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file, dtype=torch.bfloat16).eval()
+    model = load_smollm(arguments.smollm)
     plan, start, count = [], time.monotonic(), 0
     with open(arguments.out, "a") as out:
         while time.monotonic() - start < 60 * arguments.minutes:
             if not plan:
-                plan = [("intent", i) for i in labels(records)[0]] + [("type", t) for t in OPEN_TYPES]
+                plan = [("type", t) for t in OPEN_TYPES]
+                plan += [] if arguments.values_only else [("intent", i) for i in labels(records)[0]]
                 random.shuffle(plan)
             what, name = plan.pop()
             prompt = sentence_prompt(by_intent, name) if what == "intent" else value_prompt(values, name)

@@ -19,7 +19,8 @@ import torch.nn.functional as F
 from data import Augmenter, Example, data_argument, labels, read_records, tag_table
 from evaluate import evaluate, show
 from model import Config, Pilot
-from tokenizer import FLAG_INNER, Tokenizer, opening
+from tokenizer import Tokenizer, opening
+from words import WordVectors
 
 
 def parse_arguments():
@@ -40,7 +41,7 @@ def parse_arguments():
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--smoothing", type=float, default=0.05)
     parser.add_argument("--echo", type=float, default=0.1, help="weight of predicting the second copy")
-    parser.add_argument("--words", help="folder of all-MiniLM-L6-v2: its word vectors start the embedding")
+    parser.add_argument("--words", help="folder of all-MiniLM-L6-v2: its word vectors start the embedding and find values")
     parser.add_argument("--substitute", type=float, default=0.5, help="share of sentences with substituted values")
     parser.add_argument("--average", type=float, default=0.998, help="decay of the averaged weights")
     parser.add_argument("--export-every", type=float, default=10, help="minutes")
@@ -51,10 +52,10 @@ def parse_arguments():
 class Source:
     """Endless batches of examples, of similar length each, from the data set and the extra sentences."""
 
-    def __init__(self, arguments, tokenizer, records, extra, known):
+    def __init__(self, arguments, tokenizer, augment, records, extra, known):
         self.a, self.tokenizer, self.records, self.extra = arguments, tokenizer, records, extra
         self.tag_id = tag_table(known[1])
-        self.augment = Augmenter(records)
+        self.augment = augment
         self.queue, self.extra_queue, self.batches = [], [], []
 
     def draw(self):
@@ -120,7 +121,7 @@ def optimiser(model, arguments):
     matrices = [p for n, p in model.named_parameters() if p.dim() == 2 and n not in ("bases", "flags")]
     rest = [p for n, p in model.named_parameters() if p.dim() != 2 or n in ("bases", "flags")]
     groups = [{"params": matrices, "weight_decay": 0.1}, {"params": rest, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=arguments.rate, betas=(0.9, 0.98), eps=1e-8)
+    return torch.optim.AdamW(groups, lr=arguments.rate, betas=(0.9, 0.98), eps=1e-8, fused=True)
 
 
 def rate_at(progress, arguments):
@@ -128,27 +129,6 @@ def rate_at(progress, arguments):
     if progress < 0.03:
         return arguments.rate * max(progress, 0.001) / 0.03
     return arguments.rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (progress - 0.03) / 0.97)))
-
-
-@torch.no_grad()
-def start_from_words(model, tokenizer, folder):
-    """Sets the base vectors of letters' tokens to MiniLM's word vectors, reduced to our width by their principal axes."""
-    from transformers import AutoModel, AutoTokenizer
-
-    pieces = AutoTokenizer.from_pretrained(folder)
-    vectors = AutoModel.from_pretrained(folder, dtype=torch.float32).embeddings.word_embeddings.weight
-    chosen = {}
-    for token, (base, flag) in zip(tokenizer.tokens, tokenizer.factors):
-        word = token.lower()
-        if flag == FLAG_INNER and word.isascii() and word.isalnum():
-            ids = pieces(word, add_special_tokens=False).input_ids
-            chosen[base] = vectors[ids].mean(0)
-    rows = torch.stack(list(chosen.values()))
-    rows = rows - rows.mean(0)
-    axes = torch.linalg.svd(rows, full_matrices=False)[2][:model.config.width]
-    reduced = rows @ axes.T @ torch.linalg.qr(torch.randn(len(axes), len(axes)))[0]  # spread over all blocks of 32
-    model.bases[list(chosen)] = reduced / reduced.std() * 0.03
-    print(f"{len(chosen)} base vectors start from MiniLM's", flush=True)
 
 
 class Run:
@@ -165,17 +145,19 @@ class Run:
                 record["soft"] = json.loads(line)["soft"]
         extra = [json.loads(line) for line in open(arguments.extra)] if arguments.extra else []
         self.tokenizer = self.open_tokenizer(records, extra)
+        words = WordVectors(arguments.words) if arguments.words else None
         config = Config(layers=arguments.layers, tag_layer=arguments.tag_layer, dropout=arguments.dropout)
         self.model = Pilot(config, self.tokenizer.factors, 1 + 2 * len(self.known[1]))
-        if arguments.words:
-            start_from_words(self.model, self.tokenizer, arguments.words)
+        if words:
+            print(words.start(self.model, self.tokenizer), "base vectors start from MiniLM's", flush=True)
         if arguments.start:
             self.model.load_state_dict(torch.load(arguments.start)["model"])
         if arguments.quantized:
             self.model.set_quantization("q4_0", "q8_0")
         self.average = copy.deepcopy(self.model).eval()
         self.optimiser = optimiser(self.model, arguments)
-        self.source = Source(arguments, self.tokenizer, records, extra, self.known)
+        kindred = words.kindred(records) if words else {}
+        self.source = Source(arguments, self.tokenizer, Augmenter(records, kindred), records, extra, self.known)
         self.loss = Loss(arguments, self.tokenizer, self.known[0])
         self.steps, self.used, self.best = 0, 0.0, -1.0
         self.resume()

@@ -41,8 +41,9 @@ class Evaluator {
   // Calls a macro whose definition ran in `closure`.
   [[nodiscard]] Result<Value> call_macro(const MacroParts& macro, Activation* closure, const Arguments& arguments);
 
-  // For the test of `{% for x in y if test %}`: stores `item` in the test's own slots and evaluates it there.
-  [[nodiscard]] Result<bool> passes_test(const For& node, Activation& activation, const Value& item);
+  // For the test of `{% for x in y if test %}`: stores `item` in the test's own slots and evaluates it there. What the
+  // loop gets, or nothing if the test fails: the item, or for a target `a, b` a new tuple, as Jinja2's generator gives.
+  [[nodiscard]] Result<std::optional<Value>> tested(const For& node, Activation& activation, const Value& item);
 
  private:
   enum class Flow : std::uint8_t { kNormal, kBreak, kContinue };
@@ -74,6 +75,7 @@ class Evaluator {
   struct LoopSource;
   [[nodiscard]] Result<Flow> run_loop(const For& node, const Value& iterable, std::size_t depth);
   [[nodiscard]] Result<Flow> run_iterations(const For& node, LoopSource& source, bool& completed);
+  [[nodiscard]] Result<Value> repacked(const Target& target);
   [[nodiscard]] Result<Iterator*> filtered(const For& node, Iterator* source);
   [[nodiscard]] Result<Value> run_recursive(const For& node, Activation* closure, const Value& iterable,
                                             std::size_t depth);

@@ -19,8 +19,8 @@ class FilteredIterator final : public Iterator {
     while (true) {
       LINNET_TRY(std::optional<Value> item, source_->next(interpreter));
       if (!item) return std::nullopt;
-      LINNET_TRY(const bool passes, evaluator_.passes_test(node_, *activation_, *item));
-      if (passes) return item;
+      LINNET_TRY(std::optional<Value> passed, evaluator_.tested(node_, *activation_, *item));
+      if (passed) return passed;
     }
   }
 
@@ -43,11 +43,22 @@ struct Evaluator::LoopSource {
   }
 };
 
-Result<bool> Evaluator::passes_test(const For& node, Activation& activation, const Value& item) {
+Result<std::optional<Value>> Evaluator::tested(const For& node, Activation& activation, const Value& item) {
   const ActivationScope scope(*this, &activation, out_);
   LINNET_CHECK(assign(node.test_target, item));
   LINNET_TRY(const Value result, evaluate(*node.test));
-  return truth_of(result);
+  if (!truth_of(result)) return std::nullopt;
+  return repacked(node.test_target);
+}
+
+Result<Value> Evaluator::repacked(const Target& target) {
+  if (target.form != Target::Form::kTuple) return slot(target.slot);
+  std::vector<Value> parts;
+  for (const Target& item : target.items) {
+    LINNET_TRY(Value part, repacked(item));
+    parts.push_back(std::move(part));
+  }
+  return workspace().tuple(std::move(parts));
 }
 
 Result<Iterator*> Evaluator::filtered(const For& node, Iterator* source) {
