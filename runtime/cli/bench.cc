@@ -25,7 +25,8 @@ constexpr std::size_t kChunk = 128;  // Rows of a prefill step, the engine's own
 // Calls of the heap so far, where a counting allocator is loaded (LD_PRELOAD), else null.
 using HeapCalls = std::uint64_t (*)();
 
-HeapCalls find_heap_counter() { return reinterpret_cast<HeapCalls>(dlsym(RTLD_DEFAULT, "linnet_heap_calls")); }
+// Of tests/engine/counting_allocator.cc.
+HeapCalls find_heap_counter() { return reinterpret_cast<HeapCalls>(dlsym(RTLD_DEFAULT, "linnet_allocation_count")); }
 
 double median(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);

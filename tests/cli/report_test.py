@@ -30,6 +30,18 @@ class Bench(support.ModelTest):
         self.assertGreater(report["prefill_tokens_per_second"], 0)
         self.assertGreater(report["first_token_ms"], report["load_ms"])
 
+    @unittest.skipUnless(
+        os.path.exists(support.COUNTING_ALLOCATOR) and not support.EMULATOR,
+        "no counting allocator in this build, or not for the emulator itself",
+    )
+    def test_allocations_a_token(self):
+        for more in ([], ["-b", "3"]):
+            report = self.ok_json(
+                "bench", "-m", self.model, "-p", "16", "-n", "32", "-r", "2", *more,
+                environment={"LD_PRELOAD": support.COUNTING_ALLOCATOR},
+            )
+            self.assertEqual(report["heap_allocations_per_token"], 0)
+
     def test_depth_and_batch(self):
         for more in (["-p", "8", "-d", "50"], ["-p", "8", "-b", "3"], ["-p", "130", "-d", "20", "-b", "2"]):
             self.assertIn("tokens/s", self.ok("bench", "-m", self.model, "-n", "4", "-r", "1", *more))

@@ -14,6 +14,8 @@ import tiny_model
 
 LINNET = os.environ["LINNET_BIN"]
 EMULATOR = os.environ.get("LINNET_EMULATOR", "").split()
+# Not built where sanitizers bring an allocator of their own.
+COUNTING_ALLOCATOR = os.path.join(os.path.dirname(LINNET), "liblinnet_counting_allocator.so")
 SOURCE = os.environ["LINNET_SOURCE"]
 TEMPLATE = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}[assistant]"
 TIMEOUT = 240  # Seconds; generous, because sanitizers and emulators are slow.
