@@ -19,11 +19,12 @@
 #include "models/pack/pack.h"
 #include "models/pack/packed_view.h"
 #include "runtime/engine/engine.h"
+#include "tests/source_tree.h"
 
 namespace linnet::engine::test {
 
 inline std::string data_path(const std::string& file) {
-  return std::string(LINNET_SOURCE_DIR) + "/tests/data/models/" + file;
+  return linnet::test::source_tree() / "tests/data/models" / file;
 }
 
 inline std::vector<std::byte> read_file(const std::string& path) {

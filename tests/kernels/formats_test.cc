@@ -8,6 +8,7 @@
 #include "kernels/formats/q4_0.h"
 #include "kernels/formats/q8_0.h"
 #include "tests/kernels/fixtures.h"
+#include "tests/source_tree.h"
 
 namespace linnet::kernels {
 namespace {
@@ -179,7 +180,7 @@ std::vector<T> read(std::ifstream& file, std::size_t count) {
 TEST_P(GgufReferenceTest, QuantisesAndDequantisesAsThePackageDoes) {
   constexpr std::size_t kWeights = 256;
   const std::string path =
-      std::string(LINNET_SOURCE_DIR) + "/tests/data/kernels/" + std::string(info(GetParam()).name) + ".bin";
+      linnet::test::source_tree() / "tests/data/kernels" / (std::string(info(GetParam()).name) + ".bin");
   std::ifstream file(path, std::ios::binary);
   const auto floats = read<float>(file, kWeights);
   const auto blocks = read<std::byte>(file, row_bytes(GetParam(), kWeights));

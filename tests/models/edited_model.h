@@ -15,6 +15,7 @@
 #include "models/gguf/reader.h"
 #include "models/gguf/sink.h"
 #include "models/gguf/writer.h"
+#include "tests/source_tree.h"
 
 namespace linnet::models::test {
 
@@ -53,7 +54,7 @@ class EditedModel {
 
  private:
   static std::vector<std::byte> file_bytes(const std::string& name) {
-    std::ifstream file(std::string(LINNET_SOURCE_DIR) + "/tests/data/models/" + name + ".gguf", std::ios::binary);
+    std::ifstream file(linnet::test::source_tree() / "tests/data/models" / (name + ".gguf"), std::ios::binary);
     const std::vector<char> text((std::istreambuf_iterator<char>(file)), {});
     std::vector<std::byte> bytes(text.size());
     std::memcpy(bytes.data(), text.data(), text.size());

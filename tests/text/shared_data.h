@@ -3,14 +3,15 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <string>
+
+#include "tests/source_tree.h"
 
 namespace linnet::text {
 
 // $LINNET_SHARED_DATA, or `shared/data` beside the repository. The folder may be missing.
 inline std::filesystem::path shared_data() {
   if (const char* folder = std::getenv("LINNET_SHARED_DATA"); folder != nullptr) return folder;
-  return std::filesystem::path(LINNET_SOURCE_DIR).parent_path() / "shared" / "data";
+  return test::source_tree().parent_path() / "shared" / "data";
 }
 
 }  // namespace linnet::text

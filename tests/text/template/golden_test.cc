@@ -11,12 +11,13 @@
 
 #include "runtime/text/template/json_read.h"
 #include "runtime/text/template/template.h"
+#include "tests/source_tree.h"
 #include "tests/text/shared_data.h"
 
 namespace linnet::templates {
 namespace {
 
-const std::filesystem::path kGoldens = std::filesystem::path(LINNET_SOURCE_DIR) / "tests/data/templates";
+const std::filesystem::path kGoldens = test::source_tree() / "tests/data/templates";
 constexpr CivilTime kNow{2025, 7, 26, 14, 5, 9, 250000};
 
 std::string read_file(const std::filesystem::path& path) {
