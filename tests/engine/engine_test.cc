@@ -25,18 +25,34 @@ using testing::HasSubstr;
 
 using Tensors = std::vector<EditedTensor>;
 
-// The error that `edit` makes open() give.
-Error refusal_of(const std::string& name, const std::function<void(Tensors&)>& edit) {
-  const EditedModel edited(name, {{}, {}, edit});
+// The error that the edits make open() give.
+Error refusal_of(const std::string& name, const models::test::Edits& edits) {
+  const EditedModel edited(name, edits);
   const auto engine = Engine::open(edited.bytes(), {.threads = 1});
   EXPECT_FALSE(engine);
   return engine ? Error{ErrorKind::kIo, "it was opened"} : engine.error();
+}
+
+Error refusal_of(const std::string& name, const std::function<void(Tensors&)>& edit) {
+  return refusal_of(name, models::test::Edits{{}, {}, edit});
 }
 
 TEST(EngineOpen, AMissingTensorIsNamed) {
   const Error error = refusal_of("qwen2-f32", [](Tensors& t) { drop_tensor(t, "blk.1.attn_k.bias"); });
   EXPECT_EQ(error.kind, ErrorKind::kMalformed);
   EXPECT_THAT(error.message, HasSubstr("blk.1.attn_k.bias"));
+}
+
+// A layer count indexes fixed arrays elsewhere; here a layer that the file does not hold is missed by name, or the
+// count refused.
+TEST(Security, NoIdBlockCountBeyondTheLayersOfTheFile) {
+  constexpr std::uint32_t kHuge = std::numeric_limits<std::uint32_t>::max();
+  for (const std::uint32_t layers : {3U, 512U, 513U, 1U << 20, 1U << 31, kHuge}) {
+    const auto count = [&](gguf::Writer& writer) { writer.set_u32("llama.block_count", layers); };
+    const Error error = refusal_of("llama-f32", models::test::Edits{count});
+    EXPECT_EQ(error.kind, ErrorKind::kMalformed) << layers;
+    EXPECT_THAT(error.message, HasSubstr(layers > 512 ? "llama.block_count" : "blk.2.")) << layers;
+  }
 }
 
 TEST(EngineOpen, AWrongShapeIsNamedWithBoth) {

@@ -45,6 +45,29 @@ TEST(Tables, EveryTruncationIsRefused) {
   }
 }
 
+// "<0x-1>" read as a number is an index before the table of bytes; only two hexadecimal digits name a byte.
+TEST(Security, NoIdByteTokenTextIsNotANumber) {
+  SmallVocabulary vocabulary({});
+  VocabularySource& source = vocabulary.source();
+  source.model = "llama";
+  source.pre = {};
+  const std::size_t first = source.token_count;
+  const char* const texts[] = {"<0x-1>", "<0x1-1>", "<0x100>", "<0x 1>", "<0xG0>", "<0x>", "<0xFF", "<0x0a>"};
+  for (const char* text : texts) vocabulary.add(text, TokenType::kByte);
+  const auto good = static_cast<Symbol>(vocabulary.add("<0x0A>", TokenType::kByte));
+  source.scores.assign(source.token_count, 0.0F);
+  const auto form = form_of(source);
+  ASSERT_TRUE(form) << form.error().message;
+  const auto block = build_tables(source, *form);
+  ASSERT_TRUE(block) << block.error().message;
+  const auto tables = Tables::view(block->bytes());
+  ASSERT_TRUE(tables) << tables.error().message;
+  for (std::size_t i = 0; i < std::size(texts); ++i) EXPECT_EQ(tables->piece(static_cast<Symbol>(first + i)), texts[i]);
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    EXPECT_EQ(tables->byte_symbol(static_cast<std::uint8_t>(byte)), byte == 0x0A ? good : kNoSymbol) << byte;
+  }
+}
+
 TEST(Tables, APackedFileGivesTheTokenizerThatItWasPackedFrom) {
   SmallVocabulary vocabulary({"a b", "ab c"});
   vocabulary.add("<|end|>", TokenType::kControl);
