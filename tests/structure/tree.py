@@ -14,8 +14,9 @@ DIRECT = {
     "runtime/text": ["models/gguf"],
     "models": ["kernels", "models/gguf"],
     "runtime/engine": ["models", "kernels", "runtime/text"],
-    "runtime/daemon": ["hal", "runtime/engine"],
-    "runtime/cli": ["hal", "runtime/engine"],
+    "runtime/mqtt": ["runtime/base"],
+    "runtime/daemon": ["hal", "runtime/engine", "runtime/mqtt"],
+    "runtime/cli": ["hal", "runtime/engine", "runtime/mqtt"],
     "runtime": ["runtime/engine"],  # The C API over the engine.
     "bench": ["hal", "runtime/engine"],
     "tests": ["bench", "runtime/cli", "runtime/daemon", "runtime"],

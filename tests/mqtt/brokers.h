@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-namespace linnet::daemon {
+namespace linnet::mqtt {
 
 // A TCP port of the loopback that was free a moment ago.
 [[nodiscard]] int free_port();
@@ -68,4 +68,4 @@ void send_bytes(int socket, std::span<const unsigned char> bytes);
 // Calls `condition` every few milliseconds until it holds or `seconds` passed; returns whether it held.
 [[nodiscard]] bool eventually(const std::function<bool()>& condition, double seconds = 10);
 
-}  // namespace linnet::daemon
+}  // namespace linnet::mqtt

@@ -1,24 +1,26 @@
-#include "runtime/daemon/mqtt_session.h"
+#include "runtime/mqtt/session.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
+#include <array>
 #include <mutex>
 #include <set>
 
-#include "tests/daemon/brokers.h"
+#include "tests/mqtt/brokers.h"
 
-namespace linnet::daemon {
+namespace linnet::mqtt {
 namespace {
 
 struct Received {
-  std::string topic, payload, response_topic, correlation;
+  std::string topic, payload, response_topic, correlation, epoch;
   std::optional<std::chrono::seconds> expiry;
 };
 
-class Recorder : public MqttListener {
+class Recorder : public Listener {
  public:
   explicit Recorder(std::string filter = "") : filter_(std::move(filter)) {}
-  void attach(MqttSession* session) { session_ = session; }
+  void attach(Session* session) { session_ = session; }
 
   void on_connected() override {
     ++connected;
@@ -29,7 +31,10 @@ class Recorder : public MqttListener {
   void on_message(const IncomingMessage& m) override {
     const std::lock_guard lock(mutex_);
     received_.push_back({std::string(m.topic), std::string(m.payload), std::string(m.response_topic),
-                         std::string(m.correlation), m.expiry});
+                         std::string(m.correlation), std::string(m.epoch), m.expiry});
+  }
+  void on_subscribed(bool accepted) override {
+    if (!accepted) ++subscriptions_refused;
   }
   void on_acknowledged(int token, bool accepted) override {
     const std::lock_guard lock(mutex_);
@@ -47,17 +52,18 @@ class Recorder : public MqttListener {
 
   std::atomic<int> connected{0};
   std::atomic<int> disconnected{0};
+  std::atomic<int> subscriptions_refused{0};
 
  private:
   std::string filter_;
-  std::atomic<MqttSession*> session_{nullptr};
+  std::atomic<Session*> session_{nullptr};
   mutable std::mutex mutex_;
   std::vector<Received> received_;
   std::set<int> tokens_;
 };
 
-MqttOptions quick_options(int port) {
-  MqttOptions options;
+Options quick_options(int port) {
+  Options options;
   options.host = "127.0.0.1";
   options.port = port;
   options.client_id = "linnet-test";
@@ -72,15 +78,15 @@ class MqttSessionTest : public testing::Test {
     if (!Mosquitto::installed()) GTEST_SKIP() << "mosquitto is not installed: the sessions are not tested";
   }
 
-  std::unique_ptr<MqttSession> open(MqttOptions options, Recorder& recorder) {
-    auto session = MqttSession::create(std::move(options), recorder);
+  std::unique_ptr<Session> open(Options options, Recorder& recorder) {
+    auto session = Session::create(std::move(options), recorder);
     EXPECT_TRUE(session);
     recorder.attach(session->get());
     (*session)->start();
     return *std::move(session);
   }
 
-  MqttLibrary library_;
+  Library library_;
 };
 
 TEST_F(MqttSessionTest, AMessageGoesRoundWithItsProperties) {
@@ -91,14 +97,18 @@ TEST_F(MqttSessionTest, AMessageGoesRoundWithItsProperties) {
   const auto token = session->publish({.topic = "t/a",
                                        .payload = "{}",
                                        .qos = 1,
+                                       .response_topic = "t/answers",
                                        .correlation = std::string_view("\0x", 2),
+                                       .epoch = "7",
                                        .expiry = std::chrono::seconds(60)});
   ASSERT_TRUE(token);
   ASSERT_TRUE(eventually([&] { return recorder.acknowledged(*token) && !recorder.received().empty(); }));
   const Received message = recorder.received().front();
   EXPECT_EQ(message.topic, "t/a");
   EXPECT_EQ(message.payload, "{}");
+  EXPECT_EQ(message.response_topic, "t/answers");
   EXPECT_EQ(message.correlation, std::string("\0x", 2));
+  EXPECT_EQ(message.epoch, "7");
   EXPECT_TRUE(message.expiry && message.expiry->count() <= 60);
 }
 
@@ -131,7 +141,7 @@ TEST_F(MqttSessionTest, APersistentSessionGetsWhatCameWhileItWasAway) {
     ASSERT_TRUE(eventually([&] { return away.acknowledged(*token); }));
   }
   Recorder sender;
-  MqttOptions other = quick_options(broker.port());
+  Options other = quick_options(broker.port());
   other.client_id = "other";
   const auto sending = open(other, sender);
   ASSERT_TRUE(eventually([&] { return sender.connected == 1; }));
@@ -146,12 +156,12 @@ TEST_F(MqttSessionTest, APersistentSessionGetsWhatCameWhileItWasAway) {
 TEST_F(MqttSessionTest, TheWillIsPublishedWhenTheClientIsCutOffAndNotWhenItStops) {
   Mosquitto broker(free_port());
   Recorder watcher("t/avail");
-  MqttOptions watching = quick_options(broker.port());
+  Options watching = quick_options(broker.port());
   watching.client_id = "watcher";
   const auto watch = open(watching, watcher);
   ASSERT_TRUE(eventually([&] { return watcher.connected == 1; }));
-  MqttOptions options = quick_options(broker.port());
-  options.will = MqttWill{"t/avail", "offline", std::chrono::seconds(0)};
+  Options options = quick_options(broker.port());
+  options.will = Will{"t/avail", "offline", std::chrono::seconds(0), "3"};
   Recorder recorder;
   auto session = open(options, recorder);
   ASSERT_TRUE(eventually([&] { return recorder.connected == 1; }));
@@ -161,7 +171,23 @@ TEST_F(MqttSessionTest, TheWillIsPublishedWhenTheClientIsCutOffAndNotWhenItStops
   ASSERT_TRUE(eventually([&] { return second.connected == 1; }));
   EXPECT_TRUE(watcher.received().empty()) << "a clean stop sends no will";
   session->stop(true);
-  EXPECT_TRUE(eventually([&] { return !watcher.received().empty(); }));
+  ASSERT_TRUE(eventually([&] { return !watcher.received().empty(); }));
+  EXPECT_EQ(watcher.received().front().epoch, "3");
+}
+
+// Mosquitto grants every filter and holds back messages; other brokers refuse.
+TEST_F(MqttSessionTest, ARefusedSubscriptionIsTold) {
+  ScriptedBroker broker([](int socket, int) {
+    send_bytes(socket, connack(0));
+    std::array<unsigned char, 64> subscribe{};
+    if (recv(socket, subscribe.data(), subscribe.size(), 0) < 4) return;
+    const unsigned char refusal[] = {0x90, 4, subscribe[2], subscribe[3], 0, 0x87};
+    send_bytes(socket, refusal);
+    (void)!recv(socket, subscribe.data(), subscribe.size(), 0);
+  });
+  Recorder recorder("denied/#");
+  const auto session = open(quick_options(broker.port()), recorder);
+  EXPECT_TRUE(eventually([&] { return recorder.subscriptions_refused >= 1; }));
 }
 
 // Refusals end libmosquitto's own thread for good; ours must go on asking.
@@ -194,7 +220,7 @@ TEST_F(MqttSessionTest, MalformedFramesEndTheConnectionNotTheSession) {
 
 TEST_F(MqttSessionTest, StoppingIsQuickWhereNobodyAnswers) {
   Recorder recorder;
-  MqttOptions options = quick_options(free_port());
+  Options options = quick_options(free_port());
   options.longest_backoff = std::chrono::minutes(2);
   options.first_backoff = std::chrono::minutes(1);
   auto session = open(options, recorder);
@@ -205,4 +231,4 @@ TEST_F(MqttSessionTest, StoppingIsQuickWhereNobodyAnswers) {
 }
 
 }  // namespace
-}  // namespace linnet::daemon
+}  // namespace linnet::mqtt

@@ -1,8 +1,8 @@
-#include "runtime/daemon/topics.h"
+#include "runtime/mqtt/topics.h"
 
 #include <algorithm>
 
-namespace linnet::daemon {
+namespace linnet::mqtt {
 namespace {
 
 constexpr std::size_t kLongestId = 63;
@@ -81,4 +81,4 @@ bool may_reply_to(const DeviceAddress& address, std::string_view who, std::strin
   return below(own) || (!allowed_prefix.empty() && below(allowed_prefix));
 }
 
-}  // namespace linnet::daemon
+}  // namespace linnet::mqtt

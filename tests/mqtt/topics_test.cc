@@ -1,8 +1,8 @@
-#include "runtime/daemon/topics.h"
+#include "runtime/mqtt/topics.h"
 
 #include <gtest/gtest.h>
 
-namespace linnet::daemon {
+namespace linnet::mqtt {
 namespace {
 
 const DeviceAddress kDevice{"linnet", "home", "n1"};
@@ -55,4 +55,4 @@ TEST(Topics, NobodyMakesTheDeviceAnswerElsewhere) {
 }
 
 }  // namespace
-}  // namespace linnet::daemon
+}  // namespace linnet::mqtt

@@ -1,4 +1,4 @@
-#include "tests/daemon/brokers.h"
+#include "tests/mqtt/brokers.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include <filesystem>
 #include <fstream>
 
-namespace linnet::daemon {
+namespace linnet::mqtt {
 namespace {
 
 constexpr std::array kPlaces = {"/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/usr/bin/mosquitto"};
@@ -150,4 +150,4 @@ bool eventually(const std::function<bool()>& condition, double seconds) {
   return condition();
 }
 
-}  // namespace linnet::daemon
+}  // namespace linnet::mqtt

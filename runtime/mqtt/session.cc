@@ -1,4 +1,4 @@
-#include "runtime/daemon/mqtt_session.h"
+#include "runtime/mqtt/session.h"
 
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
@@ -8,10 +8,11 @@
 #include <cstring>
 #include <utility>
 
-namespace linnet::daemon {
+namespace linnet::mqtt {
 namespace {
 
 constexpr int kLoopTimeoutMs = 200;  // How long a quiet loop sleeps; publishing wakes it.
+constexpr const char* kEpochProperty = "epoch";
 
 // A list of MQTT 5 properties that frees itself. Adding fails only without memory; what is missing then is a property,
 // not the message.
@@ -26,6 +27,9 @@ class Properties {
   void add16(int id, std::uint16_t value) { mosquitto_property_add_int16(&list_, id, value); }
   void add_byte(int id, std::uint8_t value) { mosquitto_property_add_byte(&list_, id, value); }
   void add_text(int id, std::string_view text) { mosquitto_property_add_string(&list_, id, std::string(text).c_str()); }
+  void add_epoch(std::string_view epoch) {
+    mosquitto_property_add_string_pair(&list_, MQTT_PROP_USER_PROPERTY, kEpochProperty, std::string(epoch).c_str());
+  }
   void add_binary(int id, std::string_view bytes) {
     mosquitto_property_add_binary(&list_, id, bytes.data(), static_cast<std::uint16_t>(bytes.size()));
   }
@@ -43,7 +47,7 @@ struct FreeMalloc {
   void operator()(void* memory) const { std::free(memory); }
 };
 
-// Response topic and correlation data, kept alive for the listener's call.
+// Response topic, correlation data and epoch, kept alive for the listener's call.
 struct ReceivedProperties {
   explicit ReceivedProperties(const mosquitto_property* list) {
     char* text = nullptr;
@@ -56,10 +60,24 @@ struct ReceivedProperties {
     if (mosquitto_property_read_int32(list, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL, &seconds, false) != nullptr) {
       expiry = std::chrono::seconds(seconds);
     }
+    read_epoch(list);
+  }
+
+  // The value of the first User Property of that name.
+  void read_epoch(const mosquitto_property* list) {
+    for (bool again = false; list != nullptr && !epoch; again = true) {
+      char* name = nullptr;
+      char* value = nullptr;
+      list = mosquitto_property_read_string_pair(list, MQTT_PROP_USER_PROPERTY, &name, &value, again);
+      const std::unique_ptr<char, FreeMalloc> owned_name(name);
+      std::unique_ptr<char, FreeMalloc> owned_value(value);
+      if (list != nullptr && std::strcmp(name, kEpochProperty) == 0) epoch = std::move(owned_value);
+    }
   }
 
   std::unique_ptr<char, FreeMalloc> topic;
   std::unique_ptr<char, FreeMalloc> correlation;
+  std::unique_ptr<char, FreeMalloc> epoch;
   std::uint16_t size = 0;
   std::optional<std::chrono::seconds> expiry;
 };
@@ -77,11 +95,11 @@ tl::unexpected<Error> failure(int code, const char* what) {
 }  // namespace
 
 // libmosquitto's callbacks, as functions of the session.
-struct MqttSession::Callbacks {
-  static MqttSession& session(void* object) { return *static_cast<MqttSession*>(object); }
+struct Session::Callbacks {
+  static Session& session(void* object) { return *static_cast<Session*>(object); }
 
   static void connected(mosquitto*, void* object, int reason, int, const mosquitto_property*) {
-    MqttSession& self = session(object);
+    Session& self = session(object);
     if (reason != 0) return self.note_failure(std::string("the broker refused: ") + mosquitto_reason_string(reason));
     {
       const std::lock_guard lock(self.mutex_);
@@ -94,7 +112,7 @@ struct MqttSession::Callbacks {
   }
 
   static void disconnected(mosquitto*, void* object, int reason, const mosquitto_property*) {
-    MqttSession& self = session(object);
+    Session& self = session(object);
     // The library gives its own error codes here, the broker's reasons begin at 0x80. A refusal was noted already.
     if (reason != 0 && self.connected_) {
       self.note_failure(std::string("the connection ended: ") +
@@ -110,9 +128,15 @@ struct MqttSession::Callbacks {
     incoming.payload = {static_cast<const char*>(message->payload), static_cast<std::size_t>(message->payloadlen)};
     if (received.topic) incoming.response_topic = received.topic.get();
     if (received.correlation) incoming.correlation = {received.correlation.get(), received.size};
+    if (received.epoch) incoming.epoch = received.epoch.get();
     incoming.expiry = received.expiry;
     incoming.retained = message->retain;
     session(object).listener_.on_message(incoming);
+  }
+
+  static void subscribed(mosquitto*, void* object, int, int count, const int* granted, const mosquitto_property*) {
+    // A SUBACK without codes must not be read (CVE-2024-10525): it accepts nothing.
+    session(object).listener_.on_subscribed(count > 0 && granted[0] < 0x80);
   }
 
   static void published(mosquitto*, void* object, int token, int reason, const mosquitto_property*) {
@@ -120,24 +144,24 @@ struct MqttSession::Callbacks {
   }
 };
 
-void MqttSession::Destroy::operator()(mosquitto* client) const { mosquitto_destroy(client); }
+void Session::Destroy::operator()(mosquitto* client) const { mosquitto_destroy(client); }
 
-MqttLibrary::MqttLibrary() { mosquitto_lib_init(); }
-MqttLibrary::~MqttLibrary() { mosquitto_lib_cleanup(); }
+Library::Library() { mosquitto_lib_init(); }
+Library::~Library() { mosquitto_lib_cleanup(); }
 
-MqttSession::MqttSession(MqttOptions options, MqttListener& listener, mosquitto* client)
+Session::Session(Options options, Listener& listener, mosquitto* client)
     : options_(std::move(options)), listener_(listener), client_(client), jitter_(std::random_device{}()) {}
 
-Result<std::unique_ptr<MqttSession>> MqttSession::create(MqttOptions options, MqttListener& listener) {
+Result<std::unique_ptr<Session>> Session::create(Options options, Listener& listener) {
   mosquitto* client = mosquitto_new(options.client_id.c_str(), !options.persistent, nullptr);
   if (client == nullptr)
     return fail(ErrorKind::kUsage, "MQTT: the client id '" + options.client_id + "' is not possible");
-  std::unique_ptr<MqttSession> session(new MqttSession(std::move(options), listener, client));
+  std::unique_ptr<Session> session(new Session(std::move(options), listener, client));
   LINNET_CHECK(session->configure());
   return session;
 }
 
-Result<void> MqttSession::configure() {
+Result<void> Session::configure() {
   mosquitto* client = client_.get();
   mosquitto_user_data_set(client, this);
   mosquitto_int_option(client, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
@@ -148,6 +172,7 @@ Result<void> MqttSession::configure() {
   mosquitto_disconnect_v5_callback_set(client, Callbacks::disconnected);
   mosquitto_message_v5_callback_set(client, Callbacks::message);
   mosquitto_publish_v5_callback_set(client, Callbacks::published);
+  mosquitto_subscribe_v5_callback_set(client, Callbacks::subscribed);
   if (!options_.username.empty()) {
     const char* password = options_.password.empty() ? nullptr : options_.password.c_str();
     const int code = mosquitto_username_pw_set(client, options_.username.c_str(), password);
@@ -155,7 +180,7 @@ Result<void> MqttSession::configure() {
   }
   if (!options_.tls) return {};
   const auto or_null = [](const std::string& text) { return text.empty() ? nullptr : text.c_str(); };
-  const MqttTls& tls = *options_.tls;
+  const Tls& tls = *options_.tls;
   int code = mosquitto_tls_set(client, tls.ca_file.c_str(), nullptr, or_null(tls.certificate_file),
                                or_null(tls.key_file), nullptr);
   // Its default allows TLS 1.1 until 2.0.16.
@@ -164,13 +189,13 @@ Result<void> MqttSession::configure() {
   return {};
 }
 
-MqttSession::~MqttSession() { stop(); }
+Session::~Session() { stop(); }
 
-void MqttSession::start() {
+void Session::start() {
   thread_ = std::thread([this] { run(); });
 }
 
-void MqttSession::stop(bool with_will) {
+void Session::stop(bool with_will) {
   {
     const std::lock_guard lock(mutex_);
     if (!thread_.joinable()) return;
@@ -182,7 +207,7 @@ void MqttSession::stop(bool with_will) {
   thread_.join();
 }
 
-void MqttSession::run() {
+void Session::run() {
   for (int failures = 0;;) {
     const auto before = status().connections;
     if (connect_once() == MOSQ_ERR_SUCCESS) turn_loop();
@@ -192,7 +217,7 @@ void MqttSession::run() {
   }
 }
 
-int MqttSession::connect_once() {
+int Session::connect_once() {
   {
     const std::lock_guard lock(mutex_);
     ++status_.attempts;
@@ -216,11 +241,12 @@ int MqttSession::connect_once() {
   return code;
 }
 
-Result<void> MqttSession::apply_will() {
+Result<void> Session::apply_will() {
   if (!options_.will) return {};
-  const MqttWill& will = *options_.will;
+  const Will& will = *options_.will;
   Properties properties;
   properties.add(MQTT_PROP_WILL_DELAY_INTERVAL, static_cast<std::uint32_t>(will.delay.count()));
+  if (!will.epoch.empty()) properties.add_epoch(will.epoch);
   mosquitto_will_clear(client_.get());
   const int code = mosquitto_will_set_v5(client_.get(), will.topic.c_str(), static_cast<int>(will.payload.size()),
                                          will.payload.data(), 1, true, properties.list());
@@ -229,7 +255,7 @@ Result<void> MqttSession::apply_will() {
   return {};
 }
 
-void MqttSession::turn_loop() {
+void Session::turn_loop() {
   while (true) {
     const int code = mosquitto_loop(client_.get(), kLoopTimeoutMs, 1);
     last_tick_ = Clock::now().time_since_epoch().count();
@@ -243,7 +269,7 @@ void MqttSession::turn_loop() {
   }
 }
 
-void MqttSession::leave() {
+void Session::leave() {
   {
     const std::lock_guard lock(mutex_);
     status_.connected = false;
@@ -251,12 +277,12 @@ void MqttSession::leave() {
   if (connected_.exchange(false)) listener_.on_disconnected();
 }
 
-void MqttSession::note_failure(std::string text) {
+void Session::note_failure(std::string text) {
   const std::lock_guard lock(mutex_);
   status_.last_failure = std::move(text);
 }
 
-bool MqttSession::wait_before_retry(int failures) {
+bool Session::wait_before_retry(int failures) {
   const auto ceiling = std::min(options_.longest_backoff, options_.first_backoff * (1 << std::min(failures, 16)));
   std::unique_lock lock(mutex_);
   // Full jitter: a fleet that lost its broker together does not come back together.
@@ -269,12 +295,14 @@ bool MqttSession::wait_before_retry(int failures) {
   return !stopping_;
 }
 
-Result<int> MqttSession::publish(const OutgoingMessage& message) {
+Result<int> Session::publish(const OutgoingMessage& message) {
   // While disconnected libmosquitto would queue without bound and report an error as well: nothing is handed over then.
   if (!connected_) return fail(ErrorKind::kBusy, "MQTT publish: not connected");
   Properties properties;
   properties.add_byte(MQTT_PROP_PAYLOAD_FORMAT_INDICATOR, 1);
   if (!message.content_type.empty()) properties.add_text(MQTT_PROP_CONTENT_TYPE, message.content_type);
+  if (!message.response_topic.empty()) properties.add_text(MQTT_PROP_RESPONSE_TOPIC, message.response_topic);
+  if (!message.epoch.empty()) properties.add_epoch(message.epoch);
   if (!message.correlation.empty()) properties.add_binary(MQTT_PROP_CORRELATION_DATA, message.correlation);
   if (message.expiry) {
     properties.add(MQTT_PROP_MESSAGE_EXPIRY_INTERVAL, static_cast<std::uint32_t>(message.expiry->count()));
@@ -288,7 +316,7 @@ Result<int> MqttSession::publish(const OutgoingMessage& message) {
   return token;
 }
 
-Result<void> MqttSession::subscribe(const std::string& filter, int qos, bool no_local) {
+Result<void> Session::subscribe(const std::string& filter, int qos, bool no_local) {
   if (!connected_) return fail(ErrorKind::kBusy, "MQTT subscribe: not connected");
   const int options = no_local ? MQTT_SUB_OPT_NO_LOCAL : 0;
   const int code = mosquitto_subscribe_v5(client_.get(), nullptr, filter.c_str(), qos, options, nullptr);
@@ -296,24 +324,24 @@ Result<void> MqttSession::subscribe(const std::string& filter, int qos, bool no_
   return {};
 }
 
-Result<void> MqttSession::unsubscribe(const std::string& filter) {
+Result<void> Session::unsubscribe(const std::string& filter) {
   if (!connected_) return fail(ErrorKind::kBusy, "MQTT unsubscribe: not connected");
   const int code = mosquitto_unsubscribe(client_.get(), nullptr, filter.c_str());
   if (code != MOSQ_ERR_SUCCESS) return failure(code, "unsubscribe");
   return {};
 }
 
-void MqttSession::set_will(MqttWill will) {
+void Session::set_will(Will will) {
   const std::lock_guard lock(mutex_);
   options_.will = std::move(will);
   will_changed_ = true;
 }
 
-MqttStatus MqttSession::status() const {
+Status Session::status() const {
   const std::lock_guard lock(mutex_);
-  MqttStatus copy = status_;
+  Status copy = status_;
   copy.last_tick = Clock::time_point(Clock::duration(last_tick_.load()));
   return copy;
 }
 
-}  // namespace linnet::daemon
+}  // namespace linnet::mqtt

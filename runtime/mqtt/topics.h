@@ -1,0 +1,52 @@
+// The topic tree: `linnet/1/{group}/{node}/…` and `linnet/1/{group}/pool/{model}/{who}/infer` (docs/mqtt.md).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "runtime/base/result.h"
+
+namespace linnet::mqtt {
+
+inline constexpr std::string_view kPoolNode = "pool";  // Reserved: no node may be called so.
+
+// What a device is called on the broker. `root` is "linnet" unless configured; ids match [a-z0-9_-]{1,63}.
+struct DeviceAddress {
+  std::string root = "linnet";
+  std::string group = "default";
+  std::string node;
+};
+
+// Whether `text` is an id as topics allow it.
+[[nodiscard]] bool is_topic_id(std::string_view text);
+
+// Errors: kUsage, naming the part that is not an id.
+[[nodiscard]] Result<void> check_address(const DeviceAddress& address);
+
+// "linnet/1/{group}/{node}/" + tail.
+[[nodiscard]] std::string device_topic(const DeviceAddress& address, std::string_view tail);
+
+// What the device subscribes to: its commands, and its pools (shared among the pool's members).
+[[nodiscard]] std::string request_filter(const DeviceAddress& address);
+[[nodiscard]] std::string pool_filter(const DeviceAddress& address, std::string_view pool, std::string_view model);
+
+// A command's topic, taken apart. Views into the topic.
+struct RequestTopic {
+  std::string_view who;
+  std::string_view operation;
+  std::string_view pool_model;  // Empty for a command to this node.
+};
+
+// Nothing where the topic is not a command to this device or its group's pool.
+[[nodiscard]] std::optional<RequestTopic> parse_request_topic(const DeviceAddress& address, std::string_view topic);
+
+// Where the answers to `who` go unless it asked for another place: ".../rsp/{who}/{correlation}".
+[[nodiscard]] std::string default_reply_topic(const DeviceAddress& address, std::string_view who, std::string_view id);
+
+// Whether `who` may have its answers sent to `topic`: below its own rsp folder, or below a configured prefix; no
+// wildcards.
+[[nodiscard]] bool may_reply_to(const DeviceAddress& address, std::string_view who, std::string_view topic,
+                                std::string_view allowed_prefix);
+
+}  // namespace linnet::mqtt
