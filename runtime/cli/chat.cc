@@ -1,8 +1,7 @@
 // `linnet chat`: a conversation on the terminal.
 #include "runtime/cli/commands.h"
 #include "runtime/cli/interrupt.h"
-#include "runtime/cli/language_model.h"
-#include "runtime/cli/open_engine.h"
+#include "runtime/cli/open_model.h"
 
 namespace linnet::cli {
 namespace {

@@ -4,7 +4,7 @@
 #include "runtime/cli/commands.h"
 #include "runtime/cli/json_writer.h"
 #include "runtime/cli/model_summary.h"
-#include "runtime/cli/open_engine.h"
+#include "runtime/cli/open_model.h"
 #include "runtime/cli/progress.h"
 
 namespace linnet::cli {

@@ -2,7 +2,7 @@
 #include "models/gguf/atomic_file.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/npy.h"
-#include "runtime/cli/open_engine.h"
+#include "runtime/cli/open_model.h"
 #include "runtime/cli/sequence_logits.h"
 
 namespace linnet::cli {

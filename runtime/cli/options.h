@@ -10,17 +10,11 @@
 
 #include "runtime/base/units.h"
 #include "runtime/engine/sampler.h"
+#include "runtime/language/model_options.h"
 
 namespace linnet::cli {
 
-// How a model is opened, for every command that runs one.
-struct ModelOptions {
-  std::string path;
-  std::optional<std::size_t> context;  // Positions; absent: what the command needs, at most the model's own.
-  std::size_t threads = 0;             // 0: one a usable core.
-  std::optional<Bytes> memory_budget;  // Absent: what the machine has free.
-  bool cache = true;                   // Whether a plain quantised file may be packed into the cache directory.
-};
+using language::ModelOptions;
 
 struct RunOptions {
   ModelOptions model;

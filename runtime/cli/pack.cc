@@ -6,7 +6,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/json_writer.h"
-#include "runtime/cli/model_file.h"
+#include "runtime/cli/open_model.h"
 #include "runtime/cli/progress.h"
 
 namespace linnet::cli {

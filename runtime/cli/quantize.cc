@@ -8,7 +8,7 @@
 #include "models/gguf/atomic_file.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/json_writer.h"
-#include "runtime/cli/model_file.h"
+#include "runtime/cli/open_model.h"
 #include "runtime/cli/progress.h"
 #include "runtime/engine/thread_pool.h"
 

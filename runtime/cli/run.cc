@@ -2,8 +2,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/json_writer.h"
-#include "runtime/cli/language_model.h"
-#include "runtime/cli/open_engine.h"
+#include "runtime/cli/open_model.h"
 #include "runtime/cli/process_memory.h"
 
 namespace linnet::cli {

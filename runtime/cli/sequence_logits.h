@@ -7,7 +7,7 @@
 #include "runtime/base/function_ref.h"
 #include "runtime/base/result.h"
 #include "runtime/cli/console.h"
-#include "runtime/cli/open_engine.h"
+#include "runtime/cli/open_model.h"
 
 namespace linnet::cli {
 

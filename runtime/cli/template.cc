@@ -1,7 +1,6 @@
 // `linnet template`: a conversation to the prompt that a model sees.
-#include "runtime/cli/chat_prompt.h"
 #include "runtime/cli/commands.h"
-#include "runtime/cli/model_file.h"
+#include "runtime/cli/open_model.h"
 #include "runtime/cli/text_file.h"
 #include "runtime/text/template/json_read.h"
 
@@ -34,7 +33,7 @@ Result<TemplateSource> read_source(const TemplateOptions& options) {
     if (!text) return tl::unexpected(content_error(*options.model, text.error()));
     auto tokenizer = text::Tokenizer::load(*model.header);
     if (!tokenizer) return tl::unexpected(content_error(*options.model, tokenizer.error()));
-    source = {std::string(*text), special_token_texts(*tokenizer)};
+    source = {std::string(*text), language::special_token_texts(*tokenizer)};
   }
   if (options.bos) source.tokens.bos = options.bos;
   if (options.eos) source.tokens.eos = options.eos;

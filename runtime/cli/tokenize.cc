@@ -3,8 +3,7 @@
 
 #include "runtime/cli/commands.h"
 #include "runtime/cli/json_writer.h"
-#include "runtime/cli/model_file.h"
-#include "runtime/cli/text_encoder.h"
+#include "runtime/cli/open_model.h"
 
 namespace linnet::cli {
 namespace {

@@ -14,9 +14,10 @@ DIRECT = {
     "runtime/text": ["models/gguf"],
     "models": ["kernels", "models/gguf"],
     "runtime/engine": ["models", "kernels", "runtime/text"],
+    "runtime/language": ["hal", "runtime/engine"],
     "runtime/mqtt": ["runtime/base"],
-    "runtime/daemon": ["hal", "runtime/engine", "runtime/mqtt"],
-    "runtime/cli": ["hal", "runtime/engine", "runtime/mqtt"],
+    "runtime/daemon": ["runtime/language", "runtime/mqtt"],
+    "runtime/cli": ["runtime/language", "runtime/mqtt"],
     "runtime": ["runtime/engine"],  # The C API over the engine.
     "bench": ["hal", "runtime/engine"],
     "tests": ["bench", "runtime/cli", "runtime/daemon", "runtime"],

@@ -1,4 +1,4 @@
-#include "runtime/cli/machine.h"
+#include "runtime/language/machine.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -7,7 +7,7 @@
 #include "hal/cpu.h"
 #include "hal/linux/linux_board.h"
 
-namespace linnet::cli {
+namespace linnet::language {
 namespace {
 
 // A group's limit is taken whole: its usage counts page cache, which the kernel gives back as it is needed.
@@ -32,4 +32,4 @@ Result<Machine> inspect_machine() {
   return machine;
 }
 
-}  // namespace linnet::cli
+}  // namespace linnet::language

@@ -8,7 +8,7 @@
 #include "runtime/base/result.h"
 #include "runtime/base/units.h"
 
-namespace linnet::cli {
+namespace linnet::language {
 
 struct Machine {
   CpuFeatures cpu;
@@ -20,4 +20,4 @@ struct Machine {
 // Errors: kUsage (LINNET_KERNEL is not of its form).
 [[nodiscard]] Result<Machine> inspect_machine();
 
-}  // namespace linnet::cli
+}  // namespace linnet::language

@@ -10,7 +10,7 @@
 #include "runtime/base/units.h"
 #include "runtime/text/tokenizer.h"
 
-namespace linnet::cli {
+namespace linnet::language {
 
 class TextEncoder {
  public:
@@ -35,4 +35,4 @@ class TextEncoder {
   std::unique_ptr<text::TokenId[]> ids_;
 };
 
-}  // namespace linnet::cli
+}  // namespace linnet::language

@@ -10,14 +10,14 @@
 
 #include "runtime/base/function_ref.h"
 #include "runtime/base/result.h"
-#include "runtime/cli/chat_prompt.h"
-#include "runtime/cli/forced_form.h"
-#include "runtime/cli/model_file.h"
-#include "runtime/cli/text_encoder.h"
 #include "runtime/engine/generator.h"
+#include "runtime/language/chat_prompt.h"
+#include "runtime/language/forced_form.h"
+#include "runtime/language/model_file.h"
+#include "runtime/language/text_encoder.h"
 #include "runtime/text/tokenizer.h"
 
-namespace linnet::cli {
+namespace linnet::language {
 
 // Which parts of a file's text machinery a command uses.
 struct TextParts {
@@ -68,4 +68,4 @@ struct Question {
 [[nodiscard]] Result<Answer> generate(engine::Engine& engine, const LanguageText& text, Question question,
                                       FunctionRef<Result<void>(std::string_view)> on_text);
 
-}  // namespace linnet::cli
+}  // namespace linnet::language

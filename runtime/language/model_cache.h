@@ -5,7 +5,7 @@
 
 #include "runtime/base/result.h"
 
-namespace linnet::cli {
+namespace linnet::language {
 
 // The place of one model's packed copy. The name tells the model and its state, so that a changed model has another:
 // "pilot-int4-<BLAKE2b of its real path>-<BLAKE2b of size, time of change and layout>.gguf".
@@ -25,4 +25,4 @@ struct CachePlace {
 // Removes the other copies of the model: those of states that it no longer has.
 void drop_stale_copies(const CachePlace& place);
 
-}  // namespace linnet::cli
+}  // namespace linnet::language

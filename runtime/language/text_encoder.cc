@@ -1,8 +1,8 @@
-#include "runtime/cli/text_encoder.h"
+#include "runtime/language/text_encoder.h"
 
 #include <algorithm>
 
-namespace linnet::cli {
+namespace linnet::language {
 namespace {
 
 constexpr std::size_t kSmallestRoom = 1024;
@@ -27,4 +27,4 @@ void TextEncoder::make_room(std::size_t longest_text) {
   ids_.reset(new text::TokenId[ids_size_]);
 }
 
-}  // namespace linnet::cli
+}  // namespace linnet::language

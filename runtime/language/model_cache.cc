@@ -1,4 +1,4 @@
-#include "runtime/cli/model_cache.h"
+#include "runtime/language/model_cache.h"
 
 #include <sys/stat.h>
 
@@ -11,7 +11,7 @@
 
 #include "models/pack/blake2b.h"
 
-namespace linnet::cli {
+namespace linnet::language {
 namespace {
 
 namespace fs = std::filesystem;
@@ -80,4 +80,4 @@ void drop_stale_copies(const CachePlace& place) {
   }
 }
 
-}  // namespace linnet::cli
+}  // namespace linnet::language

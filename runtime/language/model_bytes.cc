@@ -1,4 +1,4 @@
-#include "runtime/cli/model_bytes.h"
+#include "runtime/language/model_bytes.h"
 
 #include <sys/mman.h>
 
@@ -7,7 +7,7 @@
 
 #include "runtime/base/units.h"
 
-namespace linnet::cli {
+namespace linnet::language {
 
 MemoryFile::MemoryFile(MemoryFile&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
@@ -34,4 +34,4 @@ Result<void> MemoryFile::write_at(std::uint64_t offset, std::span<const std::byt
   return {};
 }
 
-}  // namespace linnet::cli
+}  // namespace linnet::language

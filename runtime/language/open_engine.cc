@@ -1,10 +1,10 @@
-#include "runtime/cli/open_engine.h"
+#include "runtime/language/open_engine.h"
 
 #include <algorithm>
 #include <limits>
 #include <string>
 
-namespace linnet::cli {
+namespace linnet::language {
 namespace {
 
 // Positions the model was trained for; no limit where the header does not say (the engine then refuses the file).
@@ -33,7 +33,7 @@ engine::EngineOptions engine_options(const ModelFile& file, const ModelOptions& 
   return result;
 }
 
-Result<ModelFile> open_model(const ModelOptions& options, const Machine& machine, const Console& console) {
+Result<ModelFile> open_model(const ModelOptions& options, const Machine& machine, PreparationWatcher& watcher) {
   LINNET_TRY(ModelFile plain, open_as_it_is(options.path));
   LINNET_TRY(const bool to_pack, needs_packing(plain));
   if (!to_pack) return plain;
@@ -46,7 +46,7 @@ Result<ModelFile> open_model(const ModelOptions& options, const Machine& machine
     if (!fits) return tl::unexpected(with_context(plain.path, fits.error()));
   }
   const CacheUse cache = options.cache ? CacheUse::kAllowed : CacheUse::kForbidden;
-  return packed_copy(plain, cache, least.memory_budget, console);
+  return packed_copy(plain, cache, least.memory_budget, watcher);
 }
 
 Result<engine::Engine> open_engine(const ModelFile& file, const ModelOptions& options, const Machine& machine,
@@ -57,4 +57,4 @@ Result<engine::Engine> open_engine(const ModelFile& file, const ModelOptions& op
   return tl::unexpected(with_context(file.path, engine.error()));
 }
 
-}  // namespace linnet::cli
+}  // namespace linnet::language

@@ -1,4 +1,4 @@
-#include "runtime/cli/model_file.h"
+#include "runtime/language/model_file.h"
 
 #include <unistd.h>
 
@@ -7,11 +7,9 @@
 #include "models/pack/layout.h"
 #include "models/pack/pack.h"
 #include "models/pack/packed_view.h"
-#include "runtime/cli/bus_error.h"
-#include "runtime/cli/model_cache.h"
-#include "runtime/cli/progress.h"
+#include "runtime/language/model_cache.h"
 
-namespace linnet::cli {
+namespace linnet::language {
 namespace {
 
 Result<std::unique_ptr<const gguf::Reader>> read_header(std::span<const std::byte> bytes) {
@@ -25,14 +23,10 @@ Result<ModelFile> with_header(const std::string& path, ModelBytes bytes) {
   return ModelFile{path, std::move(bytes), std::move(*header)};
 }
 
-// Writes the packed form of `plain` to `sink`, with a progress bar.
-Result<void> pack_to(gguf::Sink& sink, const ModelFile& plain, const Console& console) {
-  ProgressBar bar(console, "packing");
+// Writes the packed form of `plain` to `sink`.
+Result<void> pack_to(gguf::Sink& sink, const ModelFile& plain, PreparationWatcher& watcher) {
   pack::Blake2b hasher;
-  const auto progress = [&](std::uint64_t done, std::uint64_t all) {
-    bar.update(done, all);
-    return !console.stop_requested();
-  };
+  const auto progress = [&](std::uint64_t done, std::uint64_t all) { return watcher.packing(done, all); };
   auto packed = pack::pack(*plain.header, sink, hasher, progress);
   if (!packed) return tl::unexpected(rewriting_error(plain.path, packed.error()));
   return {};
@@ -46,35 +40,35 @@ std::optional<ModelFile> find_copy(const CachePlace& place) {
   return std::nullopt;
 }
 
-Result<ModelFile> make_copy(const CachePlace& place, const ModelFile& plain, const Console& console) {
+Result<ModelFile> make_copy(const CachePlace& place, const ModelFile& plain, PreparationWatcher& watcher) {
   LINNET_CHECK(make_cache_folder(place.folder));
   LINNET_TRY(auto file, gguf::AtomicFile::create(place.path));
-  console.note("linnet: packing " + plain.path + " once into " + place.path);
-  LINNET_CHECK(pack_to(file, plain, console));
+  watcher.note("packing " + plain.path + " once into " + place.path);
+  LINNET_CHECK(pack_to(file, plain, watcher));
   LINNET_CHECK(file.commit());
   drop_stale_copies(place);
   return open_as_it_is(place.path);
 }
 
-Result<ModelFile> copy_in_cache(const ModelFile& plain, const Console& console) {
+Result<ModelFile> copy_in_cache(const ModelFile& plain, PreparationWatcher& watcher) {
   const std::string layout =
       std::string(name_of(pack::Layout::kPanels)) + "." + std::to_string(std::uint32_t{pack::kVersion});
   LINNET_TRY(const CachePlace place, cache_place(plain.path, layout));
   if (auto copy = find_copy(place)) return std::move(*copy);
-  return make_copy(place, plain, console);
+  return make_copy(place, plain, watcher);
 }
 
-Result<ModelFile> copy_in_memory(const ModelFile& plain, std::optional<Bytes> limit, const Console& console) {
+Result<ModelFile> copy_in_memory(const ModelFile& plain, std::optional<Bytes> limit, PreparationWatcher& watcher) {
   const Bytes size{bytes_of(plain.bytes).size()};
   if (limit && size > *limit) {
     return fail(ErrorKind::kExhausted, plain.path + ": packing it into memory needs about " + to_string(size) +
                                            " and there are " + to_string(*limit) +
                                            "; run linnet pack to a disk with room, once, and use that file");
   }
-  console.note("linnet: packing " + plain.path + " into memory: it costs " + to_string(size) +
+  watcher.note("packing " + plain.path + " into memory: it costs " + to_string(size) +
                " of memory that no other process shares, and this work at each start");
   MemoryFile memory;
-  LINNET_CHECK(pack_to(memory, plain, console));
+  LINNET_CHECK(pack_to(memory, plain, watcher));
   return with_header(plain.path, std::move(memory));
 }
 
@@ -88,7 +82,6 @@ bool is_about_the_disk(ErrorKind kind) {
 
 Result<ModelFile> open_as_it_is(const std::string& path) {
   LINNET_TRY(MappedFile mapped, MappedFile::open(path));
-  name_mapped_file(path);
   return with_header(path, std::move(mapped));
 }
 
@@ -110,16 +103,16 @@ Result<bool> needs_packing(const ModelFile& file) {
 }
 
 Result<ModelFile> packed_copy(const ModelFile& plain, CacheUse cache, std::optional<Bytes> memory_limit,
-                              const Console& console) {
-  if (cache == CacheUse::kForbidden) return copy_in_memory(plain, memory_limit, console);
-  auto copy = copy_in_cache(plain, console);
+                              PreparationWatcher& watcher) {
+  if (cache == CacheUse::kForbidden) return copy_in_memory(plain, memory_limit, watcher);
+  auto copy = copy_in_cache(plain, watcher);
   if (copy) {
     copy->path = plain.path;
     return copy;
   }
   if (!is_about_the_disk(copy.error().kind)) return copy;
-  console.note("linnet: no packed copy can be kept: " + copy.error().message);
-  return copy_in_memory(plain, memory_limit, console);
+  watcher.note("no packed copy can be kept: " + copy.error().message);
+  return copy_in_memory(plain, memory_limit, watcher);
 }
 
-}  // namespace linnet::cli
+}  // namespace linnet::language

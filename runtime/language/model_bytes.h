@@ -10,7 +10,7 @@
 #include "runtime/base/mapped_file.h"
 #include "runtime/base/result.h"
 
-namespace linnet::cli {
+namespace linnet::language {
 
 // A file written into anonymous memory: page-aligned, as a mapping is. Owns the memory.
 class MemoryFile final : public gguf::Sink {
@@ -35,4 +35,4 @@ using ModelBytes = std::variant<MappedFile, MemoryFile>;
   return std::visit([](const auto& source) { return source.bytes(); }, model);
 }
 
-}  // namespace linnet::cli
+}  // namespace linnet::language

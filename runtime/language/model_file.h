@@ -8,10 +8,10 @@
 #include "models/gguf/reader.h"
 #include "runtime/base/result.h"
 #include "runtime/base/units.h"
-#include "runtime/cli/console.h"
-#include "runtime/cli/model_bytes.h"
+#include "runtime/language/model_bytes.h"
+#include "runtime/language/preparation.h"
 
-namespace linnet::cli {
+namespace linnet::language {
 
 // Owns the bytes; the header borrows them and stays in its place, because views borrow it in turn.
 struct ModelFile {
@@ -37,9 +37,9 @@ struct ModelFile {
 enum class CacheUse : unsigned char { kAllowed, kForbidden };
 
 // What the engine reads in place of `plain`, which needs packing: its packed copy, out of the cache directory or made
-// now; where no copy can be kept, one in memory, which may take at most `memory_limit`. Says on the console what it
+// now; where no copy can be kept, one in memory, which may take at most `memory_limit`. Tells the watcher what it
 // does. Errors: kUnsupported (tensor type), kExhausted, kInterrupted, those above.
 [[nodiscard]] Result<ModelFile> packed_copy(const ModelFile& plain, CacheUse cache, std::optional<Bytes> memory_limit,
-                                            const Console& console);
+                                            PreparationWatcher& watcher);
 
-}  // namespace linnet::cli
+}  // namespace linnet::language

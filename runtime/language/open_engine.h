@@ -1,15 +1,15 @@
-// From a model file and the command line's options to an engine that is ready.
+// From a model file and a person's options to an engine that is ready.
 #pragma once
 
 #include <cstddef>
 
 #include "runtime/base/result.h"
-#include "runtime/cli/machine.h"
-#include "runtime/cli/model_file.h"
-#include "runtime/cli/options.h"
 #include "runtime/engine/engine.h"
+#include "runtime/language/machine.h"
+#include "runtime/language/model_file.h"
+#include "runtime/language/model_options.h"
 
-namespace linnet::cli {
+namespace linnet::language {
 
 // What a command needs of an engine beyond what a person chose. 0 is the engine's default.
 struct EngineNeeds {
@@ -26,10 +26,11 @@ struct EngineNeeds {
 
 // Opens the file in the form that the kernels read. What cannot run at all (architecture, budget) is refused before
 // anything is packed. Errors: those of open_as_it_is, Engine::plan, check_budget and packed_copy.
-[[nodiscard]] Result<ModelFile> open_model(const ModelOptions& options, const Machine& machine, const Console& console);
+[[nodiscard]] Result<ModelFile> open_model(const ModelOptions& options, const Machine& machine,
+                                           PreparationWatcher& watcher);
 
 // Errors, with the path: those of Engine::open. `file` must outlive the engine.
 [[nodiscard]] Result<engine::Engine> open_engine(const ModelFile& file, const ModelOptions& options,
                                                  const Machine& machine, const EngineNeeds& needs);
 
-}  // namespace linnet::cli
+}  // namespace linnet::language

@@ -1,8 +1,8 @@
-#include "runtime/cli/forced_form.h"
+#include "runtime/language/forced_form.h"
 
 #include <algorithm>
 
-namespace linnet::cli {
+namespace linnet::language {
 
 Result<std::unique_ptr<ForcedForm>> ForcedForm::load(const gguf::Reader& file, const text::Tokenizer& tokenizer) {
   LINNET_TRY(const std::string_view source, file.string_or("linnet.grammar", ""));
@@ -38,4 +38,4 @@ Bytes ForcedForm::memory() const {
           trie_.entries().size() * sizeof(text::TokenTrie::Entry) + trie_.bytes().size()};
 }
 
-}  // namespace linnet::cli
+}  // namespace linnet::language

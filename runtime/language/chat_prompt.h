@@ -12,7 +12,7 @@
 #include "runtime/text/template/chat.h"
 #include "runtime/text/tokenizer.h"
 
-namespace linnet::cli {
+namespace linnet::language {
 
 // A turn: role ("system", "user", "assistant") and content.
 using Message = std::pair<std::string, std::string>;
@@ -29,4 +29,4 @@ using Message = std::pair<std::string, std::string>;
 [[nodiscard]] Result<std::string> render_chat(const templates::ChatTemplate& chat_template,
                                               const std::vector<Message>& messages);
 
-}  // namespace linnet::cli
+}  // namespace linnet::language

@@ -14,7 +14,7 @@
 #include "runtime/text/grammar/grammar.h"
 #include "runtime/text/grammar/token_trie.h"
 
-namespace linnet::cli {
+namespace linnet::language {
 
 // One answer at a time. Its memory is taken when it is loaded.
 class ForcedForm final : public engine::TokenConstraint {
@@ -45,4 +45,4 @@ class ForcedForm final : public engine::TokenConstraint {
   std::optional<Error> failure_;
 };
 
-}  // namespace linnet::cli
+}  // namespace linnet::language

@@ -1,10 +1,10 @@
-#include "runtime/cli/language_model.h"
+#include "runtime/language/language_model.h"
 
 #include <cmath>
 
 #include "runtime/text/stream_decoder.h"
 
-namespace linnet::cli {
+namespace linnet::language {
 namespace {
 
 std::vector<text::TokenId> find_stop_tokens(const text::Tokenizer& tokenizer) {
@@ -102,4 +102,4 @@ Result<Answer> generate(engine::Engine& engine, const LanguageText& text, Questi
   return answer;
 }
 
-}  // namespace linnet::cli
+}  // namespace linnet::language

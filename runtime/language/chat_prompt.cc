@@ -1,6 +1,6 @@
-#include "runtime/cli/chat_prompt.h"
+#include "runtime/language/chat_prompt.h"
 
-namespace linnet::cli {
+namespace linnet::language {
 
 using templates::ChatTemplate;
 using templates::Value;
@@ -41,4 +41,4 @@ Result<std::string> render_chat(const ChatTemplate& chat_template, const std::ve
   return prompt;
 }
 
-}  // namespace linnet::cli
+}  // namespace linnet::language
