@@ -23,6 +23,20 @@ target_compile_options(linnet_flags INTERFACE
   $<$<BOOL:${LINNET_WERROR}>:-Werror>
   "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=")
 
+# What is shipped defends itself: overflows and uninitialised variables end in an abort or a zero, not in somebody's hands.
+option(LINNET_HARDENED "Compile and link as packages are" OFF)
+if(LINNET_HARDENED)
+  target_compile_options(linnet_flags INTERFACE
+    -fstack-protector-strong -fstack-clash-protection -ftrivial-auto-var-init=zero -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -D_GLIBCXX_ASSERTIONS
+    -Wformat -Werror=format-security)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+    target_compile_options(linnet_flags INTERFACE -fcf-protection=full)
+  elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
+    target_compile_options(linnet_flags INTERFACE -mbranch-protection=standard)
+  endif()
+  target_link_options(linnet_flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed)
+endif()
+
 # LINNET_SANITIZE is a list such as "address,undefined"; everything is built with it.
 set(LINNET_SANITIZE "" CACHE STRING "Sanitizers for the whole build")
 if(LINNET_SANITIZE)

@@ -1,19 +1,27 @@
 #!/bin/sh
-# Makes the root file system that a cross build compiles and links against, from Debian 12 packages unpacked, not installed.
+# Makes the root file system that a cross build compiles and links against, from Debian packages unpacked, not installed.
 #
-#   toolchains/make-sysroot.sh arm64|armhf DIR      quick no-op when DIR already holds this list of packages
+#   toolchains/make-sysroot.sh arm64|armhf DIR                   quick no-op when DIR already holds this list of packages
+#   toolchains/make-sysroot.sh --libgpiod2 amd64|arm64|armhf DIR   only libgpiod 2, out of Debian 13, for its plug-in
 #
 # It reads the packages through a private apt state, so it needs no root and the machine's own architectures and packages
 # stay as they are (docs/decisions/0003). The mirror is the one that the machine's apt uses, or $LINNET_MIRROR.
 set -eu
 
-architecture=${1:?usage: make-sysroot.sh arm64|armhf DIR}
-sysroot=${2:?usage: make-sysroot.sh arm64|armhf DIR}
+usage="usage: make-sysroot.sh [--libgpiod2] amd64|arm64|armhf DIR"
+contents=sysroot
+if [ "${1:-}" = --libgpiod2 ]; then
+  contents=libgpiod2
+  shift
+fi
+architecture=${1:?$usage}
+sysroot=${2:?$usage}
 
 case $architecture in
+  amd64) triple=x86_64-linux-gnu ;;
   arm64) triple=aarch64-linux-gnu ;;
   armhf) triple=arm-linux-gnueabihf ;;
-  *) echo "make-sysroot.sh: unknown architecture '$architecture'; use arm64 or armhf" >&2; exit 2 ;;
+  *) echo "make-sysroot.sh: unknown architecture '$architecture'; use amd64, arm64 or armhf" >&2; exit 2 ;;
 esac
 
 packages="
@@ -24,8 +32,15 @@ packages="
   libbenchmark-dev libgmock-dev libgtest-dev
 "
 
+# Only libgpiod needs the younger release; what else its plug-in links stays as old as everything.
+release=bookworm
+if [ "$contents" = libgpiod2 ]; then
+  release=trixie
+  packages="libgpiod-dev libgpiod3"
+fi
+
 # What the sysroot was made from; this script is part of it.
-recipe=$(cksum <"$0")
+recipe="$contents $architecture $(cksum <"$0")"
 [ "$(cat "$sysroot/.recipe" 2>/dev/null)" = "$recipe" ] && exit 0
 
 mirror=${LINNET_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' \
@@ -41,7 +56,7 @@ trap 'exit 130' INT TERM
 
 mkdir -p "$work/etc/preferences.d" "$work/lists/partial" "$work/cache/archives/partial"
 : >"$work/status"
-echo "deb $mirror bookworm main" >"$work/etc/sources.list"
+echo "deb $mirror $release main" >"$work/etc/sources.list"
 cat >"$work/apt.conf" <<CONF
 APT::Architecture "$architecture";
 APT::Architectures { "$architecture"; };
@@ -60,11 +75,15 @@ Dir::Etc::preferencesparts "$work/etc/preferences.d";
 Dir::Etc::trustedparts "/usr/share/keyrings";
 CONF
 
-echo "make-sysroot.sh: unpacking Debian 12 $architecture libraries"
+echo "make-sysroot.sh: unpacking $architecture libraries of Debian $release"
 export APT_CONFIG="$work/apt.conf"
 apt-get update -qq
 # shellcheck disable=SC2086  # A list of package names.
-apt-get install -y -qq --download-only $packages >/dev/null
+if [ "$contents" = libgpiod2 ]; then
+  (cd "$work/cache/archives" && apt-get download -qq $packages)
+else
+  apt-get install -y -qq --download-only $packages >/dev/null
+fi
 
 # The merged /usr layout, which base-files would make at installation.
 tree="$work/tree"
@@ -82,11 +101,13 @@ find "$tree" -type l -lname '/*' | while read -r link; do
 done
 
 # What update-alternatives would do when OpenBLAS is installed.
-libraries="$tree/usr/lib/$triple"
-ln -snf openblas-pthread/libopenblas.so "$libraries/libopenblas.so"
-ln -snf openblas-pthread/libopenblas.so.0 "$libraries/libopenblas.so.0"
-ln -snf ../openblas-pthread/pkgconfig/openblas.pc "$libraries/pkgconfig/openblas.pc"
-cp -a "$tree/usr/include/$triple/openblas-pthread/." "$tree/usr/include/$triple/"
+if [ "$contents" = sysroot ]; then
+  libraries="$tree/usr/lib/$triple"
+  ln -snf openblas-pthread/libopenblas.so "$libraries/libopenblas.so"
+  ln -snf openblas-pthread/libopenblas.so.0 "$libraries/libopenblas.so.0"
+  ln -snf ../openblas-pthread/pkgconfig/openblas.pc "$libraries/pkgconfig/openblas.pc"
+  cp -a "$tree/usr/include/$triple/openblas-pthread/." "$tree/usr/include/$triple/"
+fi
 
 echo "$recipe" >"$tree/.recipe"
 mkdir -p "$(dirname "$sysroot")"

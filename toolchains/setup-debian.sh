@@ -3,6 +3,8 @@
 #
 #   toolchains/setup-debian.sh demo    what `make demo` needs: build the programs and run them
 #   toolchains/setup-debian.sh check   the above and what `make check` needs: clang, cross compilers, emulators, sanitizers
+#   toolchains/setup-debian.sh deb     what `make deb` and `make deb-check` need: debhelper, lintian, cross compilers
+#   toolchains/setup-debian.sh vm      the above and what `make vm-check` needs: system emulator, kernel sources, root file systems
 #
 # Debian packages alone, through apt; sudo where the caller is not root. Nothing comes from any other registry.
 set -eu
@@ -27,10 +29,23 @@ check_packages="
   mosquitto
 "
 
+# lowdown turns the manual's Markdown into man pages; mmdebstrap makes the root file systems that packages are installed in.
+deb_packages="
+  apparmor arch-test bash-completion binutils ccache debhelper dh-apparmor dpkg-dev fakeroot lintian lowdown man-db mmdebstrap systemd
+  g++-aarch64-linux-gnu g++-arm-linux-gnueabihf qemu-user-static
+"
+
+# The kernel's GPIO simulator is built from its sources: Debian's kernels come without it.
+vm_packages="
+  bc bison busybox-static cpio e2fsprogs flex kmod libelf-dev linux-headers-amd64 linux-source-6.1 mosquitto-clients qemu-system-x86 xz-utils
+"
+
 case $mode in
   demo) packages=$demo_packages ;;
   check) packages="$demo_packages $check_packages" ;;
-  *) echo "setup-debian.sh: unknown mode '$mode'; use demo or check" >&2; exit 2 ;;
+  deb) packages="$demo_packages $deb_packages" ;;
+  vm) packages="$demo_packages $deb_packages $vm_packages" ;;
+  *) echo "setup-debian.sh: unknown mode '$mode'; use demo, check, deb or vm" >&2; exit 2 ;;
 esac
 
 is_installed() {

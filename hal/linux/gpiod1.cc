@@ -7,21 +7,13 @@
 #include <ctime>
 #include <utility>
 
+#include "hal/linux/gpio_failure.h"
 #include "hal/linux/gpio_plugin.h"
 
 namespace linnet::hal {
 namespace {
 
 constexpr const char* kConsumer = "linnet";
-
-tl::unexpected<Error> failure(const std::string& line, const char* what, int error) {
-  const ErrorKind kind = error == EBUSY                      ? ErrorKind::kBusy
-                         : error == EACCES || error == EPERM ? ErrorKind::kDenied
-                         : error == ENOENT                   ? ErrorKind::kAbsent
-                         : error == EOPNOTSUPP               ? ErrorKind::kUnsupported
-                                                             : ErrorKind::kIo;
-  return fail(kind, line + ": " + what + ": " + std::strerror(error));
-}
 
 int bias_flag(Bias bias) {
   switch (bias) {
@@ -44,9 +36,13 @@ int request_type(const LineSettings& settings) {
   return GPIOD_LINE_REQUEST_DIRECTION_INPUT;
 }
 
+// A 32-bit system's timespec has narrower fields, which a wait of minutes fits.
 timespec to_timespec(std::chrono::milliseconds duration) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(duration);
-  return {seconds.count(), std::chrono::nanoseconds(duration - seconds).count()};
+  timespec time{};
+  time.tv_sec = static_cast<decltype(time.tv_sec)>(seconds.count());
+  time.tv_nsec = static_cast<decltype(time.tv_nsec)>(std::chrono::nanoseconds(duration - seconds).count());
+  return time;
 }
 
 class Line final : public GpioLine {
@@ -65,7 +61,7 @@ class Line final : public GpioLine {
     const int flags = bias_flag(settings_.bias) | (settings_.active_low ? GPIOD_LINE_REQUEST_FLAG_ACTIVE_LOW : 0);
     const gpiod_line_request_config config{kConsumer, request_type(settings_), flags};
     if (gpiod_line_request(line_, &config, settings_.safe_active) != 0) {
-      return failure(settings_.name, "cannot be requested", errno);
+      return gpio_failure(settings_.name, "cannot be requested", errno);
     }
     requested_ = true;
     return {};
@@ -77,13 +73,13 @@ class Line final : public GpioLine {
     if (settings_.direction != Direction::kOutput) {
       return fail(ErrorKind::kUnsupported, settings_.name + ": an input cannot be driven");
     }
-    if (gpiod_line_set_value(line_, active) != 0) return failure(settings_.name, "cannot be driven", errno);
+    if (gpiod_line_set_value(line_, active) != 0) return gpio_failure(settings_.name, "cannot be driven", errno);
     return {};
   }
 
   Result<bool> active() override {
     const int value = gpiod_line_get_value(line_);
-    if (value < 0) return failure(settings_.name, "cannot be read", errno);
+    if (value < 0) return gpio_failure(settings_.name, "cannot be read", errno);
     return value != 0;
   }
 
@@ -96,7 +92,7 @@ class Line final : public GpioLine {
     if (ready == 0 || (ready < 0 && errno == EINTR)) return std::nullopt;
     gpiod_line_event event{};
     if (ready < 0 || gpiod_line_event_read(line_, &event) != 0)
-      return failure(settings_.name, "gives no events", errno);
+      return gpio_failure(settings_.name, "gives no events", errno);
     const auto time = std::chrono::seconds(event.ts.tv_sec) + std::chrono::nanoseconds(event.ts.tv_nsec);
     return EdgeEvent{time, event.event_type == GPIOD_LINE_EVENT_RISING_EDGE};
   }
@@ -135,7 +131,7 @@ class Gpiod1 final : public Gpio {
     }
     errno = ENOENT;
     gpiod_line* found = gpiod_line_find(settings.name.c_str());
-    if (found == nullptr) return failure(settings.name, "no such GPIO line", errno);
+    if (found == nullptr) return gpio_failure(settings.name, "no such GPIO line", errno);
     auto line = std::make_unique<Line>(found, settings);
     LINNET_CHECK(line->request());
     return line;
