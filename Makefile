@@ -1,6 +1,8 @@
 # A thin front for people: each target does its own set-up (Debian packages through apt) and is quick when it is done.
 
-.PHONY: help demo check bench fuzz coverage fmt tidy clean
+.PHONY: help demo check bench fuzz coverage fmt tidy deb clean
+
+ARCH ?= amd64
 
 help:
 	@echo 'make demo       build, then run ten sentences through the default model'
@@ -8,6 +10,7 @@ help:
 	@echo 'make bench      build the benchmarks and print their figures'
 	@echo 'make fuzz       fuzz every parser for FUZZ_SECONDS (60) each'
 	@echo 'make coverage   line coverage of the tests, a file a line'
+	@echo 'make deb        Debian packages for ARCH (amd64, arm64 or armhf) in build/deb/ARCH'
 	@echo 'make fmt        format every source'
 	@echo 'make tidy       clang-tidy over every source'
 
@@ -48,6 +51,9 @@ tidy:
 	@cmake --preset asan >/dev/null
 	@cmake --preset aarch64 >/dev/null
 	@.ci/tidy.py --all build/asan build/aarch64
+
+deb:
+	@packaging/build-deb.sh $(ARCH)
 
 clean:
 	@rm -rf build .cache
