@@ -32,6 +32,8 @@ rm -rf "$output"
 mkdir -p "$stage"
 cp -r packaging/debian "$stage/debian"
 cp -r packaging models/pilot/README.md LICENSE "$stage/"
+mkdir -p "$stage/tests/library"
+cp tests/library/example.c "$stage/tests/library/"
 DESTDIR=$stage/staged cmake --install "$build" >/dev/null
 # Compiled-in times and paths are the same for everyone; so are the staged files' times.
 find "$stage" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +

@@ -1,13 +1,6 @@
 #include "runtime/language/model_file.h"
 
-#include <unistd.h>
-
-#include "models/gguf/atomic_file.h"
-#include "models/pack/blake2b.h"
-#include "models/pack/layout.h"
-#include "models/pack/pack.h"
 #include "models/pack/packed_view.h"
-#include "runtime/language/model_cache.h"
 
 namespace linnet::language {
 namespace {
@@ -21,61 +14,6 @@ Result<ModelFile> with_header(const std::string& path, ModelBytes bytes) {
   auto header = read_header(bytes_of(bytes));
   if (!header) return tl::unexpected(with_context(path, header.error()));
   return ModelFile{path, std::move(bytes), std::move(*header)};
-}
-
-// Writes the packed form of `plain` to `sink`.
-Result<void> pack_to(gguf::Sink& sink, const ModelFile& plain, PreparationWatcher& watcher) {
-  pack::Blake2b hasher;
-  const auto progress = [&](std::uint64_t done, std::uint64_t all) { return watcher.packing(done, all); };
-  auto packed = pack::pack(*plain.header, sink, hasher, progress);
-  if (!packed) return tl::unexpected(rewriting_error(plain.path, packed.error()));
-  return {};
-}
-
-// The copy that is already in the cache, if it is there and whole.
-std::optional<ModelFile> find_copy(const CachePlace& place) {
-  if (access(place.path.c_str(), F_OK) != 0) return std::nullopt;
-  auto copy = open_as_it_is(place.path);
-  if (copy && pack::is_packed(*copy->header)) return std::move(*copy);
-  return std::nullopt;
-}
-
-Result<ModelFile> make_copy(const CachePlace& place, const ModelFile& plain, PreparationWatcher& watcher) {
-  LINNET_CHECK(make_cache_folder(place.folder));
-  LINNET_TRY(auto file, gguf::AtomicFile::create(place.path));
-  watcher.note("packing " + plain.path + " once into " + place.path);
-  LINNET_CHECK(pack_to(file, plain, watcher));
-  LINNET_CHECK(file.commit());
-  drop_stale_copies(place);
-  return open_as_it_is(place.path);
-}
-
-Result<ModelFile> copy_in_cache(const ModelFile& plain, PreparationWatcher& watcher) {
-  const std::string layout =
-      std::string(name_of(pack::Layout::kPanels)) + "." + std::to_string(std::uint32_t{pack::kVersion});
-  LINNET_TRY(const CachePlace place, cache_place(plain.path, layout));
-  if (auto copy = find_copy(place)) return std::move(*copy);
-  return make_copy(place, plain, watcher);
-}
-
-Result<ModelFile> copy_in_memory(const ModelFile& plain, std::optional<Bytes> limit, PreparationWatcher& watcher) {
-  const Bytes size{bytes_of(plain.bytes).size()};
-  if (limit && size > *limit) {
-    return fail(ErrorKind::kExhausted, plain.path + ": packing it into memory needs about " + to_string(size) +
-                                           " and there are " + to_string(*limit) +
-                                           "; run linnet pack to a disk with room, once, and use that file");
-  }
-  watcher.note("packing " + plain.path + " into memory: it costs " + to_string(size) +
-               " of memory that no other process shares, and this work at each start");
-  MemoryFile memory;
-  LINNET_CHECK(pack_to(memory, plain, watcher));
-  return with_header(plain.path, std::move(memory));
-}
-
-// Whether a copy in memory helps after the cache failed: what is wrong with the model, or a stop, remains.
-bool is_about_the_disk(ErrorKind kind) {
-  return kind == ErrorKind::kExhausted || kind == ErrorKind::kIo || kind == ErrorKind::kDenied ||
-         kind == ErrorKind::kAbsent;
 }
 
 }  // namespace
@@ -102,17 +40,6 @@ Result<bool> needs_packing(const ModelFile& file) {
   return view->needs_packing();
 }
 
-Result<ModelFile> packed_copy(const ModelFile& plain, CacheUse cache, std::optional<Bytes> memory_limit,
-                              PreparationWatcher& watcher) {
-  if (cache == CacheUse::kForbidden) return copy_in_memory(plain, memory_limit, watcher);
-  auto copy = copy_in_cache(plain, watcher);
-  if (copy) {
-    copy->path = plain.path;
-    return copy;
-  }
-  if (!is_about_the_disk(copy.error().kind)) return copy;
-  watcher.note("no packed copy can be kept: " + copy.error().message);
-  return copy_in_memory(plain, memory_limit, watcher);
-}
+Result<ModelFile> open_memory(const std::string& path, MemoryFile bytes) { return with_header(path, std::move(bytes)); }
 
 }  // namespace linnet::language

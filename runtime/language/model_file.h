@@ -25,6 +25,9 @@ struct ModelFile {
 // Maps the file and reads its header. Errors, with the path: those of MappedFile and gguf::Reader.
 [[nodiscard]] Result<ModelFile> open_as_it_is(const std::string& path);
 
+// A model that was written to memory. Errors, with the path: those of gguf::Reader.
+[[nodiscard]] Result<ModelFile> open_memory(const std::string& path, MemoryFile bytes);
+
 // An error of what a model file holds: with its path, and never "absent", which is for files.
 [[nodiscard]] Error content_error(const std::string& path, Error error);
 
@@ -38,7 +41,8 @@ enum class CacheUse : unsigned char { kAllowed, kForbidden };
 
 // What the engine reads in place of `plain`, which needs packing: its packed copy, out of the cache directory or made
 // now; where no copy can be kept, one in memory, which may take at most `memory_limit`. Tells the watcher what it
-// does. Errors: kUnsupported (tensor type), kExhausted, kInterrupted, those above.
+// does. Errors: kUnsupported (tensor type), kExhausted, kInterrupted, those above. In packed_copy.cc, apart from what
+// the engine library uses: hashing needs libsodium.
 [[nodiscard]] Result<ModelFile> packed_copy(const ModelFile& plain, CacheUse cache, std::optional<Bytes> memory_limit,
                                             PreparationWatcher& watcher);
 

@@ -18,7 +18,7 @@ DIRECT = {
     "runtime/mqtt": ["runtime/base"],
     "runtime/daemon": ["runtime/language", "runtime/mqtt"],
     "runtime/cli": ["runtime/language", "runtime/mqtt"],
-    "runtime": ["runtime/engine"],  # The C API over the engine.
+    "runtime": ["runtime/language"],  # The C API.
     "bench": ["hal", "runtime/engine"],
     "tests": ["bench", "runtime/cli", "runtime/daemon", "runtime"],
 }
