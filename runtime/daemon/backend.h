@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "runtime/base/clock.h"
 #include "runtime/base/result.h"
 #include "runtime/daemon/journal.h"
 #include "runtime/daemon/request.h"
@@ -20,11 +21,13 @@ struct Job {
   RequestKey key;
   const InferArguments* arguments = nullptr;
   const std::atomic<bool>* cancelled = nullptr;  // Looked at before each token.
+  std::string_view model{};                      // A configured name; empty: whichever is loaded, else the default.
+  std::optional<Clock::time_point> deadline{};   // Past it the answer ends, with "deadline".
 };
 
 // How a generation ended; the text went through the listener.
 struct JobReport {
-  std::string_view finish;  // "stop", "length", "cancelled".
+  std::string_view finish;  // "stop", "length", "cancelled", "deadline".
   std::uint64_t prompt_tokens = 0;
   std::uint64_t tokens = 0;
   std::chrono::microseconds first_token{0};

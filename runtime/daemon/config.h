@@ -73,6 +73,7 @@ struct DaemonConfig {
   std::chrono::milliseconds stop_time{10000};
   bool home_assistant = false;
   std::size_t threads = 0;
+  std::size_t at_once = 1;  // Answers that advance by turns, each with a context of its own.
   std::optional<Bytes> memory_budget;
   AdmissionLimits admission;
   std::map<std::string, ModelConfig> models;

@@ -148,7 +148,11 @@ std::vector<std::shared_ptr<Service::Active>> Service::take_batch(std::unique_lo
 void Service::run_generations(const std::vector<std::shared_ptr<Active>>& batch) {
   std::vector<Job> jobs;
   for (const auto& active : batch) {
-    jobs.push_back({active->key, &std::get<InferArguments>(active->request.arguments), &active->cancelled});
+    Job job;
+    job.key = active->key;
+    job.arguments = &std::get<InferArguments>(active->request.arguments);
+    job.cancelled = &active->cancelled;
+    jobs.push_back(std::move(job));
   }
   backend_.run(jobs, *this);
 }
@@ -168,6 +172,7 @@ void Service::run_action(Active& active) {
 }
 
 void Service::on_text(const Job& job, std::string_view text, std::uint64_t tokens) {
+  progress_ = Clock::now().time_since_epoch().count();
   const std::lock_guard lock(mutex_);
   const auto found = active_.find(job.key);
   if (found == active_.end()) return;
@@ -380,6 +385,17 @@ void Service::stop(std::chrono::milliseconds deadline) {
 std::size_t Service::queue_depth() const {
   const std::lock_guard lock(mutex_);
   return queue_.size();
+}
+
+Journal::FlushCost Service::flush_cost() const {
+  const std::lock_guard lock(mutex_);
+  return journal_.flush_cost();
+}
+
+void Service::add_event(std::string_view tail, std::string_view payload) {
+  const std::lock_guard lock(mutex_);
+  (void)journal_.add_event(device_topic(options_.address, tail), payload);
+  pump_outbox();
 }
 
 bool Service::wants_pool_work() {

@@ -61,6 +61,7 @@ struct ServiceOptions {
   std::size_t replay_answers = 64;       // Finished answers whose chunks are kept for replay.
   AnswerActions* actions = nullptr;      // Borrowed; null: answers bring nothing about.
   GenerationFigures* figures = nullptr;  // Borrowed; null: nothing is recorded.
+  bool keeps_durable = true;             // False where the journal is in memory: durable requests are refused.
 };
 
 // Operations that are no generation.
@@ -123,6 +124,11 @@ class Service final : public JobListener {
 
   [[nodiscard]] const ServiceCounters& counters() const { return counters_; }
   [[nodiscard]] std::size_t queue_depth() const;
+  [[nodiscard]] Journal::FlushCost flush_cost() const;
+  // When a token last came. Takes no lock.
+  [[nodiscard]] Clock::time_point last_progress() const { return Clock::time_point(Clock::duration(progress_.load())); }
+  // Keeps a message under the device's topic until the broker has it.
+  void add_event(std::string_view tail, std::string_view payload);
   [[nodiscard]] bool wants_pool_work();  // False over the high-water mark, or without a sound journal.
 
   // JobListener
@@ -177,6 +183,7 @@ class Service final : public JobListener {
   Operations& operations_;
   ServiceClock& clock_;
   ServiceCounters counters_;
+  std::atomic<Clock::rep> progress_{0};
 
   mutable std::mutex mutex_;
   std::condition_variable work_;

@@ -95,6 +95,10 @@ void Service::handle_work(const Origin& origin, Request request, const IncomingM
   const RequestKey key{std::string(origin.who), request.id};
   const auto known = journal_.find(key);
   if (known && *known) return handle_known(origin, request, **known);
+  if (request.durable && !options_.keeps_durable) {
+    return reject(origin, request.id,
+                  {ReasonCode::kImplementationError, "nothing can be kept: no journal on the disk"});
+  }
   if (stopping_) return reject(origin, request.id, {ReasonCode::kServerBusy, "the device stops"});
   if (const auto admitted = queue_.admit(key.who, clock_.now()); !admitted) {
     return reject(origin, request.id, admitted.error().rejection, admitted.error().retry_after);

@@ -7,13 +7,22 @@ namespace linnet::language {
 Result<std::unique_ptr<ForcedForm>> ForcedForm::load(const gguf::Reader& file, const text::Tokenizer& tokenizer) {
   LINNET_TRY(const std::string_view source, file.string_or("linnet.grammar", ""));
   if (source.empty()) return std::unique_ptr<ForcedForm>();
-  auto grammar = text::Grammar::compile(source);
-  if (!grammar) return tl::unexpected(with_context("linnet.grammar", grammar.error()));
-  return std::unique_ptr<ForcedForm>(new ForcedForm(std::move(*grammar), text::TokenTrie::build(tokenizer)));
+  return compile(source, "linnet.grammar", tokenizer);
 }
 
-ForcedForm::ForcedForm(text::Grammar grammar, text::TokenTrie trie)
-    : grammar_(std::move(grammar)), trie_(std::move(trie)), constraint_(trie_), mask_(constraint_.mask_words()) {}
+Result<std::unique_ptr<ForcedForm>> ForcedForm::compile(std::string_view source, const std::string& name,
+                                                        const text::Tokenizer& tokenizer) {
+  auto grammar = text::Grammar::compile(source);
+  if (!grammar) return tl::unexpected(with_context(name, grammar.error()));
+  return std::unique_ptr<ForcedForm>(new ForcedForm(name, std::move(*grammar), text::TokenTrie::build(tokenizer)));
+}
+
+ForcedForm::ForcedForm(std::string name, text::Grammar grammar, text::TokenTrie trie)
+    : name_(std::move(name)),
+      grammar_(std::move(grammar)),
+      trie_(std::move(trie)),
+      constraint_(trie_),
+      mask_(constraint_.mask_words()) {}
 
 Result<void> ForcedForm::begin(std::string_view message) {
   failure_.reset();
@@ -22,6 +31,7 @@ Result<void> ForcedForm::begin(std::string_view message) {
 
 engine::TokenMask ForcedForm::allowed() {
   const auto count = constraint_.mask(mask_);
+  had_choice_ = count && *count > 1;
   if (count) return mask_;
   failure_ = count.error();
   std::ranges::fill(mask_, 0);
@@ -30,7 +40,7 @@ engine::TokenMask ForcedForm::allowed() {
 
 void ForcedForm::accept(engine::TokenId token) {
   if (constraint_.accept(token)) return;
-  failure_ = Error{ErrorKind::kExhausted, "linnet.grammar: the answer left the grammar"};
+  failure_ = Error{ErrorKind::kExhausted, name_ + ": the answer left the grammar"};
 }
 
 Bytes ForcedForm::memory() const {

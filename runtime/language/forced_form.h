@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -23,10 +24,17 @@ class ForcedForm final : public engine::TokenConstraint {
   [[nodiscard]] static Result<std::unique_ptr<ForcedForm>> load(const gguf::Reader& file,
                                                                 const text::Tokenizer& tokenizer);
 
+  // The form of `grammar`, which `name` stands for in errors.
+  [[nodiscard]] static Result<std::unique_ptr<ForcedForm>> compile(std::string_view grammar, const std::string& name,
+                                                                   const text::Tokenizer& tokenizer);
+
   // Begins an answer to `message`, which the grammar may copy from. Errors: those of text::Constraint::reset.
   [[nodiscard]] Result<void> begin(std::string_view message);
 
   [[nodiscard]] engine::TokenMask allowed() override;
+
+  // Whether the last allowed() left a choice: a token without one says nothing about the model's confidence.
+  [[nodiscard]] bool had_choice() const { return had_choice_; }
   void accept(engine::TokenId token) override;
 
   // Why no token was allowed any more, where the grammar and not the model is at fault.
@@ -36,13 +44,15 @@ class ForcedForm final : public engine::TokenConstraint {
   [[nodiscard]] Bytes memory() const;
 
  private:
-  ForcedForm(text::Grammar grammar, text::TokenTrie trie);
+  ForcedForm(std::string name, text::Grammar grammar, text::TokenTrie trie);
 
+  std::string name_;
   text::Grammar grammar_;
   text::TokenTrie trie_;
   text::Constraint constraint_;
   std::vector<std::uint64_t> mask_;
   std::optional<Error> failure_;
+  bool had_choice_ = false;
 };
 
 }  // namespace linnet::language

@@ -20,16 +20,20 @@ std::optional<Bytes> free_memory(const hal::Vitals& vitals) {
 
 }  // namespace
 
-Result<Machine> inspect_machine() {
+Result<Machine> machine_with(const hal::Vitals& vitals) {
   Machine machine;
   const char* forced = std::getenv("LINNET_KERNEL");
   LINNET_TRY(machine.forced, kernels::ForcedVariants::parse(forced == nullptr ? "" : forced));
   machine.cpu = hal::detect_cpu_features();
-  const auto board = hal::make_linux_board({.root = "", .cpu = machine.cpu, .gpio = nullptr});
-  hal::Vitals vitals = board->empty_vitals();
-  board->sample(vitals);
   machine.available_memory = free_memory(vitals);
   return machine;
+}
+
+Result<Machine> inspect_machine() {
+  const auto board = hal::make_linux_board({.root = "", .cpu = hal::detect_cpu_features(), .gpio = nullptr});
+  hal::Vitals vitals = board->empty_vitals();
+  board->sample(vitals);
+  return machine_with(vitals);
 }
 
 }  // namespace linnet::language

@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "hal/board.h"
 #include "kernels/variant.h"
 #include "runtime/base/cpu_features.h"
 #include "runtime/base/result.h"
@@ -17,7 +18,10 @@ struct Machine {
   kernels::ForcedVariants forced;  // From LINNET_KERNEL; borrows the environment.
 };
 
-// Errors: kUsage (LINNET_KERNEL is not of its form).
+// The machine itself. Errors: kUsage (LINNET_KERNEL is not of its form).
 [[nodiscard]] Result<Machine> inspect_machine();
+
+// The same with the memory that `vitals`, of a simulated board perhaps, tell.
+[[nodiscard]] Result<Machine> machine_with(const hal::Vitals& vitals);
 
 }  // namespace linnet::language

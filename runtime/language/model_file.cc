@@ -13,7 +13,8 @@ Result<std::unique_ptr<const gguf::Reader>> read_header(std::span<const std::byt
 Result<ModelFile> with_header(const std::string& path, ModelBytes bytes) {
   auto header = read_header(bytes_of(bytes));
   if (!header) return tl::unexpected(with_context(path, header.error()));
-  return ModelFile{path, std::move(bytes), std::move(*header)};
+  const bool mapped = std::holds_alternative<MappedFile>(bytes);
+  return ModelFile{path, mapped ? path : "", std::move(bytes), std::move(*header)};
 }
 
 }  // namespace

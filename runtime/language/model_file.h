@@ -15,7 +15,8 @@ namespace linnet::language {
 
 // Owns the bytes; the header borrows them and stays in its place, because views borrow it in turn.
 struct ModelFile {
-  std::string path;  // As the person wrote it.
+  std::string path;         // As the person wrote it.
+  std::string mapped_path;  // What is mapped: the path, or its packed copy; empty where the bytes are in memory.
   ModelBytes bytes;
   std::unique_ptr<const gguf::Reader> header;
 

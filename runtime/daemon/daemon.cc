@@ -1,0 +1,253 @@
+#include "runtime/daemon/daemon.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <utility>
+
+#include "runtime/daemon/log.h"
+#include "runtime/daemon/messages.h"
+#include "runtime/daemon/report.h"
+
+namespace linnet::daemon {
+namespace {
+
+constexpr std::chrono::milliseconds kWorkPatience{200};
+// A connection attempt blocks its thread for as long as the kernel tries: about 130 s.
+constexpr std::chrono::seconds kLongestSilentLink{180};
+// A prefill chunk or a load on the slowest board; tokens, loads and idling come much faster.
+constexpr std::chrono::seconds kLongestSilentWorker{120};
+
+std::string read_first_line(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
+// From the file that the configuration names, or systemd's credential "mqtt-password".
+std::string read_password(const DaemonConfig& config) {
+  if (!config.password_file.empty()) return read_first_line(config.password_file);
+  const char* credentials = std::getenv("CREDENTIALS_DIRECTORY");
+  return credentials == nullptr ? "" : read_first_line(std::string(credentials) + "/mqtt-password");
+}
+
+}  // namespace
+
+Daemon::Daemon(DaemonConfig config)
+    : config_(std::move(config)),
+      boot_id_(read_first_line("/proc/sys/kernel/random/boot_id")),
+      alarms_(config_.alarms) {}
+
+Daemon::~Daemon() = default;
+
+Result<std::unique_ptr<Daemon>> Daemon::create(DaemonConfig config) {
+  std::unique_ptr<Daemon> daemon(new Daemon(std::move(config)));
+  LINNET_CHECK(daemon->open_parts());
+  return daemon;
+}
+
+Result<void> Daemon::open_parts() {
+  LINNET_TRY(board_, SharedBoard::open(config_.board, config_.plugin_directory));
+  LINNET_TRY(StateDirectory state, StateDirectory::open(config_.state_directory));
+  state_.emplace(std::move(state));
+  lines_ = std::make_unique<DeviceLines>(config_.lines, board_->gpio());
+  const HostOptions host{config_.threads, config_.memory_budget, config_.at_once};
+  host_ = std::make_unique<ModelHost>(
+      config_.models, config_.default_model, host, [this] { return board_->machine(); },
+      [this](const ModelState& model) { publish_model(model); });
+  config_.mqtt.password = read_password(config_);
+  LINNET_TRY(link_, BrokerLink::create(
+                        {config_.mqtt, config_.address, config_.pool, config_.pool_models},
+                        [this] { return state_->next_epoch(); }, *this));
+  actions_ = std::make_unique<RuleActions>(config_.rules, *lines_, *link_);
+  operations_ = std::make_unique<DeviceOperations>(
+      config_, *lines_, *host_, [this] { return status(); }, [this] { on_online(); });
+  LINNET_TRY(Journal journal, open_journal());
+  make_service(std::move(journal));
+  return service_->recover();
+}
+
+// On the disk; where that cannot be, in memory, and said. A damaged file is put aside, not deleted.
+Result<Journal> Daemon::open_journal() {
+  const JournalLimits limits;
+  journal_on_disk_ = state_->writable();
+  if (journal_on_disk_) {
+    const std::string path = state_->file("journal.db");
+    auto journal = Journal::open(path, limits);
+    if (journal) return journal;
+    log(LogLevel::kError, path + ": " + journal.error().message);
+    if (journal.error().kind == ErrorKind::kMalformed) {
+      std::error_code ignored;
+      std::filesystem::rename(path, path + ".damaged", ignored);
+      for (const char* rest : {"-wal", "-shm"}) std::filesystem::remove(path + rest, ignored);
+      log(LogLevel::kError, "it was put aside as journal.db.damaged; earlier requests and outcomes are not known");
+      journal = Journal::open(path, limits);
+      if (journal) return journal;
+    }
+    journal_on_disk_ = false;
+  }
+  log(LogLevel::kError, "no journal on the disk (" + state_->why_not() +
+                            "): requests do not outlive this process, durable ones are refused");
+  return Journal::open(":memory:", limits);
+}
+
+void Daemon::make_service(Journal journal) {
+  ServiceOptions options;
+  options.address = config_.address;
+  options.reply_prefix = config_.reply_prefix;
+  options.boot_id = boot_id_;
+  options.roles = config_.roles;
+  options.admission = config_.admission;
+  options.actions = actions_.get();
+  options.figures = &generation_figures_;
+  options.keeps_durable = journal_on_disk_;
+  backend_ = std::make_unique<EngineBackend>(*host_, config_.at_once, options.default_max_tokens);
+  service_ = std::make_unique<Service>(std::move(options), std::move(journal), *backend_, *link_, *operations_, clock_);
+}
+
+void Daemon::start() {
+  const auto model = config_.models.find(config_.default_model);
+  // A model that cannot be loaded is no reason to end: the device stays to be seen and mended.
+  if (model != config_.models.end() && model->second.load_at_start) (void)host_->load(model->first);
+  worker_beat_ = Clock::now().time_since_epoch().count();
+  worker_ = std::thread([this] { work(); });
+  link_->start();
+}
+
+void Daemon::work() {
+  while (service_->run_next(kWorkPatience)) {
+    host_->rest(Clock::now());
+    worker_beat_ = Clock::now().time_since_epoch().count();
+  }
+}
+
+void Daemon::tick() {
+  const auto now = Clock::now();
+  service_->tick();
+  link_->take_pool_work(service_->wants_pool_work());
+  if (now - last_health_ < config_.telemetry_period) return;
+  last_health_ = now;
+  {
+    const hal::Vitals vitals = board_->sample();
+    const std::lock_guard lock(figures_mutex_);
+    figures_ = telemetry_.snapshot(sources(), board_->facts(), vitals, now);
+  }
+  publish_health(now);
+  publish_alarms(now);
+}
+
+void Daemon::stop() {
+  log(LogLevel::kInfo, "stopping");
+  link_->take_pool_work(false);
+  host_->interrupt();
+  service_->stop(config_.stop_time);
+  worker_.join();
+  service_->tick();  // What ended last goes out; what is not acknowledged in time waits for the next start.
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  link_->stop();
+}
+
+bool Daemon::progresses() const {
+  const auto now = Clock::now();
+  const auto beat = std::max(Clock::time_point(Clock::duration(worker_beat_.load())),
+                             std::max(service_->last_progress(), host_->last_progress()));
+  return now - link_->last_tick() < kLongestSilentLink && now - beat < kLongestSilentWorker;
+}
+
+void Daemon::on_request(const IncomingMessage& message) { service_->receive(message); }
+
+void Daemon::on_acknowledged(int token, bool accepted) { service_->on_acknowledged(token, accepted); }
+
+void Daemon::on_online() {
+  publish_birth();
+  publish_model(host_->state());
+  last_health_ = {};  // Sent by the next tick.
+}
+
+void Daemon::publish(std::string_view tail, std::string_view payload, int qos, bool retain,
+                     std::optional<std::chrono::seconds> expiry) {
+  const std::string topic = device_topic(config_.address, tail);
+  OutgoingMessage message;
+  message.topic = topic;
+  message.payload = payload;
+  message.qos = qos;
+  message.retain = retain;
+  message.expiry = expiry;
+  // Not connected: what is retained is sent again when the broker is back, figures are about now.
+  (void)link_->publish(message);
+}
+
+void Daemon::publish_birth() {
+  std::string birth;
+  write_birth(birth, {.epoch = link_->epoch(),
+                      .boot_id = boot_id_,
+                      .display_name = config_.display_name,
+                      .journal_on_disk = journal_on_disk_,
+                      .facts = &board_->facts(),
+                      .models = &config_.models,
+                      .lines = &config_.lines,
+                      .limits = RequestLimits{}});
+  publish("birth", birth, 1, true);
+}
+
+void Daemon::publish_model(const ModelState& state) {
+  std::string text;
+  write_model(text, state);
+  publish("model/current", text, 1, true);
+}
+
+void Daemon::publish_health(Clock::time_point) {
+  publish("health", status(), 0, true, 3 * config_.telemetry_period);
+  if (config_.metrics_file.empty()) return;
+  std::string text;
+  {
+    const std::lock_guard lock(figures_mutex_);
+    write_prometheus(text, figures_, service_->counters(), generation_figures_.totals(), config_.address.node);
+  }
+  const auto written = replace_file(config_.metrics_file, text);
+  if (!written) log(LogLevel::kWarning, written.error().message);
+}
+
+void Daemon::publish_alarms(Clock::time_point now) {
+  std::vector<AlarmChange> changes;
+  {
+    const std::lock_guard lock(figures_mutex_);
+    changes = alarms_.update(figures_, now);
+  }
+  for (const AlarmChange& change : changes) {
+    std::string text;
+    write_alarm(text, change);
+    log(change.raised ? LogLevel::kWarning : LogLevel::kNotice,
+        "alarm " + change.name + (change.raised ? " raised" : " cleared"));
+    service_->add_event("event/alarm", text);
+  }
+}
+
+std::string Daemon::status() const {
+  std::string out;
+  const std::lock_guard lock(figures_mutex_);
+  write_status(out, {.epoch = link_->epoch(),
+                     .model = host_->state(),
+                     .journal_on_disk = journal_on_disk_,
+                     .alarms = alarms_.raised(),
+                     .figures = &figures_});
+  return out;
+}
+
+TelemetrySources Daemon::sources() const {
+  TelemetrySources sources;
+  sources.counters = &service_->counters();
+  sources.generation = &generation_figures_;
+  sources.queue_depth = service_->queue_depth();
+  sources.flushes = service_->flush_cost();
+  const MqttStatus link = link_->status();
+  sources.broker_connected = link.connected;
+  sources.broker_connections = link.connections;
+  sources.planned_memory = host_->state().planned;
+  sources.anonymous_memory = anonymous_memory();
+  sources.storage_used = state_->storage_used();
+  return sources;
+}
+
+}  // namespace linnet::daemon

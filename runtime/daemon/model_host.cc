@@ -1,0 +1,154 @@
+#include "runtime/daemon/model_host.h"
+
+#include <utility>
+
+#include "runtime/daemon/log.h"
+
+namespace linnet::daemon {
+
+class ModelHost::Watcher final : public language::PreparationWatcher {
+ public:
+  explicit Watcher(ModelHost& host) : host_(host) {}
+  void note(const std::string& line) override { log(LogLevel::kNotice, line); }
+  bool packing(std::uint64_t, std::uint64_t) override {
+    host_.progress_ = Clock::now().time_since_epoch().count();
+    return !host_.interrupted_;
+  }
+
+ private:
+  ModelHost& host_;
+};
+
+ModelHost::ModelHost(std::map<std::string, ModelConfig> models, std::string default_model, HostOptions options,
+                     MachineSource machine, Observer observer)
+    : models_(std::move(models)),
+      default_model_(std::move(default_model)),
+      state_{.name = "", .state = "none", .reason = "", .context = 0, .planned = std::nullopt},
+      options_(options),
+      machine_(std::move(machine)),
+      observer_(std::move(observer)) {}
+
+ModelHost::~ModelHost() = default;
+
+Result<ReadyModel*> ModelHost::ready(std::string_view name) {
+  last_use_ = Clock::now();
+  if (model_ && (name.empty() || name == model_->name())) {
+    if (!model_->replaced()) return model_.get();
+    log(LogLevel::kNotice, "model " + model_->name() + ": its file was replaced; it is opened anew");
+    LINNET_CHECK(replace_by(model_->name()));
+    return model_.get();
+  }
+  std::string wanted(name);
+  if (wanted.empty()) {
+    const std::lock_guard lock(mutex_);
+    // A released or broken model comes back before the default does.
+    wanted = models_.contains(state_.name) ? state_.name : default_model_;
+  }
+  if (wanted.empty()) return fail(ErrorKind::kAbsent, "no model is loaded and none is configured as the default");
+  LINNET_CHECK(replace_by(wanted));
+  return model_.get();
+}
+
+Result<ModelConfig> ModelHost::config_of(std::string_view name) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = models_.find(std::string(name));
+  if (found == models_.end()) return fail(ErrorKind::kAbsent, "no model '" + std::string(name) + "' is configured");
+  return found->second;
+}
+
+Result<std::unique_ptr<ReadyModel>> ModelHost::open(const std::string& name, const ModelConfig& config) {
+  LINNET_TRY(const auto machine, machine_());
+  Watcher watcher(*this);
+  return ReadyModel::open(name, config, options_, machine, watcher);
+}
+
+// The new model becomes ready before the old one goes; where both do not fit, the old one goes first.
+Result<void> ModelHost::replace_by(const std::string& name) {
+  LINNET_TRY(const ModelConfig config, config_of(name));
+  tell({.name = name, .state = "loading", .reason = "", .context = 0, .planned = std::nullopt});
+  const auto started = Clock::now();
+  auto opened = open(name, config);
+  if (!opened && opened.error().kind == ErrorKind::kExhausted && model_) {
+    log(LogLevel::kNotice, "model " + name + " does not fit beside " + model_->name() + ": that one goes first");
+    model_.reset();
+    opened = open(name, config);
+  }
+  if (!opened) {
+    log(LogLevel::kError, "model " + name + ": " + opened.error().message);
+    tell({.name = name, .state = "failed", .reason = opened.error().message, .context = 0, .planned = std::nullopt});
+    return tl::unexpected(opened.error());
+  }
+  model_ = std::move(*opened);
+  last_use_ = Clock::now();
+  const auto& plan = model_->engine().plan();
+  tell({.name = name, .state = "ready", .reason = "", .context = plan.context, .planned = plan.budgeted()});
+  log(LogLevel::kInfo, "model " + name + " is ready after " +
+                           std::to_string(static_cast<int>(milliseconds_between(started, last_use_))) + " ms, " +
+                           to_string(plan.budgeted()) + " planned");
+  return {};
+}
+
+void ModelHost::release() {
+  if (!model_) return;
+  const std::string name = model_->name();
+  model_.reset();
+  tell({.name = name, .state = "released", .reason = "", .context = 0, .planned = std::nullopt});
+}
+
+void ModelHost::drop(const Error& reason) {
+  if (!model_) return;
+  const std::string name = model_->name();
+  model_.reset();
+  log(LogLevel::kError, reason.message);
+  tell({.name = name, .state = "failed", .reason = reason.message, .context = 0, .planned = std::nullopt});
+}
+
+void ModelHost::rest(Clock::time_point now) {
+  if (!model_) return;
+  const auto config = config_of(model_->name());
+  if (!config || config->idle_unload.count() == 0 || now - last_use_ < config->idle_unload) return;
+  log(LogLevel::kInfo, "model " + model_->name() + " was not used for its idle_unload_s and is released");
+  release();
+}
+
+void ModelHost::configure(std::map<std::string, ModelConfig> models, std::string default_model) {
+  const std::lock_guard lock(mutex_);
+  models_ = std::move(models);
+  default_model_ = std::move(default_model);
+}
+
+Result<void> ModelHost::load(const std::string& name) {
+  LINNET_TRY(ReadyModel * model, ready(name));
+  static_cast<void>(model);
+  return {};
+}
+
+Result<void> ModelHost::unload(const std::string& name) {
+  if (!model_ || model_->name() != name) return fail(ErrorKind::kAbsent, "model '" + name + "' is not loaded");
+  release();
+  return {};
+}
+
+Result<void> ModelHost::swap(const std::string& name) { return load(name); }
+
+std::string ModelHost::loaded() const {
+  const std::lock_guard lock(mutex_);
+  return state_.state == "ready" ? state_.name : "";
+}
+
+ModelState ModelHost::state() const {
+  const std::lock_guard lock(mutex_);
+  return state_;
+}
+
+bool ModelHost::is_configured(std::string_view name) const { return config_of(name).has_value(); }
+
+void ModelHost::tell(ModelState state) {
+  {
+    const std::lock_guard lock(mutex_);
+    state_ = state;
+  }
+  observer_(state);
+}
+
+}  // namespace linnet::daemon

@@ -1,0 +1,96 @@
+// A model that is ready to answer: its file, its text parts, its engine, and lanes for answers at the same time.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <ctime>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/base/clock.h"
+#include "runtime/base/result.h"
+#include "runtime/daemon/config.h"
+#include "runtime/engine/engine.h"
+#include "runtime/language/language_model.h"
+#include "runtime/language/machine.h"
+#include "runtime/language/model_file.h"
+#include "runtime/language/preparation.h"
+#include "runtime/text/stream_decoder.h"
+
+namespace linnet::daemon {
+
+// Which bytes a path named at one moment.
+struct FileIdentity {
+  dev_t device = 0;
+  ino_t inode = 0;
+  off_t size = 0;
+  timespec changed{};
+
+  [[nodiscard]] static std::optional<FileIdentity> of(const std::string& path);
+  [[nodiscard]] bool same_file(const FileIdentity& other) const {
+    return device == other.device && inode == other.inode;
+  }
+  [[nodiscard]] bool same_content(const FileIdentity& other) const {
+    return size == other.size && changed.tv_sec == other.changed.tv_sec && changed.tv_nsec == other.changed.tv_nsec;
+  }
+};
+
+// What one answer at a time uses.
+struct Lane {
+  explicit Lane(const text::Tokenizer& tokenizer) : decoder(tokenizer) {}
+
+  text::StreamDecoder decoder;
+  std::unique_ptr<language::ForcedForm> own_form;   // The model's; null where it has none.
+  std::unique_ptr<language::ForcedForm> json_form;  // Made when it is first asked for.
+};
+
+// How the daemon opens models.
+struct HostOptions {
+  std::size_t threads = 0;
+  std::optional<Bytes> memory_budget;
+  std::size_t at_once = 1;  // Answers at the same time: lanes, and sequences of the KV cache.
+};
+
+// One thread at a time.
+class ReadyModel {
+ public:
+  // Errors, with the path: those of language::open_model, LanguageText::load and Engine::open.
+  [[nodiscard]] static Result<std::unique_ptr<ReadyModel>> open(const std::string& name, const ModelConfig& config,
+                                                                const HostOptions& options,
+                                                                const language::Machine& machine,
+                                                                language::PreparationWatcher& watcher);
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] engine::Engine& engine() { return *engine_; }
+  [[nodiscard]] const language::LanguageText& text() const { return text_; }
+  [[nodiscard]] language::TextEncoder& encoder() { return *encoder_; }
+  [[nodiscard]] std::size_t lanes() const { return lanes_.size(); }
+  [[nodiscard]] Lane& lane(std::size_t index) { return *lanes_[index]; }
+
+  // The form that holds a JSON object, for models that have no form of their own. Errors: those of ForcedForm::compile.
+  [[nodiscard]] Result<language::ForcedForm*> json_form(Lane& lane);
+
+  // Whether the mapped bytes are still those that were opened: nothing was cut off or written over. Errors: kIo.
+  [[nodiscard]] Result<void> check_file() const;
+  // Whether the path names another file by now (a new version was put in its place): what runs may end on the old one.
+  [[nodiscard]] bool replaced() const;
+
+ private:
+  ReadyModel(std::string name, language::ModelFile file) : name_(std::move(name)), file_(std::move(file)) {}
+  Result<void> make_lanes(std::size_t count);
+
+  std::string name_;
+  language::ModelFile file_;
+  language::LanguageText text_;
+  std::unique_ptr<language::TextEncoder> encoder_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::optional<engine::Engine> engine_;
+  std::optional<FileIdentity> identity_;  // Of what is mapped.
+  std::optional<FileIdentity> named_;     // Of what the configuration names.
+  std::uint64_t faults_at_open_ = 0;
+};
+
+}  // namespace linnet::daemon
