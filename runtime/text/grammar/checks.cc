@@ -64,6 +64,7 @@ class Checker {
     const auto child = [&](std::uint32_t index) { return may_be_empty(expression(index)); };
     switch (e.kind) {
       case Kind::kLiteral: return e.text.empty();
+      case Kind::kOnce: return true;
       case Kind::kClass:
       case Kind::kCopyWords: return false;
       case Kind::kSequence: return std::ranges::all_of(e.children, child);
@@ -79,6 +80,7 @@ class Checker {
     switch (e.kind) {
       case Kind::kLiteral:
       case Kind::kClass:
+      case Kind::kOnce:
       case Kind::kCopyWords: return true;
       case Kind::kSequence: return std::ranges::all_of(e.children, child);
       case Kind::kChoice: return std::ranges::any_of(e.children, child);

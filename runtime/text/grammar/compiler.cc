@@ -84,6 +84,7 @@ class GrammarCompiler {
       case Expression::Kind::kCopyWords:
         grammar_.copies_ = true;
         return bytes(Kind::kCopy, e.escaped ? 1 : 0, 0, after);
+      case Expression::Kind::kOnce: return add(make(Kind::kOnce, after, e.target));
     }
     return after;
   }
@@ -204,7 +205,8 @@ class GrammarCompiler {
       case Kind::kCall: return states[state.first].*ends && states[state.second].*ends;
       case Kind::kByte:
       case Kind::kSet:
-      case Kind::kJump: return states[state.first].*ends;
+      case Kind::kJump:
+      case Kind::kOnce: return states[state.first].*ends;
     }
     return false;
   }

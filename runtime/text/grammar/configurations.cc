@@ -55,7 +55,7 @@ Result<Configuration> Configurations::start(const Grammar& grammar, std::string_
   may_end_ = false;
   ++stamp_;
   visited_count_ = 0;
-  const bool fits = close(grammar.start(), kNoStack);
+  const bool fits = close({grammar.start(), kNoStack, 0, 0});
   const Configuration first = fits ? intern() : kUnknown;
   if (first == kUnknown) return fail(ErrorKind::kExhausted, "grammar: its start alone needs more memory than planned");
   if (first == kNowhere) return fail(ErrorKind::kUsage, "grammar: it has to copy words, and the source has none");
@@ -105,6 +105,10 @@ Configuration Configurations::find(Configuration from, std::uint8_t byte, std::s
   return kNowhere;
 }
 
+Configurations::Element Configurations::read(const std::uint32_t* words) const {
+  return {words[0], words[1], words[2], std::uint64_t{words[4]} << 32 | words[3]};
+}
+
 bool Configurations::compute(Configuration from, std::uint8_t byte) {
   elements_.clear();
   may_end_ = false;
@@ -112,20 +116,20 @@ bool Configurations::compute(Configuration from, std::uint8_t byte) {
   visited_count_ = 0;
   const std::uint32_t count = words_[from] >> 1;
   for (std::uint32_t i = 0; i < count; ++i) {
-    const std::uint32_t at = from + kHead + class_count_ + 3 * i;
-    const Element element{words_[at], words_[at + 1], words_[at + 2]};
+    const Element element = read(&words_[from + kHead + class_count_ + kElementWords * i]);
+    const auto after = [&](const GrammarState& state) { return Element{state.first, element.stack, 0, element.used}; };
     const GrammarState& state = grammar_->states()[element.state];
     if (state.kind == GrammarState::Kind::kCopy) {
       const CopySource::Form& form = source_.form(state.low != 0);
       if (static_cast<std::uint8_t>(form.bytes[element.place]) != byte) continue;
       const std::uint32_t place = element.place + 1;
       if (elements_.size() >= kMostElements) return false;
-      if (place < form.last_end) elements_.push_back({element.state, element.stack, place});
-      if ((form.flags[place] & CopySource::kEnd) != 0 && !close(state.first, element.stack)) return false;
+      if (place < form.last_end) elements_.push_back({element.state, element.stack, place, element.used});
+      if ((form.flags[place] & CopySource::kEnd) != 0 && !close(after(state))) return false;
     } else {
       const bool takes = state.kind == GrammarState::Kind::kByte ? byte >= state.low && byte <= state.high
                                                                  : grammar_->byte_sets()[state.second].test(byte);
-      if (takes && !close(state.first, element.stack)) return false;
+      if (takes && !close(after(state))) return false;
     }
   }
   return true;
@@ -137,11 +141,10 @@ bool Configurations::ends(StateId state) const {
 }
 
 // Notes a place to go on from, unless it was noted before or leads nowhere.
-bool Configurations::later(StateId state, std::uint32_t stack) {
-  if (!ends(state)) return true;
-  const Element element{state, stack, 0};
+bool Configurations::later(Element element) {
+  if (!ends(element.state)) return true;
   const std::size_t mask = visited_.size() - 1;
-  std::size_t slot = mix(state, stack) & mask;
+  std::size_t slot = mix(mix(element.state, element.stack), element.used) & mask;
   for (; stamps_[slot] == stamp_; slot = (slot + 1) & mask) {
     if (visited_[slot] == element) return true;
   }
@@ -154,34 +157,39 @@ bool Configurations::later(StateId state, std::uint32_t stack) {
 }
 
 // Follows everything that takes no byte, down to the states that take one.
-bool Configurations::close(StateId state, std::uint32_t stack) {
+bool Configurations::close(Element at) {
   open_.clear();
-  if (!later(state, stack)) return false;
+  if (!later(at)) return false;
   while (!open_.empty()) {
-    const Element at = open_.back();
+    const Element next = open_.back();
     open_.pop_back();
-    if (!close_one(at)) return false;
+    if (!close_one(next)) return false;
   }
   return true;
 }
 
 bool Configurations::close_one(Element at) {
   const GrammarState& state = grammar_->states()[at.state];
+  const auto to = [&](StateId next, std::uint32_t stack) { return Element{next, stack, 0, at.used}; };
   switch (state.kind) {
-    case GrammarState::Kind::kSplit: return later(state.second, at.stack) && later(state.first, at.stack);
-    case GrammarState::Kind::kJump: return later(state.first, at.stack);
+    case GrammarState::Kind::kSplit: return later(to(state.second, at.stack)) && later(to(state.first, at.stack));
+    case GrammarState::Kind::kJump: return later(to(state.first, at.stack));
+    case GrammarState::Kind::kOnce: {
+      const std::uint64_t bit = std::uint64_t{1} << state.second;
+      return (at.used & bit) != 0 || later({state.first, at.stack, 0, at.used | bit});
+    }
     case GrammarState::Kind::kCall: {
       if (stacks_[at.stack].depth >= limits_.depth) return true;  // Too deep: not allowed.
       std::uint32_t stack = kNoStack;
-      return push(state.second, at.stack, stack) && later(state.first, stack);
+      return push(state.second, at.stack, stack) && later(to(state.first, stack));
     }
     case GrammarState::Kind::kReturn:
       if (at.stack == kNoStack) {
         may_end_ = true;
         return true;
       }
-      return later(stacks_[at.stack].state, stacks_[at.stack].below);
-    case GrammarState::Kind::kCopy: return enter_copy(at.state, at.stack);
+      return later(to(stacks_[at.stack].state, stacks_[at.stack].below));
+    case GrammarState::Kind::kCopy: return enter_copy(at);
     case GrammarState::Kind::kByte:
     case GrammarState::Kind::kSet: break;
   }
@@ -190,12 +198,12 @@ bool Configurations::close_one(Element at) {
   return true;
 }
 
-bool Configurations::enter_copy(StateId state, std::uint32_t stack) {
-  const CopySource::Form& form = source_.form(grammar_->states()[state].low != 0);
+bool Configurations::enter_copy(Element at) {
+  const CopySource::Form& form = source_.form(grammar_->states()[at.state].low != 0);
   for (std::uint32_t place = 0; place < form.bytes.size(); ++place) {
     if ((form.flags[place] & CopySource::kStart) == 0) continue;
     if (elements_.size() >= kMostElements) return false;
-    elements_.push_back({state, stack, place});
+    elements_.push_back({at.state, at.stack, place, at.used});
   }
   return true;
 }
@@ -224,7 +232,7 @@ Configuration Configurations::intern() {
   if (head == 0) return kNowhere;
   std::uint32_t hash = head;
   for (const Element& e : elements_)
-    hash = mix(std::uint64_t{hash} << 32 | e.state, std::uint64_t{e.stack} << 32 | e.place);
+    hash = mix(std::uint64_t{mix(hash, e.used)} << 32 | e.state, std::uint64_t{e.stack} << 32 | e.place);
   return place(elements_, head, hash);
 }
 
@@ -236,12 +244,12 @@ Configuration Configurations::place(std::span<const Element> elements, std::uint
     if (words_[other] != head || words_[other + 1] != hash) continue;
     const std::uint32_t* at = words_.data() + other + kHead + class_count_;
     const bool equal = std::ranges::all_of(elements, [&](const Element& e) {
-      at += 3;
-      return at[-3] == e.state && at[-2] == e.stack && at[-1] == e.place;
+      at += kElementWords;
+      return read(at - kElementWords) == e;
     });
     if (equal) return other;
   }
-  const std::size_t size = kHead + class_count_ + 3 * elements.size();
+  const std::size_t size = kHead + class_count_ + kElementWords * elements.size();
   if (size > words_.size() - used_words_) return kUnknown;
   const auto at = static_cast<Configuration>(used_words_);
   used_words_ += size;
@@ -253,6 +261,8 @@ Configuration Configurations::place(std::span<const Element> elements, std::uint
     words_[to++] = e.state;
     words_[to++] = e.stack;
     words_[to++] = e.place;
+    words_[to++] = static_cast<std::uint32_t>(e.used);
+    words_[to++] = static_cast<std::uint32_t>(e.used >> 32);
   }
   by_content_[slot] = at;
   return at;
@@ -275,12 +285,11 @@ bool Configurations::move(Configuration& at, const std::vector<std::uint32_t>& w
   elements_.clear();
   may_end_ = (head & kMayEnd) != 0;
   for (std::uint32_t i = 0; i < head >> 1; ++i) {
-    const std::uint32_t from = at + kHead + class_count_ + 3 * i;
-    Element element{words[from], kNoStack, words[from + 2]};
+    Element element = read(&words[at + kHead + class_count_ + kElementWords * i]);
+    const std::uint32_t inner = std::exchange(element.stack, kNoStack);
     // From the outermost rule inwards, since a stack is known by what is below it.
     open_.clear();
-    for (std::uint32_t s = words[from + 1]; s != kNoStack; s = stacks[s].below)
-      open_.push_back({stacks[s].state, 0, 0});
+    for (std::uint32_t s = inner; s != kNoStack; s = stacks[s].below) open_.push_back({stacks[s].state, 0, 0, 0});
     for (; !open_.empty(); open_.pop_back()) {
       if (!push(open_.back().state, element.stack, element.stack)) return false;
     }

@@ -1,8 +1,9 @@
 // The places that a grammar can be in after some text, found as they are needed and remembered: a lazy automaton.
 //
-// A configuration is a set of (state, stack, place in the source). Equal sets are one configuration with one number,
-// and where a byte leads from it is computed once, so that most steps are a look into a table. Stacks share their lower
-// parts. Memory is fixed: when it is full, everything but the configurations in use is forgotten and found again.
+// A configuration is a set of (state, stack, place in the source, names of %once-NAME gone through). Equal sets are one
+// configuration with one number, and where a byte leads from it is computed once, so that most steps are a look into a
+// table. Stacks share their lower parts. Memory is fixed: when it is full, everything but the configurations in use is
+// forgotten and found again.
 #pragma once
 
 #include <array>
@@ -55,8 +56,9 @@ class Configurations {
 
  private:
   // A block of words_ holds, for one configuration: 2 * element count + may end; hash; one number a byte class; then
-  // three words an element.
+  // the elements.
   static constexpr std::uint32_t kHead = 2;
+  static constexpr std::uint32_t kElementWords = 5;
   static constexpr std::uint32_t kMayEnd = 1;
   static constexpr Configuration kUnknown = 0xFFFFFFFF;
   static constexpr std::uint32_t kNoStack = 0;
@@ -65,6 +67,7 @@ class Configurations {
     StateId state;
     std::uint32_t stack;
     std::uint32_t place;  // In the source, of a copying state.
+    std::uint64_t used;   // Bit i: the text went through the i-th name of %once-NAME.
     friend auto operator<=>(const Element&, const Element&) = default;
   };
   struct Stack {
@@ -75,10 +78,11 @@ class Configurations {
 
   [[nodiscard]] Configuration find(Configuration from, std::uint8_t byte, std::span<Configuration> live);
   [[nodiscard]] bool compute(Configuration from, std::uint8_t byte);
-  [[nodiscard]] bool close(StateId state, std::uint32_t stack);
+  [[nodiscard]] Element read(const std::uint32_t* words) const;
+  [[nodiscard]] bool close(Element at);
   [[nodiscard]] bool close_one(Element at);
-  [[nodiscard]] bool enter_copy(StateId state, std::uint32_t stack);
-  [[nodiscard]] bool later(StateId state, std::uint32_t stack);
+  [[nodiscard]] bool enter_copy(Element at);
+  [[nodiscard]] bool later(Element at);
   [[nodiscard]] bool ends(StateId state) const;
   [[nodiscard]] bool push(StateId state, std::uint32_t below, std::uint32_t& out);
   [[nodiscard]] Configuration intern();

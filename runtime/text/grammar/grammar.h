@@ -23,6 +23,7 @@ struct GrammarState {
     kSplit,  // Goes to `first` and to `second`.
     kJump,   // Goes to `first`: also a call from which nothing is left to do.
     kCall,   // Enters the rule that starts at `first`; it returns to `second`.
+    kOnce,   // Goes to `first` where the text has not been here; `second` is its number, below 64.
     kReturn,
   };
   Kind kind = Kind::kReturn;

@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t kMostPostfixes = 8;  // Each nests an expression deeper.
 constexpr std::string_view kCopyWords = "%copy-words";
 constexpr std::string_view kCopyWordsRaw = "%copy-words-raw";
+constexpr std::string_view kOnce = "%once-";  // And a name.
 
 bool is_name_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
@@ -219,7 +220,7 @@ class Parser {
       skip(1);
       return add(std::move(any));
     }
-    if (at("%")) return copy_words();
+    if (at("%")) return terminal();
     const std::size_t size = name_size();
     if (size == 0) return error("expected a literal, a class, a group or a rule's name");
     Expression out = make(Kind::kRule);
@@ -228,14 +229,30 @@ class Parser {
     return add(std::move(out));
   }
 
-  Result<std::uint32_t> copy_words() {
+  Result<std::uint32_t> terminal() {
     std::size_t size = 1;
     while (at_ + size < text_.size() && is_name_character(text_[at_ + size])) ++size;
     const std::string_view name = text_.substr(at_, size);
-    if (name != kCopyWords && name != kCopyWordsRaw) return error("unknown terminal; there is %copy-words");
+    if (name.size() > kOnce.size() && name.starts_with(kOnce)) return once(name);
+    if (name != kCopyWords && name != kCopyWordsRaw) {
+      return error("unknown terminal; there are %copy-words and %once-NAME");
+    }
     Expression out = make(Kind::kCopyWords);
     out.escaped = name == kCopyWords;
     skip(size);
+    return add(std::move(out));
+  }
+
+  // `name`: with "%once-". The names are numbered as they are met.
+  Result<std::uint32_t> once(std::string_view name) {
+    const auto number = static_cast<std::uint32_t>(onces_.size());
+    const auto found = onces_.emplace(name, number).first;
+    if (onces_.size() > GrammarLimits::kOnces) {
+      return error("more than " + std::to_string(GrammarLimits::kOnces) + " names of %once-NAME");
+    }
+    Expression out = make(Kind::kOnce);
+    out.target = found->second;
+    skip(name.size());
     return add(std::move(out));
   }
 
@@ -318,6 +335,7 @@ class Parser {
   Place place_;
   Syntax syntax_;
   std::map<std::string, std::uint32_t, std::less<>> names_;
+  std::map<std::string, std::uint32_t, std::less<>> onces_;
 };
 
 }  // namespace

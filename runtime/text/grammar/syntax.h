@@ -15,9 +15,10 @@ namespace linnet::text {
 struct GrammarLimits {
   std::size_t text_bytes = 1 << 20;
   std::size_t rules = 16'384;
-  std::size_t states = 1 << 18;    // Of the compiled automaton; repetition multiplies them.
-  std::uint32_t repeats = 65'536;  // The greatest number in {m,n}.
-  std::size_t nesting = 64;        // Of parentheses.
+  std::size_t states = 1 << 18;              // Of the compiled automaton; repetition multiplies them.
+  std::uint32_t repeats = 65'536;            // The greatest number in {m,n}.
+  std::size_t nesting = 64;                  // Of parentheses.
+  static constexpr std::size_t kOnces = 64;  // Names of %once-NAME: 64 bits hold which of them a text went through.
 };
 
 // Where something stands in a grammar's text: for messages.
@@ -32,13 +33,14 @@ struct Place {
 // One expression; children are indices into Syntax::expressions.
 struct Expression {
   enum class Kind : std::uint8_t {
-    kLiteral,   // `text`, bytes.
-    kClass,     // One character of `ranges`.
-    kSequence,  // The children in order; none is the empty text.
-    kChoice,    // One of the children.
-    kRepeat,    // children[0], `least` to `most` times.
-    kRule,      // rules[target].
-    kCopyWords  // Words of the source text.
+    kLiteral,    // `text`, bytes.
+    kClass,      // One character of `ranges`.
+    kSequence,   // The children in order; none is the empty text.
+    kChoice,     // One of the children.
+    kRepeat,     // children[0], `least` to `most` times.
+    kRule,       // rules[target].
+    kCopyWords,  // Words of the source text.
+    kOnce        // Nothing; a text goes through it at most once.
   };
   static constexpr std::uint32_t kUnbounded = 0xFFFFFFFF;
 
@@ -72,6 +74,9 @@ struct Syntax {
 //   name ::= "literal" | [a-z0-9_] | [^"\\] | . | other-name | ( … ) | …? …* …+ …{2} …{2,} …{2,5}
 //   %copy-words      words of the source text, one after another as they stand there, escaped as in a JSON string
 //   %copy-words-raw  the same without escapes
+//   %once-NAME       takes nothing; a text goes through all %once-NAME of one name together at most once. Keys of an
+//                    object in any order, none twice: a ::= %once-x "x" | %once-y "y", then
+//                    b ::= %once-x ",x" | %once-y ",y" and root ::= ( a b* )?, which allows a comma only before a key
 //
 // Escapes: \n \r \t \\ \" \' \[ \] \^ \- \xHH \uHHHH \UHHHHHHHH (code points). A rule goes on until the next `name
 // ::=`. Errors: kMalformed with line and column.

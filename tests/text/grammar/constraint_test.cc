@@ -6,6 +6,7 @@
 #include <pcre2.h>
 
 #include <algorithm>
+#include <array>
 #include <random>
 
 #include "tests/text/small_vocabulary.h"
@@ -154,6 +155,21 @@ TEST_F(ConstraintTest, CopiesWholeWords) {
 TEST_F(ConstraintTest, CopiesWithEscapesOfJson) {
   compare(R"(root ::= "\"" %copy-words "\"")", R"g("(?:a(?:\\"(?: b)?)?|\\"(?: b)?|b)")g", "a\" b\n");
   compare(R"(root ::= %copy-words)", R"(é(?: ü_1)?|ü_1)", " é ü_1 ");
+}
+
+TEST_F(ConstraintTest, KeysComeOnceInAnyOrder) {
+  // Every order of every choice of the three keys, written out; "tom" begins with "to".
+  const std::string grammar = R"(root ::= "{" ( first value ( more value )* )? "}"  value ::= ":" [12]
+      first ::= %once-a "to" | %once-b "tom" | %once-c "light"
+      more  ::= %once-a ",to" | %once-b ",tom" | %once-c ",light")";
+  const std::array<std::string, 3> keys{"to:[12]", "tom:[12]", "light:[12]"};
+  std::array<std::size_t, 3> order{0, 1, 2};
+  std::string orders;
+  do {
+    orders += "|" + keys[order[0]] + "(?:," + keys[order[1]] + "(?:," + keys[order[2]] + ")?)?";
+  } while (std::ranges::next_permutation(order).found);
+  compare(grammar, "\\{(?:" + orders + ")\\}");
+  compare(grammar, "\\{(?:" + orders + ")\\}", "", {.words = 900, .stacks = 100});  // Forgets and finds again.
 }
 
 TEST_F(ConstraintTest, WithoutWordsCopyingIsNoWay) {

@@ -38,7 +38,14 @@ TEST(Grammar, RefusesBadSyntaxWithItsPlace) {
   EXPECT_EQ(refusal("root ::= \"\\xg0\""), "grammar: line 1, column 13: expected a hexadecimal digit");
   EXPECT_EQ(refusal("root ::= \"\\ud800\""), "grammar: line 1, column 17: not a Unicode character");
   EXPECT_EQ(refusal("root ::= \"a\"{5,2}"), "grammar: line 1, column 17: the second number is below the first");
-  EXPECT_EQ(refusal("root ::= %paste"), "grammar: line 1, column 10: unknown terminal; there is %copy-words");
+  EXPECT_EQ(refusal("root ::= %paste"),
+            "grammar: line 1, column 10: unknown terminal; there are %copy-words and %once-NAME");
+  EXPECT_EQ(refusal("root ::= %once- \"a\""), refusal("root ::= %paste"));
+  std::string onces = "root ::=";
+  for (int i = 0; i < 64; ++i) onces += " %once-n" + std::to_string(i) + " %once-n0";
+  EXPECT_TRUE(Grammar::compile(onces + " \"a\""));
+  EXPECT_EQ(refusal("root ::= " + onces.substr(8) + "\n%once-more"),
+            "grammar: line 2, column 1: more than 64 names of %once-NAME");
   EXPECT_EQ(refusal("\n  é"), "grammar: line 2, column 3: expected a rule: name ::= …");
   EXPECT_EQ(refusal("root ::= \"é\" \xFF"), "grammar: line 1, column 14: broken UTF-8");
   EXPECT_EQ(refusal("root ::= \"a\"?????????"), "grammar: line 1, column 22: too many of ? * + {…} after each other");
