@@ -18,6 +18,7 @@ namespace linnet::cli {
 namespace {
 
 constexpr std::size_t kContext = 512;
+constexpr double kSure = 0.99;  // Share of exact answers among those that a program acts on without asking back.
 
 // Reads every line that is not empty, up to `limit` of them (0: all), with `parse`.
 template <class Item>
@@ -89,10 +90,11 @@ Result<IntentReport> answer_all(const Subject& subject, const std::vector<Intent
     LINNET_TRY(const auto ids, subject.text.encode(encoder, {{"user", example.text}}));
     Question question{ids, example.text, {}};
     question.options.cancel = &console.stop();
+    question.options.sampling.want_probability = true;
     LINNET_TRY(const Answer answer,
                generate(engine, subject.text, question, [](std::string_view) { return Result<void>(); }));
     if (answer.finish == engine::FinishReason::kCancelled) return interrupted();
-    report.score.add(example.expected, parse_intent_answer(answer.text));
+    report.score.add(example.expected, parse_intent_answer(answer.text), answer.confidence);
     tokens += answer.tokens.size();
     bar.update(report.score.n(), examples.size());
   }
@@ -106,16 +108,20 @@ std::string json_report(const IntentReport& report) {
   json.begin_object().member("n", score.n()).member("intent_accuracy", score.intent_accuracy());
   json.member("entity_f1", score.entity_f1()).member("exact_match", score.exact_match());
   json.member("valid_json", score.valid_json()).member("grammar_forced", report.grammar_forced);
+  const ConfidenceThreshold sure = score.threshold(kSure);
+  json.member("threshold_99", sure.confidence).member("coverage_99", sure.coverage);
   return json.member("tokens_per_second", report.tokens_per_second).end_object().line();
 }
 
 std::string text_report(const IntentReport& report) {
   const IntentScore& score = report.score;
+  const ConfidenceThreshold sure = score.threshold(kSure);
   return "sentences        " + std::to_string(score.n()) + "\nintent accuracy  " +
          four_decimals(score.intent_accuracy()) + "\nentity F1        " + four_decimals(score.entity_f1()) +
          "\nexact match      " + four_decimals(score.exact_match()) + "\nvalid JSON       " +
          four_decimals(score.valid_json()) + (report.grammar_forced ? " (forced by a grammar)" : "") +
-         "\ntokens/s         " + four_decimals(report.tokens_per_second) + "\n";
+         "\n99 % exact from  " + four_decimals(sure.confidence) + " confidence on: " + four_decimals(sure.coverage) +
+         " of the answers\ntokens/s         " + four_decimals(report.tokens_per_second) + "\n";
 }
 
 Result<void> evaluate_intents(const EvalOptions& options, Console& console) {

@@ -35,7 +35,7 @@ later starts map that file. F32, F16 and packed files are mapped as they are.
 
 With --json one object is printed at the end: text, tokens (ids), prompt_tokens, finish (stop: the model ended;
 length: -n or the context was reached), seed, timings (load_ms, first_token_ms, prefill and decode tokens/s),
-memory (anonymous_bytes, mapped_bytes) and confidence (geometric mean of the chosen tokens' probabilities).
+memory (anonymous_bytes, mapped_bytes) and confidence (geometric mean probability of the tokens that no grammar forced).
 
 Examples:
   linnet run -m models/pilot/pilot-int4.gguf -p 'turn off the lights in the bedroom'
@@ -155,7 +155,9 @@ constexpr HelpPage kEval{
     R"(--metric intent: each line has text, intent and entities (type, value); the model's answer is a JSON object with
 intent and slots. Entities are compared as a multiset of (type, value); key order and white space do not count,
 and an answer that cannot be parsed scores nothing. Keys: n, intent_accuracy, entity_f1 (micro), exact_match,
-valid_json (share of answers that parse; grammar_forced says whether a grammar forced it), tokens_per_second.
+valid_json (share of answers that parse; grammar_forced says whether a grammar forced it), threshold_99 (the lowest
+confidence from which on 99 % of the answers are exact; confidence as in run), coverage_99 (the share of answers that
+reach it), tokens_per_second.
 
 --metric ppl: each line has text. It is read in windows of --ctx positions (default 512), each of which starts
 afresh with the last token of the one before: every token but a text's first is scored once. Keys: n_tokens,

@@ -1,6 +1,7 @@
 #include "runtime/cli/intent_score.h"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 
 #include "runtime/text/template/json_read.h"
@@ -66,8 +67,9 @@ std::optional<IntentAnswer> parse_intent_answer(std::string_view text) {
   return answer;
 }
 
-void IntentScore::add(const IntentAnswer& expected, const std::optional<IntentAnswer>& answer) {
+void IntentScore::add(const IntentAnswer& expected, const std::optional<IntentAnswer>& answer, double confidence) {
   ++n_;
+  confidences_.emplace_back(confidence, answer == expected);
   expected_entities_ += expected.entities.size();
   if (!answer) return;
   ++valid_;
@@ -82,6 +84,19 @@ void IntentScore::add(const IntentAnswer& expected, const std::optional<IntentAn
 double IntentScore::entity_f1() const {
   const std::size_t total = answered_entities_ + expected_entities_;
   return total == 0 ? 1.0 : 2.0 * static_cast<double>(matched_entities_) / static_cast<double>(total);
+}
+
+ConfidenceThreshold IntentScore::threshold(double precision) const {
+  auto ranked = confidences_;
+  std::ranges::sort(ranked, std::greater<>());
+  ConfidenceThreshold best;
+  std::size_t exact = 0;
+  for (std::size_t i = 0; i < ranked.size(); ++i) {
+    exact += ranked[i].second ? 1U : 0U;
+    if (i + 1 < ranked.size() && ranked[i + 1].first == ranked[i].first) continue;  // They pass together.
+    if (static_cast<double>(exact) >= precision * static_cast<double>(i + 1)) best = {ranked[i].first, share(i + 1)};
+  }
+  return best;
 }
 
 double IntentScore::share(std::size_t count) const {

@@ -80,6 +80,7 @@ Result<Answer> generate(engine::Engine& engine, const LanguageText& text, Questi
   text::StreamDecoder decoder(*text.tokenizer);
   Answer answer;
   double log_probability = 0;
+  std::size_t chosen = 0;
   const auto deliver = [&](std::string_view piece) -> Result<void> {
     answer.text += piece;
     return piece.empty() ? Result<void>() : on_text(piece);
@@ -91,14 +92,16 @@ Result<Answer> generate(engine::Engine& engine, const LanguageText& text, Questi
     if (!sampled) return tl::unexpected(sampled.error());
     if (!*sampled) break;
     answer.tokens.push_back((*sampled)->token);
-    log_probability += std::log(static_cast<double>((*sampled)->probability));
+    if (!text.form || text.form->had_choice()) {
+      log_probability += std::log(static_cast<double>((*sampled)->probability));
+      ++chosen;
+    }
     LINNET_CHECK(deliver(decoder.push((*sampled)->token)));
   }
   LINNET_CHECK(deliver(decoder.finish()));
   answer.finish = generator.finish();
   answer.timings = generator.timings();
-  answer.confidence =
-      answer.tokens.empty() ? 1.0 : std::exp(log_probability / static_cast<double>(answer.tokens.size()));
+  answer.confidence = chosen == 0 ? 1.0 : std::exp(log_probability / static_cast<double>(chosen));
   return answer;
 }
 

@@ -49,8 +49,8 @@ struct Answer {
   std::vector<text::TokenId> tokens;
   engine::FinishReason finish = engine::FinishReason::kNone;
   engine::GenerationTimings timings;
-  double confidence = 0;  // Geometric mean of the tokens' probabilities, where
-                          // SamplerOptions::want_probability was set.
+  double confidence = 0;  // Geometric mean probability, among the tokens allowed, of those that no form forced; 1 where
+                          // it forced all. Needs SamplerOptions::want_probability.
 
   [[nodiscard]] double prefill_tokens_per_second() const;
   [[nodiscard]] double decode_tokens_per_second() const;  // Of the tokens after the first; 0 where there is none.

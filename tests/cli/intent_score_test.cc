@@ -18,7 +18,7 @@ constexpr std::string_view kTwoRooms =
 // The figures of one answer to one sentence: accuracy, F1, exact, valid.
 std::vector<double> score(std::string_view label, std::string_view answer) {
   IntentScore result;
-  result.add(expected(label), parse_intent_answer(answer));
+  result.add(expected(label), parse_intent_answer(answer), 1);
   return {result.intent_accuracy(), result.entity_f1(), result.exact_match(), result.valid_json()};
 }
 
@@ -61,10 +61,10 @@ TEST(IntentScore, OtherShapesOfJsonAreValidAndEmpty) {
 
 TEST(IntentScore, MicroAveragesOverAllSentences) {
   IntentScore result;
-  result.add(expected(kTwoRooms), parse_intent_answer(R"({"intent":"off","slots":{"time":"now"}})"));
+  result.add(expected(kTwoRooms), parse_intent_answer(R"({"intent":"off","slots":{"time":"now"}})"), 1);
   result.add(expected(R"({"text":"u","intent":"hi","entities":[]})"),
-             parse_intent_answer(R"({"intent":"hi","slots":{}})"));
-  result.add(expected(R"({"text":"v","intent":"hi","entities":[]})"), std::nullopt);
+             parse_intent_answer(R"({"intent":"hi","slots":{}})"), 1);
+  result.add(expected(R"({"text":"v","intent":"hi","entities":[]})"), std::nullopt, 1);
   EXPECT_EQ(result.n(), 3U);
   EXPECT_DOUBLE_EQ(result.intent_accuracy(), 2.0 / 3);
   EXPECT_DOUBLE_EQ(result.entity_f1(), 2.0 * 1 / (3 + 1));
@@ -73,6 +73,23 @@ TEST(IntentScore, MicroAveragesOverAllSentences) {
 }
 
 TEST(IntentScore, NothingToFindAndNothingFoundIsPerfect) { EXPECT_EQ(IntentScore().entity_f1(), 1.0); }
+
+TEST(IntentScore, TheThresholdIsTheLowestThatKeepsThePrecision) {
+  const IntentAnswer right = expected(kTwoRooms);
+  const IntentAnswer wrong{"on", {}};
+  const auto threshold = [&](const std::vector<std::pair<double, bool>>& answers) {
+    IntentScore result;
+    for (const auto& [confidence, exact] : answers) result.add(right, exact ? right : wrong, confidence);
+    const ConfidenceThreshold found = result.threshold(0.75);
+    return std::pair(found.confidence, found.coverage);
+  };
+  // Of the first two 1/2 are exact, of the first four 3/4, of the first five 3/5.
+  EXPECT_EQ(threshold({{0.5, true}, {0.9, true}, {0.8, false}, {0.4, false}, {0.7, true}}), std::pair(0.5, 4.0 / 5));
+  EXPECT_EQ(threshold({{0.9, true}, {0.9, true}, {0.9, true}, {0.5, true}, {0.5, false}, {0.5, false}}),
+            std::pair(0.9, 3.0 / 6));  // Equal ones pass together: the first of 0.5 is no reason to let in the others.
+  EXPECT_EQ(threshold({{0.9, false}, {0.2, true}}), std::pair(1.0, 0.0));
+  EXPECT_EQ(threshold({}), std::pair(1.0, 0.0));
+}
 
 TEST(IntentExample, RefusesLinesWithoutLabels) {
   for (const char* line : {"", "{}", "[]", R"({"text":"a","intent":"b"})", R"({"text":"a","intent":"b","entities":{}})",

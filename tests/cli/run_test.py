@@ -98,6 +98,21 @@ class ForcedForm(support.CommandTest):
                 self.assertRegex(report["text"], r"^\{(on|off):(the|the red|the red lamp|red|red lamp|lamp)\}$")
                 self.assertEqual(report["finish"], "stop")
 
+    def test_confidence_leaves_out_what_the_form_forced(self):
+        def confidence(grammar, prompt):
+            extra = [("linnet.grammar", tiny_model.STRING, grammar)]
+            model = self.path("model.gguf", tiny_model.model_bytes(template=support.TEMPLATE, extra=extra))
+            return self.ok_json("run", "-m", model, "-p", prompt, "--temp", "0")
+
+        self.assertEqual(confidence('root ::= "{" "}"', "x")["confidence"], 1)
+        # One choice of two tokens with nothing around it, and then among tokens that leave no choice.
+        bare = confidence('root ::= "a" | "b"', "x")
+        framed = confidence('root ::= ( "a" | "b" ) "{}{}{}"', "x")
+        self.assertEqual(bare["text"], framed["text"][0])
+        self.assertGreaterEqual(bare["confidence"], 0.5)
+        self.assertLess(bare["confidence"], 1)
+        self.assertAlmostEqual(framed["confidence"], bare["confidence"], places=6)
+
     def test_can_be_left_out(self):
         forced = self.linnet("run", "-m", self.plain, "-p", "the red lamp", "-n", "9").stdout
         for option in ("--no-grammar", "--raw"):
