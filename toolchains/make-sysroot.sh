@@ -26,7 +26,7 @@ esac
 
 packages="
   libc6-dev libgcc-12-dev libstdc++-12-dev
-  libcli11-dev libcpp-httplib-dev libexpected-dev libfmt-dev libgpiod-dev libmosquitto-dev libopenblas-pthread-dev
+  libarmadillo-dev libcli11-dev libcpp-httplib-dev libexpected-dev libfmt-dev libgpiod-dev libmosquitto-dev libopenblas-pthread-dev
   libpcre2-dev libsodium-dev libspdlog-dev libsqlite3-dev libsystemd-dev libtomlplusplus-dev libutf8proc-dev libzstd-dev
   nlohmann-json3-dev
   libbenchmark-dev libgmock-dev libgtest-dev

@@ -15,7 +15,7 @@ mode=${1:-check}
 # configuration looks for.
 demo_packages="
   cmake g++ git make ninja-build pkgconf python3
-  libcli11-dev libcpp-httplib-dev libexpected-dev libfmt-dev libgpiod-dev libmosquitto-dev libopenblas-pthread-dev
+  libarmadillo-dev libcli11-dev libcpp-httplib-dev libexpected-dev libfmt-dev libgpiod-dev libmosquitto-dev libopenblas-pthread-dev
   libpcre2-dev libsodium-dev libspdlog-dev libsqlite3-dev libsystemd-dev libtomlplusplus-dev libutf8proc-dev libzstd-dev
   nlohmann-json3-dev
   libbenchmark-dev libgmock-dev libgtest-dev

@@ -9,8 +9,6 @@
 #include <vector>
 
 #include "kernels/formats/half.h"
-#include "kernels/formats/q4_0.h"
-#include "kernels/formats/q8_0.h"
 
 namespace linnet::quantize {
 namespace {
@@ -118,28 +116,6 @@ float search_real_scale(const SymmetricFormat& format, std::span<const float> we
   return best.scale();
 }
 
-void store_block(const SymmetricFormat& format, std::span<const float> weights, float scale, std::byte* block) {
-  const float inverse = inverse_of(scale);
-  std::array<int, kBlock> codes{};
-  for (std::size_t i = 0; i < kBlock; i += kLanes) {
-    const Lanes nearest_codes = nearest(load(weights, i) * inverse, format);
-    for (std::size_t lane = 0; lane < kLanes; ++lane) codes[i + lane] = static_cast<int>(nearest_codes[lane]);
-  }
-  if (format.format == Format::kQ8_0) {
-    kernels::Q8_0Block out{};
-    out.scale = f32_to_f16(scale);
-    for (std::size_t i = 0; i < kBlock; ++i) out.values[i] = static_cast<std::int8_t>(codes[i]);
-    std::memcpy(block, &out, sizeof out);
-    return;
-  }
-  kernels::Q4_0Block out{};
-  out.scale = f32_to_f16(scale);
-  for (std::size_t i = 0; i < kBlock / 2; ++i) {
-    out.nibbles[i] = static_cast<std::uint8_t>((codes[i] + 8) | ((codes[i + kBlock / 2] + 8) << 4));
-  }
-  std::memcpy(block, &out, sizeof out);
-}
-
 }  // namespace
 
 std::optional<SymmetricFormat> symmetric_format(Format format) {
@@ -159,15 +135,35 @@ float search_scale(const SymmetricFormat& format, std::span<const float> weights
   return error_of(format, weights, importance, found) < plain_error ? found : plain;
 }
 
+void store_codes(const SymmetricFormat& format, std::span<const std::int8_t> codes, float scale, std::byte* block) {
+  const std::uint16_t half = f32_to_f16(scale);
+  std::memcpy(block, &half, sizeof half);
+  std::byte* const integers = block + sizeof half;
+  if (format.format == Format::kQ8_0) {
+    std::memcpy(integers, codes.data(), codes.size());
+    return;
+  }
+  for (std::size_t i = 0; i < codes.size() / 2; ++i) {
+    integers[i] = static_cast<std::byte>((codes[i] + 8) | ((codes[i + codes.size() / 2] + 8) << 4));
+  }
+}
+
 void quantize_row(const SymmetricFormat& format, std::span<const float> weights, std::span<const float> importance,
                   std::byte* row) {
   std::array<float, kBlock> alike{};
   alike.fill(1.0F);
+  std::array<std::int8_t, kBlock> codes{};
   const std::size_t block_bytes = kernels::info(format.format).block_bytes;
   for (std::size_t first = 0; first < weights.size(); first += kBlock, row += block_bytes) {
     const auto block = weights.subspan(first, kBlock);
     const auto weighting = importance.empty() ? std::span<const float>(alike) : importance.subspan(first, kBlock);
-    store_block(format, block, search_scale(format, block, weighting), row);
+    const float scale = search_scale(format, block, weighting);
+    const float inverse = inverse_of(scale);
+    for (std::size_t i = 0; i < kBlock; i += kLanes) {
+      const Lanes nearest_codes = nearest(load(block, i) * inverse, format);
+      for (std::size_t lane = 0; lane < kLanes; ++lane) codes[i + lane] = static_cast<std::int8_t>(nearest_codes[lane]);
+    }
+    store_codes(format, codes, scale, row);
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 
@@ -30,6 +31,9 @@ struct SymmetricFormat {
 // gives an unspecified scale.
 [[nodiscard]] float search_scale(const SymmetricFormat& format, std::span<const float> weights,
                                  std::span<const float> importance);
+
+// Writes one block of the format: its scale, which must be an f16's value, and its codes, each from low to high.
+void store_codes(const SymmetricFormat& format, std::span<const std::int8_t> codes, float scale, std::byte* block);
 
 // Quantises a row with the scales found. `importance` has one number a column, or is empty: all columns count alike.
 // `row` has kernels::row_bytes().

@@ -38,7 +38,7 @@ Result<Target> target_of(const gguf::Tensor& tensor, TensorType matrices) {
     return Target{TensorType::kF16, "rows of " + std::to_string(tensor.columns()) + " weights are no multiple of 32"};
   }
   if (std::ranges::find(kEightBits, tensor.name) != kEightBits.end()) return Target{TensorType::kQ8_0, {}};
-  return Target{matrices, {}};
+  return Target{matrices, {}, true};
 }
 
 }  // namespace linnet::quantize

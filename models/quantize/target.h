@@ -10,7 +10,8 @@ namespace linnet::quantize {
 
 struct Target {
   gguf::TensorType type = gguf::TensorType::kF32;
-  std::string note;  // Why it is not the type asked for, where someone may wonder.
+  std::string note;        // Why it is not the type asked for, where someone may wonder.
+  bool is_matrix = false;  // It has the type that was asked for the matrices.
 };
 
 // Errors: kUnsupported (the tensor is quantised already).

@@ -97,17 +97,24 @@ void add_threads(CLI::App& app, std::size_t& target) {
   count_option(app, "-t,--threads", target, "Threads (default: one a core that this process may use)", 1, 256);
 }
 
-void add_budget(CLI::App& app, std::optional<Bytes>& target) {
+template <class Use>
+void add_size(CLI::App& app, const std::string& name, const std::string& text, Use use) {
   app.add_option_function<std::string>(
-         "--mem-budget",
-         [&target](const std::string& text) {
-           auto size = parse_bytes(text);
-           if (!size) throw CLI::ValidationError("--mem-budget", size.error().message);
-           target = *size;
+         name,
+         [name, use](const std::string& words) {
+           const auto size = parse_bytes(words);
+           if (!size) throw CLI::ValidationError(name, size.error().message);
+           use(*size);
          },
-         "Refuses to start where the memory plan is larger, such as 512M\n"
-         "(default: what this machine has available)")
+         text)
       ->type_name("SIZE");
+}
+
+void add_budget(CLI::App& app, std::optional<Bytes>& target) {
+  add_size(app, "--mem-budget",
+           "Refuses to start where the memory plan is larger, such as 512M\n"
+           "(default: what this machine has available)",
+           [&target](Bytes size) { target = size; });
 }
 
 // What every command that runs a model takes, but the model itself.
@@ -219,6 +226,21 @@ void declare(CLI::App& app, QuantizeOptions& options) {
       ->type_name("TYPE")
       ->required()
       ->check(CLI::IsMember({"q8_0", "q4_0"}));
+  app.add_option("--calibration", options.calibration, "Texts, as JSON lines with \"text\" or \"messages\"")
+      ->type_name("F.jsonl");
+  app.add_option("--method", options.method,
+                 "rtn (round to nearest), gptq, awq or awq+gptq\n(default: gptq with calibration, else rtn)")
+      ->type_name("METHOD")
+      ->check(CLI::IsMember({"rtn", "gptq", "awq", "awq+gptq"}));
+  count_option(app, "--calibration-tokens", options.calibration_tokens, "Tokens of the texts to read (default 32768)",
+               1);
+  add_size(app, "--calibration-memory", "Memory for input statistics at a time (default 1G)",
+           [&options](Bytes size) { options.calibration_memory = size; });
+  app.add_option("--prune", options.prune, "Share of each row's weights that become 0, the least ones")
+      ->type_name("P")
+      ->check(finite(0, 0.99F));
+  add_size(app, "--target-size", "Bytes of the file: matrices that gain most get more bits",
+           [&options](Bytes size) { options.target_size = size; });
   add_threads(app, options.threads);
   add_json(app, options.json);
 }
@@ -350,6 +372,7 @@ Result<Command> parse_arguments(int count, const char* const* values) {
     if (app.get_subcommands().empty()) return tl::unexpected(no_command(count, values));
     return tl::unexpected(usage_error(app, error.what()));
   }
+  if (auto* quantize = std::get_if<QuantizeOptions>(&chosen)) quantize->arguments.assign(values, values + count);
   return chosen;
 }
 

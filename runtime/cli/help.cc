@@ -91,8 +91,13 @@ makes the error of each block least; embeddings and output head become Q8_0, vec
 tensor is printed: root mean square of the differences over that of the weights. OUT.gguf appears complete or
 not at all.
 
+With --calibration the engine reads the texts with the float weights, and what counts is the error of each layer's
+output (printed too): gptq makes each column's rounding good by the next ones, awq multiplies columns by factors that
+the layer before takes back. The file stays a plain GGUF. docs/quantisation.md has what each method loses.
+
 Example:
   linnet quantize model-f16.gguf -o model-q4_0.gguf --type q4_0
+  linnet quantize model-f16.gguf -o model-q4_0.gguf --type q4_0 --calibration texts.jsonl
 )"};
 
 constexpr HelpPage kPack{

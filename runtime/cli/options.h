@@ -60,9 +60,16 @@ struct LogitsOptions {
 };
 
 struct QuantizeOptions {
+  std::vector<std::string> arguments;  // The whole command line, for the program that does it.
   std::string input;
   std::string output;
   std::string type;
+  std::optional<std::string> method;  // Absent: rtn, or gptq where there are calibration texts.
+  std::optional<std::string> calibration;
+  std::size_t calibration_tokens = 32768;
+  Bytes calibration_memory{std::uint64_t{1} << 30};
+  double prune = 0;
+  std::optional<Bytes> target_size;
   std::size_t threads = 0;
   bool json = false;
 };

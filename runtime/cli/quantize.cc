@@ -4,9 +4,12 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <memory>
 
 #include "models/gguf/atomic_file.h"
+#include "runtime/cli/calibration_texts.h"
 #include "runtime/cli/commands.h"
+#include "runtime/cli/engine_calibration.h"
 #include "runtime/cli/json_writer.h"
 #include "runtime/cli/open_model.h"
 #include "runtime/cli/progress.h"
@@ -19,12 +22,16 @@ std::string text_report(const quantize::Report& report, const std::string& outpu
   std::string text;
   for (const quantize::TensorReport& tensor : report.tensors) {
     std::array<char, 512> line{};
-    std::snprintf(line.data(), line.size(), "%-32s %-5.*s -> %-5.*s %10s  error %.5f%s%s\n", tensor.name.c_str(),
+    std::snprintf(line.data(), line.size(), "%-32s %-5.*s -> %-5.*s %10s  error %.5f", tensor.name.c_str(),
                   static_cast<int>(tensor.from->name.size()), tensor.from->name.data(),
                   static_cast<int>(tensor.to->name.size()), tensor.to->name.data(),
-                  to_string(Bytes{tensor.bytes}).c_str(), tensor.relative_rms_error, tensor.note.empty() ? "" : "  ",
-                  tensor.note.c_str());
+                  to_string(Bytes{tensor.bytes}).c_str(), tensor.relative_rms_error);
     text += line.data();
+    if (tensor.relative_output_error) {
+      std::snprintf(line.data(), line.size(), "  output %.5f", *tensor.relative_output_error);
+      text += line.data();
+    }
+    text += (tensor.note.empty() ? "" : "  ") + tensor.note + "\n";
   }
   return text + output + ": " + to_string(Bytes{report.file_bytes}) + "\n";
 }
@@ -36,19 +43,40 @@ std::string json_report(const quantize::Report& report, const std::string& outpu
     json.begin_object().member("name", tensor.name).member("from", tensor.from->name).member("to", tensor.to->name);
     json.member("weights", tensor.weights).member("bytes", tensor.bytes);
     json.member("relative_rms_error", tensor.relative_rms_error);
+    if (tensor.relative_output_error) json.member("relative_output_error", *tensor.relative_output_error);
     if (!tensor.note.empty()) json.member("note", tensor.note);
     json.end_object();
   }
   return json.end_array().end_object().line();
 }
 
+// The options as the library has them, without the calibration.
+Result<quantize::Options> read_options(const QuantizeOptions& options) {
+  quantize::Options how;
+  LINNET_TRY(how.type, quantize::parse_type(options.type));
+  LINNET_TRY(how.method, quantize::parse_method(options.method.value_or(options.calibration ? "gptq" : "rtn")));
+  how.threads = static_cast<unsigned>(options.threads == 0 ? engine::usable_cores() : options.threads);
+  how.calibration_memory = options.calibration_memory.count;
+  how.pruned = options.prune;
+  if (options.target_size) how.target_bytes = options.target_size->count;
+  return how;
+}
+
+// What runs the texts, or null where there are none.
+Result<std::unique_ptr<EngineCalibration>> open_calibration(const QuantizeOptions& options, const ModelFile& model,
+                                                            const Console& console) {
+  if (!options.calibration) return nullptr;
+  LINNET_TRY(auto windows, read_calibration_texts(model, *options.calibration, options.calibration_tokens));
+  return EngineCalibration::create(model, std::move(windows), options.threads, console);
+}
+
 }  // namespace
 
 Result<void> execute(const QuantizeOptions& options, Console& console) {
-  quantize::Options how;
-  LINNET_TRY(how.type, quantize::parse_type(options.type));
-  how.threads = static_cast<unsigned>(options.threads == 0 ? engine::usable_cores() : options.threads);
+  LINNET_TRY(auto how, read_options(options));
   LINNET_TRY(const ModelFile model, open_as_it_is(options.input));
+  LINNET_TRY(const auto calibration, open_calibration(options, model, console));
+  how.calibration = calibration.get();
   LINNET_TRY(auto file, gguf::AtomicFile::create(options.output));
   Result<quantize::Report> report;
   {

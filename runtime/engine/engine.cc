@@ -148,6 +148,8 @@ Result<ConstTensorView> Engine::step(Batch batch) {
   return logits;
 }
 
+void Engine::observe(MatMulObserver* observer) { parts_->executor->set_observer(observer); }
+
 void Engine::profile(std::span<StepCost> costs) {
   assert(costs.empty() || costs.size() == parts_->setup.program.steps.size());
   parts_->costs = costs;

@@ -34,6 +34,8 @@
 
 namespace linnet::engine {
 
+class MatMulObserver;
+
 // Where 0 or nothing is the default, open() fills in what Engine::options() then tells.
 struct EngineOptions {
   // Positions that a sequence may hold. 0: the model's, at most kDefaultContext. A model's own limit cannot be passed.
@@ -106,6 +108,9 @@ class Engine {
 
   // From now on step() adds to `costs`, one entry a step of the program; empty: stop. Costs two clock reads a step.
   void profile(std::span<StepCost> costs);
+
+  // From now on step() shows `observer` the input of every MatMul (executor.h); null: stop. Borrowed.
+  void observe(MatMulObserver* observer);
 
   // Scratch that Generator uses, planned with the rest: [vocabulary] and [max_batch_rows].
   [[nodiscard]] std::span<Candidate> sampler_scratch();

@@ -68,6 +68,7 @@ ConstTensorView Executor::run(Batch batch, std::span<StepCost> costs) {
     std::visit([this](const auto& op) { execute(op); }, step.operation);
   };
   for (std::size_t i = 0; i < program_.steps.size(); ++i) {
+    if (observer_ != nullptr) show_observer(i);
     if (costs.empty()) {
       execute_one(program_.steps[i]);
       continue;
@@ -79,6 +80,13 @@ ConstTensorView Executor::run(Batch batch, std::span<StepCost> costs) {
   }
   const TensorView logits = buffer(program_.logits);
   return {logits.data(), logits.rows(), logits.width(), logits.stride()};
+}
+
+void Executor::show_observer(std::size_t step) const {
+  const auto* product = std::get_if<models::MatMul>(&program_.steps[step].operation);
+  if (product == nullptr) return;
+  const TensorView in = buffer(product->in);
+  observer_->observe(step, {in.data(), in.rows(), in.width(), in.stride()});
 }
 
 // Gathers consecutive positions of one sequence, at most kAttentionRows at a time.

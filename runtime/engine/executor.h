@@ -20,6 +20,15 @@
 
 namespace linnet::engine {
 
+// Told the input of every MatMul before it is computed, for calibration.
+class MatMulObserver {
+ public:
+  virtual ~MatMulObserver() = default;
+  // `step` is the operation's index in the program; `in` is valid during the call. Where no logits were asked for, the
+  // output projection's input has no rows.
+  virtual void observe(std::size_t step, ConstTensorView in) = 0;
+};
+
 // What an executor works with; it owns none of it.
 struct ExecutorParts {
   const models::Program& program;
@@ -38,11 +47,15 @@ class Executor {
   // where it has entries. Returns the logits of the rows that want them.
   [[nodiscard]] ConstTensorView run(Batch batch, std::span<StepCost> costs);
 
+  // From now on `observer` is told; null: nobody. Costs a comparison an operation while there is none.
+  void set_observer(MatMulObserver* observer) { observer_ = observer; }
+
  private:
   [[nodiscard]] TensorView buffer(models::BufferId id) const;
   [[nodiscard]] std::size_t plan_rows() const { return workspace_.blocks.size(); }  // The most that a batch may have.
   void cut_blocks();
   void fill_rotations();
+  void show_observer(std::size_t step) const;
 
   void execute(const models::Embed& op);
   void execute(const models::RmsNorm& op);
@@ -73,6 +86,7 @@ class Executor {
   Batch batch_;
   std::size_t outputs_ = 0;
   std::span<const RowBlock> blocks_;
+  MatMulObserver* observer_ = nullptr;
 };
 
 }  // namespace linnet::engine

@@ -46,6 +46,34 @@ class Quantize(support.CommandTest):
                 contents.add(file.read())
         self.assertEqual(len(contents), 1)
 
+    def test_calibrates_with_texts(self):
+        texts = self.path("texts.jsonl", b'{"text": "hello there"}\n\n{"messages": [{"role": "user", "content": "hello"}]}\n' * 40)
+        errors = {}
+        for method in ("rtn", "gptq", "awq", "awq+gptq"):
+            output = self.path(method + ".gguf")
+            report = self.ok_json("quantize", self.model, "-o", output, "--type", "q4_0", "--calibration", texts, "--method", method)
+            errors[method] = sum(tensor.get("relative_output_error", 0) ** 2 for tensor in report["tensors"])
+            self.ok("run", "-m", output, "-p", "hello", "-n", "4")
+        self.assertLess(errors["gptq"], 0.7 * errors["rtn"])
+        self.assertLess(errors["awq+gptq"], 0.7 * errors["rtn"])
+
+    def test_refuses_bad_calibration(self):
+        for line in (b"[]\n", b'{"other": 1}\n', b"{\n", b"\n"):
+            texts = self.path("texts.jsonl", line)
+            self.refused(2, "quantize", self.model, "-o", self.path("out.gguf"), "--type", "q4_0", "--calibration", texts, says="texts.jsonl")
+        self.refused(2, "quantize", self.model, "-o", self.path("out.gguf"), "--type", "q4_0", "--method", "gptq", says="calibration")
+        self.assertFalse(os.path.exists(self.path("out.gguf")))
+
+    def test_keeps_to_a_budget(self):
+        sizes = {}
+        for kind in ("q8_0", "q4_0"):
+            sizes[kind] = self.ok_json("quantize", self.model, "-o", self.path("x.gguf"), "--type", kind)["bytes"]
+        budget = (sizes["q8_0"] + sizes["q4_0"]) // 2
+        report = self.ok_json("quantize", self.model, "-o", self.path("x.gguf"), "--type", "q4_0", "--target-size", budget)
+        self.assertLessEqual(report["bytes"], budget)
+        self.assertGreater(report["bytes"], sizes["q4_0"])
+        self.refused(4, "quantize", self.model, "-o", self.path("y.gguf"), "--type", "q4_0", "--target-size", 1000)
+
     def test_refuses_what_is_quantised_already(self):
         model = self.path("q4.gguf", tiny_model.model_bytes(tiny_model.Q4_0))
         self.refused(3, "quantize", model, "-o", self.path("out.gguf"), "--type", "q8_0", says="q4.gguf")

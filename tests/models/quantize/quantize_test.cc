@@ -85,7 +85,7 @@ struct Quantised {
 Quantised quantised(const std::vector<std::byte>& file, TensorType type, unsigned threads = 1) {
   const auto reader = Reader::open(file);
   gguf::MemorySink sink;
-  auto report = quantize(*reader, sink, {type, threads}, kGoOn);
+  auto report = quantize(*reader, sink, {.type = type, .threads = threads}, kGoOn);
   EXPECT_TRUE(report) << report.error().message;
   return {{sink.bytes().begin(), sink.bytes().end()}, std::move(*report)};
 }
@@ -189,21 +189,21 @@ TEST(Quantize, WorksInBands) {
 TEST(Quantize, RefusesWhatItCannot) {
   gguf::MemorySink sink;
   const auto quantised_file = quantised(model_of(whole_model()), TensorType::kQ8_0).file;
-  const auto again = quantize(*Reader::open(quantised_file), sink, {TensorType::kQ4_0, 1}, kGoOn).error();
+  const auto again = quantize(*Reader::open(quantised_file), sink, {}, kGoOn).error();
   EXPECT_EQ(again.kind, ErrorKind::kUnsupported);
   EXPECT_THAT(again.message, HasSubstr("'token_embd.weight' is Q8_0 already"));
 
   const std::vector<FloatTensor> one = {{"blk.0.ffn_up.weight", TensorType::kF32, {32, 2}}};
   for (const float poison : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), 1e30F}) {
     const auto file = model_of(one, poison);
-    const auto error = quantize(*Reader::open(file), sink, {TensorType::kQ4_0, 1}, kGoOn).error();
+    const auto error = quantize(*Reader::open(file), sink, {}, kGoOn).error();
     EXPECT_EQ(error.kind, ErrorKind::kMalformed);
     EXPECT_THAT(error.message, HasSubstr("'blk.0.ffn_up.weight' has weights that are not finite or too large"));
   }
   const auto file = model_of(one);
   const auto stop = [](std::uint64_t, std::uint64_t) { return false; };
-  EXPECT_EQ(quantize(*Reader::open(file), sink, {TensorType::kQ4_0, 1}, stop).error().kind, ErrorKind::kInterrupted);
-  EXPECT_EQ(quantize(*Reader::open(file), sink, {TensorType::kQ6_K, 1}, kGoOn).error().kind, ErrorKind::kUsage);
+  EXPECT_EQ(quantize(*Reader::open(file), sink, {}, stop).error().kind, ErrorKind::kInterrupted);
+  EXPECT_EQ(quantize(*Reader::open(file), sink, {.type = TensorType::kQ6_K}, kGoOn).error().kind, ErrorKind::kUsage);
   EXPECT_EQ(*parse_type("q8_0"), TensorType::kQ8_0);
   EXPECT_EQ(parse_type("q3").error().kind, ErrorKind::kUsage);
 }
@@ -219,7 +219,7 @@ TEST(Quantize, ProgressReachesTheEnd) {
     return true;
   };
   gguf::MemorySink sink;
-  ASSERT_TRUE(quantize(*Reader::open(file), sink, {TensorType::kQ8_0, 1}, watch));
+  ASSERT_TRUE(quantize(*Reader::open(file), sink, {.type = TensorType::kQ8_0}, watch));
   EXPECT_EQ(last, all);
 }
 
