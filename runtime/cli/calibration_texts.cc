@@ -4,7 +4,6 @@
 #include <optional>
 #include <string_view>
 
-#include "runtime/cli/language_model.h"
 #include "runtime/cli/text_file.h"
 #include "runtime/text/template/json_read.h"
 

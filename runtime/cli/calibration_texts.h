@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "runtime/base/result.h"
-#include "runtime/cli/model_file.h"
+#include "runtime/cli/open_model.h"
 #include "runtime/text/tokenizer.h"
 
 namespace linnet::cli {

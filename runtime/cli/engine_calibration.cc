@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "runtime/cli/calibration_texts.h"
-#include "runtime/cli/open_engine.h"
 #include "runtime/cli/progress.h"
 #include "runtime/engine/executor.h"
 

@@ -7,8 +7,7 @@
 
 #include "models/quantize/calibration.h"
 #include "runtime/cli/console.h"
-#include "runtime/cli/machine.h"
-#include "runtime/cli/model_file.h"
+#include "runtime/cli/open_model.h"
 #include "runtime/engine/engine.h"
 #include "runtime/text/tokenizer.h"
 
