@@ -86,7 +86,7 @@ Example:
 constexpr HelpPage kQuantize{
     "quantize", "Converts float weights to INT8 or INT4, offline.",
     "linnet quantize IN.gguf -o OUT.gguf --type TYPE [OPTIONS]",
-    R"(IN.gguf holds F32, F16 or BF16 weights. Matrices become TYPE, rounded to the nearest value with the scale that
+    R"(IN.gguf holds F32, F16 or BF16 weights; IN.gguf.zst is unpacked as it is read. Matrices become TYPE, rounded to the nearest value with the scale that
 makes the error of each block least; embeddings and output head become Q8_0, vectors F32. The error of each
 tensor is printed: root mean square of the differences over that of the weights. OUT.gguf appears complete or
 not at all.

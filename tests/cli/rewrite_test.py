@@ -1,6 +1,8 @@
 """quantize and make-model: what they write can be read, run and repeated."""
 
 import os
+import shutil
+import subprocess
 import unittest
 
 import support
@@ -63,6 +65,26 @@ class Quantize(support.CommandTest):
             self.refused(2, "quantize", self.model, "-o", self.path("out.gguf"), "--type", "q4_0", "--calibration", texts, says="texts.jsonl")
         self.refused(2, "quantize", self.model, "-o", self.path("out.gguf"), "--type", "q4_0", "--method", "gptq", says="calibration")
         self.assertFalse(os.path.exists(self.path("out.gguf")))
+
+    def test_reads_zstd_streams(self):
+        zstd = shutil.which("zstd")
+        if zstd is None:
+            self.skipTest("no zstd program")
+        packed = self.path("f32.gguf.zst")
+        subprocess.run([zstd, "-q", self.model, "-o", packed], check=True)
+        contents = set()
+        for model in (self.model, packed):
+            output = self.path("out.gguf")
+            self.ok("quantize", model, "-o", output, "--type", "q4_0")
+            with open(output, "rb") as file:
+                contents.add(file.read())
+        self.assertEqual(len(contents), 1)
+        with open(packed, "rb") as file:
+            whole = file.read()
+        os.remove(self.path("out.gguf"))
+        for name, data in (("cut.gguf.zst", whole[:-9]), ("text.gguf.zst", b"no zstd at all, but long enough"), ("empty.gguf.zst", b"")):
+            self.refused(3, "quantize", self.path(name, data), "-o", self.path("out.gguf"), "--type", "q4_0", says=name)
+        self.assertEqual([name for name in os.listdir(os.path.dirname(packed)) if name.startswith("out.gguf")], [])
 
     def test_keeps_to_a_budget(self):
         sizes = {}
