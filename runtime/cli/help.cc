@@ -86,10 +86,10 @@ Example:
 constexpr HelpPage kQuantize{
     "quantize", "Converts float weights to INT8 or INT4, offline.",
     "linnet quantize IN.gguf -o OUT.gguf --type TYPE [OPTIONS]",
-    R"(IN.gguf holds F32, F16 or BF16 weights; IN.gguf.zst is unpacked as it is read. Matrices become TYPE, rounded to the nearest value with the scale that
-makes the error of each block least; embeddings and output head become Q8_0, vectors F32. The error of each
-tensor is printed: root mean square of the differences over that of the weights. OUT.gguf appears complete or
-not at all.
+    R"(IN.gguf holds F32, F16 or BF16 weights; IN.gguf.zst is unpacked as it is read. Matrices become TYPE, rounded to
+the nearest value with the scale that makes the error of each block least; embeddings and output head become Q8_0,
+vectors F32. The error of each tensor is printed: root mean square of the differences over that of the weights.
+OUT.gguf appears complete or not at all.
 
 With --calibration the engine reads the texts with the float weights, and what counts is the error of each layer's
 output (printed too): gptq makes each column's rounding good by the next ones, awq multiplies columns by factors that
