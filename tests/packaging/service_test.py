@@ -1,0 +1,63 @@
+"""The unit's sandbox, and the configurations that are shipped."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+SOURCE = pathlib.Path(os.environ["LINNET_SOURCE"])
+PACKAGING = SOURCE / "packaging"
+UNIT = PACKAGING / "systemd" / "linnetd.service"
+# How config.cc reads a key: through the reader, or through a function of its own that takes it.
+KEY = re.compile(r'(?:\b(?:text|texts|integer|number|boolean|one_of|table|each_named|each_text|each)\(|, |count\()"([a-z_]+)"[,)]')
+NOT_KEYS = {"input", "output", "disabled"}  # Values of one_of.
+
+
+def check(folder):
+    return subprocess.run([os.environ["LINNETD_BIN"], "--check", "-c", f"{folder}/linnetd.toml"],
+                          capture_output=True, text=True, timeout=60)
+
+
+class Service(unittest.TestCase):
+    @unittest.skipUnless(shutil.which("systemd-analyze"), "systemd-analyze is not installed")
+    def test_the_unit_is_exposed_at_most_2_0(self):
+        run = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=20", UNIT],
+                             capture_output=True, text=True)
+        self.assertEqual(run.returncode, 0, run.stdout[-200:] + run.stderr)
+
+    def test_what_the_product_needs_is_not_taken_away(self):
+        lines = UNIT.read_text().splitlines()
+        self.assertIn("SystemCallErrorNumber=EPERM", lines)  # A refused call is an error to handle, not a kill.
+        self.assertIn("DeviceAllow=char-gpiochip rw", lines)
+        self.assertFalse([line for line in lines if line.startswith("SystemCallFilter=~") and "@resources" in line])
+
+    def test_it_does_not_start_unconfigured(self):
+        self.assertIn("ConditionPathExistsGlob=/etc/linnet/conf.d/*.toml", UNIT.read_text())
+
+    def test_the_shipped_configurations_have_no_faults(self):
+        daemonset = (PACKAGING / "container" / "daemonset.yaml").read_text()
+        config_map = re.search(r"device\.toml: \|\n((?:    .*\n)+)", daemonset)[1].replace("    ", "")
+        device = (PACKAGING / "daemon" / "device.toml").read_text()
+        # The commented line and rule belong to the example: they must be right when someone takes the marks away.
+        uncommented = re.sub(r"(?m)^# (?=\[|\w+ = )", "", device[device.index("# A GPIO line"):])
+        for text in (device, uncommented, (PACKAGING / "container" / "linnet.toml").read_text(), config_map, ""):
+            with tempfile.TemporaryDirectory() as folder:
+                shutil.copy(PACKAGING / "daemon" / "linnetd.toml", folder)
+                os.mkdir(f"{folder}/conf.d")
+                pathlib.Path(f"{folder}/conf.d/device.toml").write_text(text or "# nothing\n")
+                run = check(folder)
+                self.assertEqual((run.returncode, run.stderr), (0, ""), text)
+
+    def test_the_manual_tells_every_key(self):
+        page = (PACKAGING / "man" / "linnetd.toml.5.md").read_text()
+        told = set(re.findall(r"\*\*(\w+)\*\*", page)) | set(re.findall(r"(?<=[\[.])\w+(?=[\].])", page))
+        keys = set(KEY.findall((SOURCE / "runtime/daemon/config.cc").read_text())) - NOT_KEYS
+        self.assertGreater(len(keys), 40)
+        self.assertEqual(keys - told, set())
+
+
+if __name__ == "__main__":
+    unittest.main()
