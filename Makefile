@@ -1,6 +1,6 @@
 # A thin front for people: each target does its own set-up (Debian packages through apt) and is quick when it is done.
 
-.PHONY: help demo check bench fuzz coverage fmt tidy deb clean
+.PHONY: help demo check bench fuzz coverage fmt tidy deb deb-check clean
 
 ARCH ?= amd64
 
@@ -11,6 +11,7 @@ help:
 	@echo 'make fuzz       fuzz every parser for FUZZ_SECONDS (60) each'
 	@echo 'make coverage   line coverage of the tests, a file a line'
 	@echo 'make deb        Debian packages for ARCH (amd64, arm64 or armhf) in build/deb/ARCH'
+	@echo 'make deb-check  lintian, symbols, dependencies, reproducibility; install, upgrade, downgrade, purge (root)'
 	@echo 'make fmt        format every source'
 	@echo 'make tidy       clang-tidy over every source'
 
@@ -54,6 +55,10 @@ tidy:
 
 deb:
 	@packaging/build-deb.sh $(ARCH)
+
+deb-check:
+	@toolchains/setup-debian.sh deb
+	@packaging/check-deb.sh $(ARCH)
 
 clean:
 	@rm -rf build .cache

@@ -41,5 +41,7 @@ find "$stage" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 cd "$stage"
 DEB_BUILD_OPTIONS="nocheck parallel=$(nproc)" DEB_BUILD_PROFILES="cross nocheck" LINNET_STAGED="$stage/staged" \
   dpkg-buildpackage -a"$architecture" -b -d -us -uc >"$output/build.log" 2>&1 || { tail -n 40 "$output/build.log"; exit 1; }
+cd - >/dev/null
 rm -rf "$stage"
+packaging/sbom.py "$architecture" "$output"
 ls "$output"/*.deb

@@ -91,6 +91,7 @@ mkdir -p "$tree/usr/bin" "$tree/usr/lib" "$tree/usr/sbin"
 ln -s usr/bin usr/lib usr/sbin "$tree/"
 for package in "$work"/cache/archives/*.deb; do
   dpkg-deb --fsys-tarfile "$package" | tar -x -C "$tree" --keep-directory-symlink --no-same-owner
+  dpkg-deb -W --showformat='${Package}\t${Version}\n' "$package" >>"$tree/.packages"  # For bills of materials.
 done
 rm -rf "$tree/usr/share/doc" "$tree/usr/share/man" "$tree/usr/share/locale"
 

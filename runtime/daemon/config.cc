@@ -200,7 +200,7 @@ DaemonConfig read_config(const toml::table& tree, TomlFaults& faults) {
   DaemonConfig config;
   TomlTable document(&tree, "", faults);
   config.state_directory = document.text("state_directory", config.state_directory);
-  config.plugin_directory = document.text("plugin_directory");
+  config.plugin_directory = document.text("plugin_directory", LINNET_PLUGIN_DIRECTORY);
   config.board = document.text("board");
   config.stop_time = read_milliseconds(document, "stop_time_ms", config.stop_time);
   read_device(document.table("device"), config);

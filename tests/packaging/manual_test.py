@@ -50,6 +50,10 @@ class Manual(unittest.TestCase):
         lines = ["| key | type | meaning |", "|---|---|---|", "| `id` | text | names it \\| for ever |"]
         self.assertEqual(markdown_manual.without_tables(lines), ["", "`id`", ":   type: text; meaning: names it | for ever"])
 
+    def test_the_pages_tables_are_whole(self):
+        for page in (SOURCE / "docs" / "mqtt.md", *MAN.glob("*.md")):
+            markdown_manual.without_tables(page.read_text().splitlines())
+
 
 if __name__ == "__main__":
     unittest.main()
