@@ -32,7 +32,7 @@ for deb in "$debs"/*.deb; do
   tree=$root/older
   dpkg-deb -R "$deb" "$tree"
   sed -i -E "s/^Version: .*/Version: 0.0.9/; s/(linnet[a-z0-9-]*) \(= [^)]*\)/\1 (= 0.0.9)/g" "$tree/DEBIAN/control"
-  dpkg-deb -b "$tree" "$root/old/$(basename "$deb")" >/dev/null
+  dpkg-deb -Znone -b "$tree" "$root/old/$(basename "$deb")" >/dev/null
   rm -rf "$tree"
 done
 packages=$(for deb in "$root"/new/*.deb; do dpkg-deb -f "$deb" Package; done | tr '\n' ' ')
