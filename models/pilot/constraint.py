@@ -27,7 +27,8 @@ def any_of(options):
 
 
 STRING = r'"(?:[^"\\\p{Cc}]|\\.)*"'
-ITEM = regex.compile(r'"((?:[^"\\]|\\.)*\\?)(":?|$)|([\[\]])')  # a string, whether it is closed or a key; or a bracket
+# A string, whether it is closed or a key; or a bracket.
+ITEM = regex.compile(r'"((?:[^"\\]|\\.)*\\?)(":?|$)|([\[\]])')
 
 
 @functools.cache
@@ -36,43 +37,56 @@ def structure(intents, types):
     return regex.compile(rf'\{{"intent":"{any_of(intents)}","slots":\{{(?:{slot}(?:,{slot})*)?\}}\}}')
 
 
-def values(answer):
-    """(text, is closed) of each slot value of an answer's beginning."""
+def strings(answer):
+    """(text, is closed, is a key) of each string in the slots of an answer's beginning."""
     rest = answer.partition('"slots":{')[2]
     in_array = False
     for item in ITEM.finditer(rest):
         text, end, bracket = item.groups()
         if bracket:
             in_array = bracket == "["
-        elif end != '":' and (in_array or rest[:item.start()].endswith(":")):
-            yield text, end == '"'
+        else:
+            yield text, end != "", end == '":' or not (in_array or rest[:item.start()].endswith(":"))
 
 
 class Constraint:
     """The answers that one sentence admits."""
 
     def __init__(self, sentence, intents, types):
-        self.structure = structure(tuple(intents), tuple(types))
+        self.types, self.structure = types, structure(tuple(intents), tuple(types))
         self.spans = {json.dumps(s, ensure_ascii=False)[1:-1] for s in word_spans(sentence.strip())}
         self.beginnings = {span[:i] for span in self.spans for i in range(len(span) + 1)}
 
     def allows(self, prefix):
-        return self.structure.fullmatch(prefix, partial=True) is not None and all(
-            text in (self.spans if closed else self.beginnings) for text, closed in values(prefix))
+        if self.structure.fullmatch(prefix, partial=True) is None:
+            return False
+        left = set(self.types)
+        for text, closed, is_key in strings(prefix):
+            if not is_key:
+                fits = text in (self.spans if closed else self.beginnings)
+            else:
+                fits = text in left if closed else any(t.startswith(text) for t in left)
+                left.discard(text if closed else None)
+            if not fits:
+                return False
+        return True
 
     def complete(self, text):
         return text.endswith("}}") and self.structure.fullmatch(text) is not None
 
 
 def grammar_text(intents, types):
-    """GBNF with one rule of Linnet's own, `%copy-words`: a JSON-escaped whole-word span of the user's last message."""
-    def choice(options):
-        return " | ".join(f'"{o}"' for o in options)
+    """GBNF with two rules of Linnet's own: `%copy-words`, a JSON-escaped whole-word span of the user's last message, and
+    `%once-NAME`, which takes nothing and is passed at most once in an answer."""
+    def keys(before):
+        return " | ".join(rf'%once-{t} "{before}\"{t}\":"' for t in types)
 
     return "\n".join([
         '# The pilot\'s answers. %copy-words is a whole-word span of the last user message, JSON-escaped.',
-        r'root   ::= "{\"intent\":\"" intent "\",\"slots\":{" ( slot ( "," slot )* )? "}}"',
-        r'slot   ::= "\"" type "\":" ( string | "[" string ( "," string )+ "]" )',
+        "# %once-NAME is passed at most once: no key comes twice.",
+        r'root   ::= "{\"intent\":\"" intent "\",\"slots\":{" ( first value ( next value )* )? "}}"',
+        r'value  ::= string | "[" string ( "," string )+ "]"',
         r'string ::= "\"" %copy-words "\""',
-        f"intent ::= {choice(intents)}",
-        f"type   ::= {choice(types)}", ""])
+        "intent ::= " + " | ".join(f'"{i}"' for i in intents),
+        f"first  ::= {keys('')}",
+        f"next   ::= {keys(',')}", ""])

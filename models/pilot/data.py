@@ -96,10 +96,12 @@ class Example:
             twin = tokenizer.id.get(SPACE + tokenizer.tokens[ids[0]])
             return [tokenizer.id[SPACE], *ids] if twin is None else [twin, *ids[1:]]
 
-        sentence, tags, offset = [], [], -1
+        sentence, tags, offset, word_at = [], [], -1, []
         for pretoken in GPT2_PATTERN.findall(" " + record["text"]):
             ids = pieces(pretoken)
             start = offset + len(pretoken) - len(pretoken.lstrip())
+            if pretoken.strip():
+                word_at.append(len(sentence) + (ids[0] == tokenizer.id[SPACE] and len(ids) > 1))
             sentence += ids
             tags += tag_of(record, start, len(ids), tag_id)
             offset += len(pretoken)
@@ -113,7 +115,7 @@ class Example:
         self.ids = prompt + answer[:-1]
         self.targets = [-100] * (len(prompt) - 1) + answer
         self.tags = [-100] * (len(sentence) + 2) + tags + [-100] * len(answer)
-        self.answer_at = len(prompt) - 1
+        self.word_at = [len(sentence) + 2 + i for i in word_at]  # first piece of each word in the second copy
 
 
 def tag_of(record, start, pieces, tag_id):

@@ -1,12 +1,13 @@
 """Greedy decoding of the pilot, free or constrained, and the dataset's figures.
 
-    python evaluate.py --data ../../../data --gguf pilot-int4.gguf
+    python evaluate.py --data DATA --gguf pilot-int4.gguf
+
+`linnet eval` measures the same in the product, and the confidence beside it.
 """
 
 import argparse
 import collections
 import json
-import math
 
 import torch
 
@@ -22,36 +23,30 @@ class Answer:
 
     def __init__(self, record, tokenizer, constraint):
         self.record, self.tokenizer, self.constraint = record, tokenizer, constraint
-        self.text, self.logs, self.done = "", [], False
+        self.text, self.done = "", False
 
-    def take(self, logs, ranked):
-        """Appends the best token that the constraint allows; returns its id. `logs` are log probabilities, `ranked`
-        the ids of the most probable tokens."""
+    def take(self, logits, ranked):
+        """Appends the best token that the constraint allows; returns its id. `ranked`: ids of the most probable ones."""
         end = self.tokenizer.id[END]
         if self.done:
             return end
         if self.constraint and self.constraint.complete(self.text):
-            self.done = True  # the end is forced, so it does not count for the confidence
+            self.done = True
             return end
-        token = self.choose(logs, ranked, end)
-        self.logs.append(float(logs[token]))
+        token = self.choose(logits, ranked, end)
         self.done = token == end
         if not self.done:
             self.text += self.tokenizer.decode([token])
         return token
 
-    def choose(self, logs, ranked, end):
+    def choose(self, logits, ranked, end):
         if self.constraint is None:
             return ranked[0]
-        for count in (len(ranked), len(logs)):
-            for token in ranked if count == len(ranked) else logs.argsort(descending=True).tolist():
+        for count in (len(ranked), len(logits)):
+            for token in ranked if count == len(ranked) else logits.argsort(descending=True).tolist():
                 if token != end and (piece := self.tokenizer.decode([token])) and self.constraint.allows(self.text + piece):
                     return token
         raise ValueError(f"no token continues {self.text!r}")
-
-    def confidence(self):
-        """Geometric mean probability of the tokens that no grammar forced."""
-        return math.exp(sum(self.logs) / max(1, len(self.logs)))
 
 
 @torch.no_grad()
@@ -70,9 +65,9 @@ def answer_all(model, tokenizer, records, constrained, known):
         for _ in range(LONGEST_ANSWER):
             last = model.hidden(ids, table, start, caches)[1][:, -1]
             start += ids.shape[1]
-            logs = model.logits(last, table).float().log_softmax(-1)
-            ranked = logs.topk(16).indices.tolist()
-            ids = torch.tensor([[a.take(l, r)] for (a, _), l, r in zip(group, logs, ranked)])
+            logits = model.logits(last, table).float()
+            ranked = logits.topk(16).indices.tolist()
+            ids = torch.tensor([[a.take(l, r)] for (a, _), l, r in zip(group, logits, ranked)])
             if all(a.done for a, _ in group):
                 break
     return answers
@@ -109,22 +104,9 @@ def is_exact(answer):
     return parse(answer.text) == (answer.record["intent"], truth)
 
 
-def confidence_threshold(answers, precision=0.99):
-    """The lowest confidence above which `precision` of the answers are exact, and the share of answers above it."""
-    ranked = sorted(((a.confidence(), is_exact(a)) for a in answers), reverse=True)
-    right, best = 0, (1.0, 0.0)
-    for i, (confidence, exact) in enumerate(ranked, 1):
-        right += exact
-        if right >= precision * i:
-            best = (confidence, i / len(ranked))
-    return best
-
-
 def evaluate(model, tokenizer, records, constrained, known):
     answers = answer_all(model, tokenizer, records, constrained, known)
-    result = figures(records, [parse(a.text) for a in answers])
-    result["threshold_99"], result["coverage_99"] = confidence_threshold(answers)
-    return result, answers
+    return figures(records, [parse(a.text) for a in answers]), answers
 
 
 def show(name, result):
@@ -140,8 +122,9 @@ def main():
     parser.add_argument("--gguf", nargs="+", required=True)
     parser.add_argument("--activations", action="store_true", help="round inputs of matrices to 8 bits as the engine does")
     parser.add_argument("--mistakes", help="write wrong answers of the last file here")
+    parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(arguments.threads)
     known = labels(read_records(arguments.data, "train"))
     records = read_records(arguments.data, "val")
     for path in arguments.gguf:
@@ -156,7 +139,7 @@ def main():
             for a in answers:
                 if not is_exact(a):
                     print(json.dumps({"text": a.record["text"], "intent": a.record["intent"], "answer": a.text,
-                                      "entities": a.record["entities"], "confidence": a.confidence()}), file=file)
+                                      "entities": a.record["entities"]}), file=file)
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ def add_tokenizer(writer, tokenizer):
     writer.add_chat_template(CHAT_TEMPLATE)
 
 
-def write(path, model, tokenizer, kind, grammar, threshold):
+def write(path, model, tokenizer, kind, grammar):
     matrices, embedding, file_type = FILE_TYPES[kind]
     writer = gguf.GGUFWriter(path, "qwen2")
     writer.add_name("Linnet pilot")
@@ -82,8 +82,6 @@ def write(path, model, tokenizer, kind, grammar, threshold):
     add_hyper_parameters(writer, model.config)
     add_tokenizer(writer, tokenizer)
     writer.add_string("linnet.grammar", grammar)
-    if threshold is not None:
-        writer.add_float32("linnet.confidence_threshold", threshold)
     for name, tensor in tensors(model):
         array = tensor.detach().float().contiguous().numpy()
         kind = Type.F32 if array.ndim == 1 else embedding if name == "token_embd.weight" else matrices
@@ -103,7 +101,6 @@ def main():
     parser.add_argument("--run", required=True)
     parser.add_argument("--out", required=True)
     parser.add_argument("--kinds", nargs="+", default=list(FILE_TYPES), choices=list(FILE_TYPES))
-    parser.add_argument("--threshold", type=float, help="confidence above which 99 %% of answers are exact (evaluate.py)")
     arguments = parser.parse_args()
     intents, types = labels(read_records(arguments.data, "train"))
     tokenizer = Tokenizer.load(os.path.join(arguments.run, "tokenizer.json"))
@@ -113,7 +110,7 @@ def main():
         file.write(grammar)
     for kind in arguments.kinds:
         path = os.path.join(arguments.out, f"pilot-{kind}.gguf")
-        write(path, model, tokenizer, kind, grammar, arguments.threshold)
+        write(path, model, tokenizer, kind, grammar)
         print(path, os.path.getsize(path), "bytes")
 
 

@@ -97,10 +97,11 @@ def main():
     parser.add_argument("--out", required=True)
     parser.add_argument("--minutes", type=float, default=15)
     parser.add_argument("--copies", type=int, default=48)
-    parser.add_argument("--values-only", action="store_true")
+    parser.add_argument("--only", choices=["type", "intent"], help="invent values alone, or sentences alone")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(arguments.threads)
     torch.manual_seed(arguments.seed)
     random.seed(arguments.seed)
     records = read_records(arguments.data, "train")
@@ -117,8 +118,8 @@ def main():
     with open(arguments.out, "a") as out:
         while time.monotonic() - start < 60 * arguments.minutes:
             if not plan:
-                plan = [("type", t) for t in OPEN_TYPES]
-                plan += [] if arguments.values_only else [("intent", i) for i in labels(records)[0]]
+                plan = [("type", t) for t in OPEN_TYPES] + [("intent", i) for i in labels(records)[0]]
+                plan = [step for step in plan if arguments.only in (None, step[0])]
                 random.shuffle(plan)
             what, name = plan.pop()
             prompt = sentence_prompt(by_intent, name) if what == "intent" else value_prompt(values, name)

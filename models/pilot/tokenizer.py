@@ -52,21 +52,39 @@ def from_visible(visible):
     return bytes(reverse[c] for c in visible)
 
 
+class MergeLearner:
+    """Plain BPE: the most frequent adjacent pair first, of equal ones the one met first. Keeps for each pair its count and
+    the words that hold it, so that a merge touches only those."""
+
+    def __init__(self, word_counts):
+        self.words = [(list(word), n) for word, n in word_counts.items()]
+        self.counts, self.holders = collections.Counter(), collections.defaultdict(set)
+        for i in range(len(self.words)):
+            self.add(i, 1)
+
+    def add(self, i, sign):
+        symbols, n = self.words[i]
+        for pair in zip(symbols, symbols[1:]):
+            self.counts[pair] += sign * n
+            self.holders[pair].add(i)
+
+    def next(self):
+        """The pair that was merged, or None where nothing is left to merge."""
+        best = max(self.counts, key=self.counts.get, default=None)
+        if best is None or self.counts[best] <= 0:
+            return None
+        for i in self.holders.pop(best):
+            self.add(i, -1)
+            merge_in_place(self.words[i][0], best)
+            self.add(i, 1)
+        del self.counts[best]
+        return best
+
+
 def learn_merges(word_counts, count):
-    """Plain BPE: the most frequent adjacent pair first; ties go to the smaller pair."""
-    words = [(list(word), n) for word, n in word_counts.items()]
-    merges = []
-    while len(merges) < count:
-        pairs = collections.Counter()
-        for symbols, n in words:
-            for pair in zip(symbols, symbols[1:]):
-                pairs[pair] += n
-        if not pairs:
-            break
-        best = max(pairs, key=lambda p: (pairs[p], [-ord(c) for c in p[0] + p[1]]))
-        merges.append(best)
-        for symbols, _ in words:
-            merge_in_place(symbols, best)
+    learner, merges = MergeLearner(word_counts), []
+    while len(merges) < count and (pair := learner.next()) is not None:
+        merges.append(pair)
     return merges
 
 

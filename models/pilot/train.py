@@ -1,6 +1,6 @@
 """Trains the pilot; runs for a set time, exports its best so far every few minutes, and resumes where it stopped.
 
-    python train.py --data DATA --run RUN --minutes 60 [--extra labelled.jsonl] [--start RUN/best.pt --quantized]
+    python train.py --data DATA --run RUN --minutes 60 [--labelled labelled.jsonl] [--start RUN/best.pt --quantized]
 
 The schedule follows the time used, not steps, so that a busy machine ends at the same time with the same cool-down.
 """
@@ -13,6 +13,7 @@ import os
 import random
 import time
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -28,12 +29,12 @@ def parse_arguments():
     data_argument(parser)
     parser.add_argument("--run", required=True, help="folder of tokenizer, checkpoints and log")
     parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--extra", help="more sentences with a teacher's labels (label.py)")
-    parser.add_argument("--extra-share", type=float, default=0.6, help="share of --extra in a batch")
-    parser.add_argument("--soft", help="teacher's intent probabilities of the training sentences (label.py)")
+    parser.add_argument("--labelled", help="what the teachers say of the training sentences and more (label.py)")
+    parser.add_argument("--shares", type=float, nargs=2, default=(0.4, 0.2), metavar=("VARIED", "INVENTED"),
+                        help="shares of label.py's other sentences in a batch")
     parser.add_argument("--start", help="a checkpoint to start from")
     parser.add_argument("--quantized", action="store_true", help="train through fake Q4_0 matrices and Q8_0 embeddings")
-    parser.add_argument("--vocabulary", type=int, default=5120)
+    parser.add_argument("--vocabulary", type=int, default=8192)
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--tag-layer", type=int, default=4)
     parser.add_argument("--batch", type=int, default=64)
@@ -41,31 +42,50 @@ def parse_arguments():
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--smoothing", type=float, default=0.05)
     parser.add_argument("--echo", type=float, default=0.1, help="weight of predicting the second copy")
+    parser.add_argument("--states", type=float, default=0.5, help="weight of predicting the teacher's states")
     parser.add_argument("--words", help="folder of all-MiniLM-L6-v2: its word vectors start the embedding and find values")
     parser.add_argument("--substitute", type=float, default=0.5, help="share of sentences with substituted values")
     parser.add_argument("--average", type=float, default=0.998, help="decay of the averaged weights")
+    parser.add_argument("--validate", type=int, help="number of validation sentences that choose the best (default: all)")
     parser.add_argument("--export-every", type=float, default=10, help="minutes")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
 
 
-class Source:
-    """Endless batches of examples, of similar length each, from the data set and the extra sentences."""
+class Deck:
+    """Records in random order, over and over."""
 
-    def __init__(self, arguments, tokenizer, augment, records, extra, known):
-        self.a, self.tokenizer, self.records, self.extra = arguments, tokenizer, records, extra
-        self.tag_id = tag_table(known[1])
-        self.augment = augment
-        self.queue, self.extra_queue, self.batches = [], [], []
+    def __init__(self, records):
+        self.records, self.queue = records, []
 
     def draw(self):
-        use_extra = self.extra and random.random() < self.a.extra_share
-        queue, pool = (self.extra_queue, self.extra) if use_extra else (self.queue, self.records)
-        if not queue:
-            queue[:] = random.sample(pool, len(pool))
-        record = self.augment(queue.pop(), self.a.substitute * (0.3 if use_extra else 1))
+        if not self.queue:
+            self.queue = random.sample(self.records, len(self.records))
+        return self.queue.pop()
+
+
+class Source:
+    """Endless batches of examples, of similar length each, from the data set and the teachers' other sentences."""
+
+    def __init__(self, arguments, tokenizer, augment, parts, known):
+        self.a, self.tokenizer, self.augment = arguments, tokenizer, augment
+        self.tag_id = tag_table(known[1])
+        self.decks = {part: Deck(records) for part, records in parts.items() if records}
+        shares = dict(zip(("varied", "invented"), arguments.shares))
+        self.weights = [shares.get(part, 1 - sum(shares.values())) for part in self.decks]
+        self.batches = []
+
+    def draw(self):
+        part, = random.choices(list(self.decks), self.weights)
+        drawn = self.decks[part].draw()
+        record = self.augment(drawn, self.a.substitute if part == "train" else 0)
         example = Example(record, self.tokenizer, self.tag_id, dropout=0.1)
         example.soft = record.get("soft")
+        example.at = [-1] * len(example.ids)  # rows of the teacher's words; it has not seen a changed sentence
+        if record is drawn and record.get("words") == len(example.word_at):
+            for i, position in enumerate(example.word_at):
+                example.at[position] = record["at"] + i
         return example
 
     def __iter__(self):
@@ -77,6 +97,19 @@ class Source:
             yield self.batches.pop()
 
 
+class TeacherWords:
+    """Tag probabilities and standardised states of the words in label.py's sentences."""
+
+    def __init__(self, path):
+        arrays = np.load(path)
+        self.tags, states = torch.from_numpy(arrays["tags"]), torch.from_numpy(arrays["states"])
+        some = states[:20000].float()
+        self.mean, self.deviation, self.states = some.mean(0), some.std(0), states
+
+    def __getitem__(self, rows):
+        return self.tags[rows].float(), (self.states[rows].float() - self.mean) / self.deviation
+
+
 def pad(rows, value):
     longest = (max(map(len, rows)) + 3) // 4 * 4
     return torch.tensor([row + [value] * (longest - len(row)) for row in rows])
@@ -84,43 +117,73 @@ def pad(rows, value):
 
 class Loss:
     """Cross entropy of the answer, plus the tags of the second copy and its prediction (copying is learnt there), plus
-    the teacher's intent distribution."""
+    the teachers' distributions of intents and tags, and the first teacher's states.
 
-    def __init__(self, arguments, tokenizer, intents):
-        self.smoothing, self.echo = arguments.smoothing, arguments.echo
-        self.openings = torch.tensor([tokenizer.id[opening(i)] for i in intents])
+    Probabilities are taken over the pieces of JSON, the tokens of the batch and a few hundred random others: over the
+    whole vocabulary they took as much time as two layers."""
+
+    def __init__(self, arguments, tokenizer, intents, teacher_words):
+        self.smoothing, self.echo, self.states, self.teacher = (arguments.smoothing, arguments.echo, arguments.states,
+                                                                teacher_words)
+        self.count = len(tokenizer.tokens)
+        self.special = torch.tensor([tokenizer.id[t] for t in tokenizer.specials])
+        place = {int(t): i for i, t in enumerate(self.special)}
+        self.openings = torch.tensor([place[tokenizer.id[opening(i)]] for i in intents])
+
+    def candidates(self, ids):
+        """(tokens taken part, place among them by token)."""
+        others = torch.zeros(self.count, dtype=torch.bool)
+        others[ids.flatten()] = True
+        others[torch.randint(self.count, (256,))] = True
+        others[self.special] = False
+        chosen = torch.cat((self.special, others.nonzero().flatten()))
+        place = torch.zeros(self.count, dtype=torch.long)
+        place[chosen] = torch.arange(len(chosen))
+        return chosen, place
 
     def __call__(self, model, batch):
-        ids, targets, tags = (pad([getattr(e, k) for e in batch], v)
-                              for k, v in (("ids", 0), ("targets", -100), ("tags", -100)))
-        tagged = tags != -100
+        ids, targets, tags, at = (pad([getattr(e, k) for e in batch], v)
+                                  for k, v in (("ids", 0), ("targets", -100), ("tags", -100), ("at", -1)))
+        tagged, scored = tags != -100, targets != -100
+        chosen, place = self.candidates(ids)  # a target is one of the ids, or the end, which is special
+        ids = place[ids]
         with torch.autocast("cpu", torch.bfloat16):
-            table = model.embedding()
+            table = model.rows(chosen)
             middle, end = model.hidden(ids, table)
-            logits = model.logits(end[targets != -100], table).float()
-            tag_logits = model.tags(middle[tagged]).float()
+            logits = model.logits(end[scored], table).float()
+            tag_logits, states = (h.float() for h in model.middle_heads(middle[tagged]))
             before = F.pad(tagged[:, 1:], (0, 1))
-            echo_logits = model.logits(end[before], table).float() if self.echo else None
-        answer = F.cross_entropy(logits, targets[targets != -100], label_smoothing=self.smoothing)
-        loss = answer + 0.3 * F.cross_entropy(tag_logits, tags[tags != -100], label_smoothing=0.02)
-        if self.echo:
-            loss = loss + self.echo * F.cross_entropy(echo_logits, ids[tagged])
-        return loss + 0.5 * self.distill(logits, targets, batch), answer
+            echo_logits = model.logits(end[before], table).float()
+        answer = F.cross_entropy(logits, place[targets[scored]], label_smoothing=self.smoothing)
+        loss = answer + 0.3 * F.cross_entropy(tag_logits, tags[tagged], label_smoothing=0.02)
+        loss = loss + self.echo * F.cross_entropy(echo_logits, ids[tagged])
+        loss = loss + 0.5 * self.distill(logits, scored, batch) + self.distill_words(tag_logits, states, at[tagged])
+        return loss, answer
 
-    def distill(self, logits, targets, batch):
+    def distill(self, logits, scored, batch):
         rows = [i for i, e in enumerate(batch) if e.soft]
         if not rows:
             return 0.0
-        counts = (targets != -100).sum(1)
+        counts = scored.sum(1)
         first = counts.cumsum(0) - counts  # the intent is the first token of an answer
         student = F.log_softmax(logits[first[rows]][:, self.openings], -1)
         return F.kl_div(student, torch.tensor([batch[i].soft for i in rows]), reduction="batchmean")
 
+    def distill_words(self, tag_logits, states, at):
+        known = at >= 0
+        if self.teacher is None or not known.any():
+            return 0.0
+        tags, truth = self.teacher[at[known]]
+        divergence = F.kl_div(F.log_softmax(tag_logits[known], -1), tags, reduction="batchmean")
+        return 0.5 * divergence + self.states * F.mse_loss(states[known], truth)
+
 
 def optimiser(model, arguments):
-    matrices = [p for n, p in model.named_parameters() if p.dim() == 2 and n not in ("bases", "flags")]
-    rest = [p for n, p in model.named_parameters() if p.dim() != 2 or n in ("bases", "flags")]
-    groups = [{"params": matrices, "weight_decay": 0.1}, {"params": rest, "weight_decay": 0.0}]
+    tables = ("bases", "flags", "word_map")
+    matrices = [p for n, p in model.named_parameters() if p.dim() == 2 and n not in tables]
+    rest = [p for n, p in model.named_parameters() if p is not model.word_map and (p.dim() != 2 or n in tables)]
+    groups = [{"params": matrices, "weight_decay": 0.1, "scale": 1.0}, {"params": rest, "weight_decay": 0.0, "scale": 1.0},
+              {"params": [model.word_map], "weight_decay": 0.0, "scale": 0.2}]
     return torch.optim.AdamW(groups, lr=arguments.rate, betas=(0.9, 0.98), eps=1e-8, fused=True)
 
 
@@ -140,12 +203,15 @@ class Run:
         records = read_records(arguments.data, "train")
         self.val = read_records(arguments.data, "val")
         self.known = labels(records)
-        if arguments.soft:
-            for record, line in zip(records, open(arguments.soft), strict=True):
-                record["soft"] = json.loads(line)["soft"]
-        extra = [json.loads(line) for line in open(arguments.extra)] if arguments.extra else []
-        self.tokenizer = self.open_tokenizer(records, extra)
+        if arguments.validate:
+            self.val = random.Random(0).sample(self.val, arguments.validate)
+        parts, teacher_words = {"train": records}, None
+        if arguments.labelled:
+            lines = [json.loads(line) for line in open(arguments.labelled)]
+            parts = {part: [r for r in lines if r["part"] == part] for part in ("train", "varied", "invented")}
+            teacher_words = TeacherWords(arguments.labelled + ".npz")
         words = WordVectors(arguments.words) if arguments.words else None
+        self.tokenizer = self.open_tokenizer(records, words)
         config = Config(layers=arguments.layers, tag_layer=arguments.tag_layer, dropout=arguments.dropout)
         self.model = Pilot(config, self.tokenizer.factors, 1 + 2 * len(self.known[1]))
         if words:
@@ -157,15 +223,15 @@ class Run:
         self.average = copy.deepcopy(self.model).eval()
         self.optimiser = optimiser(self.model, arguments)
         kindred = words.kindred(records) if words else {}
-        self.source = Source(arguments, self.tokenizer, Augmenter(records, kindred), records, extra, self.known)
-        self.loss = Loss(arguments, self.tokenizer, self.known[0])
+        self.source = Source(arguments, self.tokenizer, Augmenter(records, kindred), parts, self.known)
+        self.loss = Loss(arguments, self.tokenizer, self.known[0], teacher_words)
         self.steps, self.used, self.best = 0, 0.0, -1.0
         self.resume()
 
-    def open_tokenizer(self, records, extra):
+    def open_tokenizer(self, records, words):
         path = os.path.join(self.a.run, "tokenizer.json")
         if not os.path.exists(path):
-            texts = [r["text"] for r in records] * 3 + [r["text"] for r in extra]
+            texts = [r["text"] for r in records] * 3 + (words.common(6000) if words else [])
             Tokenizer.train(texts, *self.known, self.a.vocabulary).save(path)
         return Tokenizer.load(path)
 
@@ -192,7 +258,7 @@ class Run:
 
     def step(self, batch):
         for group in self.optimiser.param_groups:
-            group["lr"] = rate_at(self.used / 60 / self.a.minutes, self.a)
+            group["lr"] = rate_at(self.used / 60 / self.a.minutes, self.a) * group["scale"]
         self.model.train()
         loss, answer = self.loss(self.model, batch)
         self.optimiser.zero_grad()
@@ -223,8 +289,9 @@ class Run:
 
 
 def main():
-    torch.set_num_threads(2)
-    Run(parse_arguments()).train()
+    arguments = parse_arguments()
+    torch.set_num_threads(arguments.threads)
+    Run(arguments).train()
 
 
 if __name__ == "__main__":

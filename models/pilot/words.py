@@ -19,6 +19,10 @@ class WordVectors:
         self.vectors = AutoModel.from_pretrained(folder, dtype=torch.float32).embeddings.word_embeddings.weight.detach()
         self.vocabulary = self.pieces.get_vocab()
 
+    def common(self, rank):
+        """The words of letters among the first `rank` entries of the vocabulary, which is sorted by frequency."""
+        return [w for w, i in self.vocabulary.items() if i < rank and w.isascii() and w.isalpha() and len(w) > 1]
+
     def kindred(self, records, nearest=12, least=0.4):
         """New single words for KINDRED_TYPES: near to a known value, and in no sentence of `records`."""
         known = {word for r in records for word in r["text"].split()}
@@ -39,9 +43,18 @@ class WordVectors:
             result[kind] = sorted(w for w, s in score.items() if s > least and w not in known)
         return result
 
+    def neighbours(self, words, nearest=8):
+        """The nearest words of letters of each of `words` that the vocabulary holds."""
+        words = [w for w in words if w in self.vocabulary]
+        others = [w for w, i in self.vocabulary.items() if i > 1000 and w.isascii() and w.isalpha() and len(w) > 1]
+        rows = torch.tensor([self.vocabulary[w] for w in others])
+        unit = F.normalize(self.vectors - self.vectors[rows].mean(0), dim=1)
+        places = (unit[[self.vocabulary[w] for w in words]] @ unit[rows].T).topk(nearest + 1).indices.tolist()
+        return {w: [others[i] for i in near if others[i] != w] for w, near in zip(words, places)}
+
     @torch.no_grad()
     def start(self, model, tokenizer):
-        """Sets the base vectors of tokens of letters, reduced to the model's width by their principal axes."""
+        """Sets the fixed vectors of tokens of letters, reduced to the model's width by their principal axes."""
         chosen = {}
         for token, (base, flag) in zip(tokenizer.tokens, tokenizer.factors):
             word = token.lower()
@@ -53,5 +66,6 @@ class WordVectors:
         width = model.config.width
         axes = torch.linalg.svd(rows, full_matrices=False)[2][:width]
         turned = rows @ axes.T @ torch.linalg.qr(torch.randn(width, width))[0]  # alike spread over all blocks of 32
-        model.bases[list(chosen)] = turned / turned.std() * 0.03
+        model.vectors[list(chosen)] = turned / turned.std() * 0.03
+        model.bases[list(chosen)] = 0
         return len(chosen)
