@@ -31,6 +31,10 @@ void Service::receive(const IncomingMessage& message) {
   const std::lock_guard lock(mutex_);
   Origin origin{topic->who, "", message.correlation, !topic->pool_model.empty()};
   origin.reply_topic = default_reply_topic(options_.address, topic->who, "none");
+  // A refusal of what cannot be read goes where the client listens, not where it would only look with an id.
+  if (may_reply_to(options_.address, topic->who, message.response_topic, options_.reply_prefix)) {
+    origin.reply_topic = message.response_topic;
+  }
   const auto operation = parse_operation(topic->operation);
   if (!operation) return reject(origin, "", {ReasonCode::kImplementationError, "unknown operation"});
   if (const auto denied = deny(origin, *operation)) return reject(origin, "", *denied);

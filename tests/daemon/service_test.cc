@@ -228,6 +228,28 @@ TEST_F(ServiceTest, StrangersAndLesserRolesAreRefused) {
   EXPECT_EQ(service_->counters().accepted, 0u);
 }
 
+TEST_F(ServiceTest, RefusalsGoToTheResponseTopicEvenBeforeTheIdIsRead) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"linnet/1/home/n1/req/eve/infer", "{\"id\":\"r1\"}"},  // The role.
+      {"linnet/1/home/n1/req/eve/reboot", "{}"},              // The operation.
+      {"linnet/1/home/n1/req/bob/infer", "no JSON"},
+  };
+  for (const auto& [topic, payload] : cases) {
+    const std::string who = std::string(topic).find("/eve/") == std::string::npos ? "bob" : "eve";
+    const std::string answers = "linnet/1/home/n1/rsp/" + who + "/here";
+    IncomingMessage message;
+    message.topic = topic;
+    message.payload = payload;
+    message.response_topic = answers;
+    service_->receive(message);
+    EXPECT_EQ(recorder_.sent.back().body["status"], "rejected");
+    EXPECT_EQ(recorder_.sent.back().topic, answers);
+    message.response_topic = "linnet/1/home/n1/rsp/alice/there";
+    service_->receive(message);
+    EXPECT_EQ(recorder_.sent.back().topic, "linnet/1/home/n1/rsp/" + who + "/none") << "never to another's folder";
+  }
+}
+
 TEST_F(ServiceTest, NobodySendsAnswersElsewhereOrCancelsForAnother) {
   Json request = infer("r1");
   request["reply_topic"] = "linnet/1/home/n1/rsp/bob/r1";
