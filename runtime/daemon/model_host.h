@@ -65,7 +65,7 @@ class ModelHost final : public ModelSlots {
   class Watcher;
 
   [[nodiscard]] Result<ModelConfig> config_of(std::string_view name) const;
-  [[nodiscard]] Result<void> replace_by(const std::string& name);
+  [[nodiscard]] Result<void> replace_by(std::string name);
   [[nodiscard]] Result<std::unique_ptr<ReadyModel>> open(const std::string& name, const ModelConfig& config);
   void release();
   void tell(ModelState state);
