@@ -100,6 +100,10 @@ struct Session::Callbacks {
 
   static void connected(mosquitto*, void* object, int reason, int, const mosquitto_property*) {
     Session& self = session(object);
+    {
+      const std::lock_guard lock(self.mutex_);
+      self.status_.refusal = reason;
+    }
     if (reason != 0) return self.note_failure(std::string("the broker refused: ") + mosquitto_reason_string(reason));
     {
       const std::lock_guard lock(self.mutex_);

@@ -100,6 +100,7 @@ struct Status {
   std::uint64_t connections = 0;  // CONNACKs of success.
   std::uint64_t attempts = 0;
   std::string last_failure;     // Empty while connected.
+  int refusal = 0;              // The reason code of the last CONNACK that refused, 0 after one of success.
   Clock::time_point last_tick;  // The loop turned: older than a few seconds means that it hangs.
 };
 
