@@ -14,7 +14,7 @@ mode=${1:-check}
 # The compiler, the build tools and every library of the product (DESIGN: dependencies), with what a release
 # configuration looks for.
 demo_packages="
-  cmake g++ git make ninja-build pkgconf python3
+  cmake g++ git make mosquitto ninja-build pkgconf python3
   libarmadillo-dev libcli11-dev libcpp-httplib-dev libexpected-dev libfmt-dev libgpiod-dev libmosquitto-dev libopenblas-pthread-dev
   libpcre2-dev libsodium-dev libspdlog-dev libsqlite3-dev libsystemd-dev libtomlplusplus-dev libutf8proc-dev libzstd-dev
   nlohmann-json3-dev
@@ -26,7 +26,7 @@ check_packages="
   binutils ccache
   clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14
   g++-aarch64-linux-gnu g++-arm-linux-gnueabihf qemu-user-static
-  mosquitto
+  openssl python3-paho-mqtt
 "
 
 # lowdown turns the manual's Markdown into man pages; mmdebstrap makes the root file systems that packages are installed in.

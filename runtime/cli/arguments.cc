@@ -1,6 +1,5 @@
 #include "runtime/cli/arguments.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 #include <memory>
@@ -9,7 +8,9 @@
 #include <utility>
 
 #include "models/synthetic/shape.h"
+#include "runtime/cli/ctl/arguments.h"
 #include "runtime/cli/help.h"
+#include "runtime/cli/page_formatter.h"
 
 namespace linnet::cli {
 namespace {
@@ -19,30 +20,6 @@ namespace {
 #endif
 
 constexpr std::size_t kLargestCount = 1U << 24;  // Far above any context; keeps sums of counts from overflowing.
-
-// Lays a page out as help.cc has it: usage before the options, one line an option, nothing that CLI11 adds by itself.
-class PageFormatter : public CLI::Formatter {
- public:
-  PageFormatter() {
-    column_width(28);
-    label("Positionals", "Arguments");
-    label("Subcommands", "Commands");
-  }
-  std::string make_usage(const CLI::App* /*app*/, std::string /*name*/) const override { return {}; }
-  // CLI11 appends "{false}" to the name of a flag that clears, and the checks' descriptions to the type.
-  std::string make_option_name(const CLI::Option* option, bool positional) const override {
-    const std::string name = option->get_name(positional, !positional);
-    return name.substr(0, name.find('{'));
-  }
-  std::string make_option_opts(const CLI::Option* option) const override {
-    const std::string type = option->get_type_name();
-    return option->get_type_size() == 0 || option->get_positional() ? "" : " " + type.substr(0, type.find(':'));
-  }
-  std::string make_subcommand(const CLI::App* command) const override {
-    return "  " + command->get_name() + std::string(14 - command->get_name().size(), ' ') +
-           std::string(help_page(command->get_name()).summary) + "\n";
-  }
-};
 
 void describe(CLI::App& app, std::string_view name) {
   const HelpPage& page = help_page(name);
@@ -335,15 +312,10 @@ Error usage_error(const CLI::App& app, std::string message) {
   return {ErrorKind::kUsage, message + " (see " + name + " --help)"};
 }
 
-// The page of the subcommand that was named, or of the program.
-std::string page_text(const CLI::App& app) {
-  const auto commands = app.get_subcommands();
-  return commands.empty() ? app.help() : commands.front()->help();
-}
-
 }  // namespace
 
 Result<Command> parse_arguments(int count, const char* const* values) {
+  if (count > 1 && std::string_view(values[1]) == "ctl") return ctl::parse_arguments(count - 1, values + 1);
   Command chosen = ShowText{};
   CLI::App app;
   app.formatter(std::make_shared<PageFormatter>());
@@ -362,10 +334,11 @@ Result<Command> parse_arguments(int count, const char* const* values) {
   add_command<InfoOptions>(app, "info", chosen);
   add_command<BenchOptions>(app, "bench", chosen);
   add_command<EvalOptions>(app, "eval", chosen);
+  describe(*app.add_subcommand("ctl"), "ctl");  // For the list of commands: its own line is read above.
   try {
     app.parse(count, values);
   } catch (const CLI::CallForHelp&) {
-    return ShowText{page_text(app)};
+    return ShowText{page_of(app)};
   } catch (const CLI::CallForVersion& version) {
     return ShowText{std::string(version.what()) + "\n"};
   } catch (const CLI::ParseError& error) {

@@ -35,6 +35,7 @@ class Console {
 
   [[nodiscard]] bool stop_requested() const { return stop_.requested.load(std::memory_order_relaxed); }
   [[nodiscard]] const std::atomic<bool>& stop() const { return stop_.requested; }
+  [[nodiscard]] const StopRequest& stop_source() const { return stop_; }
   [[nodiscard]] bool reader_gone() const { return reader_gone_; }
   [[nodiscard]] bool output_is_terminal() const { return output_is_terminal_; }
   [[nodiscard]] bool error_is_terminal() const { return error_is_terminal_; }

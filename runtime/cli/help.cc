@@ -173,8 +173,29 @@ Examples:
   linnet eval -m model.gguf --data text.jsonl --metric ppl --ctx 1024 --json
 )"};
 
+constexpr HelpPage kCtl{"ctl", "Asks and watches devices that run linnetd, over MQTT.", "linnet ctl ACTION [OPTIONS]",
+                        R"(Each action explains itself: linnet ctl ACTION --help
+
+The broker, the device and this client's name come from options, else from the environment (LINNET_CTL_HOST,
+LINNET_CTL_NODE, …), else from a file of settings, by the same names:
+  host = "broker.example"
+  ca = "ca.crt"
+  certificate = "panel.crt"
+  key = "panel.key"
+  node = "kitchen"
+
+A request that nobody accepts is sent again under its id, chunks that were lost are asked for again, the answer's
+hash is checked. Ctrl-C cancels the request on the device. Exit codes are those of linnet: 6 where the device or
+the broker refuses.
+
+Examples:
+  linnet ctl infer --node kitchen -p 'turn off the lights in the bedroom'
+  linnet ctl watch --node kitchen
+  linnet ctl keys certificates kitchen panel
+)"};
+
 constexpr std::array kPages = {kProgram, kRun,    kChat,      kTokenize, kTemplate, kLogits, kQuantize,
-                               kPack,    kUnpack, kMakeModel, kInfo,     kBench,    kEval};
+                               kPack,    kUnpack, kMakeModel, kInfo,     kBench,    kEval,   kCtl};
 
 }  // namespace
 

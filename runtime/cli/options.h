@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "runtime/base/units.h"
+#include "runtime/cli/ctl/options.h"
 #include "runtime/engine/sampler.h"
 #include "runtime/language/model_options.h"
 
@@ -127,6 +128,6 @@ struct ShowText {
 
 using Command =
     std::variant<ShowText, RunOptions, ChatOptions, TokenizeOptions, TemplateOptions, LogitsOptions, QuantizeOptions,
-                 PackOptions, UnpackOptions, MakeModelOptions, InfoOptions, BenchOptions, EvalOptions>;
+                 PackOptions, UnpackOptions, MakeModelOptions, InfoOptions, BenchOptions, EvalOptions, CtlOptions>;
 
 }  // namespace linnet::cli

@@ -1,0 +1,61 @@
+#include "runtime/cli/ctl/report.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+namespace linnet::cli::ctl {
+namespace {
+
+using Json = nlohmann::json;
+using Row = std::pair<std::string, std::string>;
+
+void add_rows(const Json& value, const std::string& name, std::vector<Row>& rows) {
+  if (value.is_object()) {
+    for (const auto& [key, entry] : value.items()) add_rows(entry, name.empty() ? key : name + "." + key, rows);
+  } else {
+    rows.emplace_back(name, value.is_string() ? value.get<std::string>() : value.dump());
+  }
+}
+
+}  // namespace
+
+std::string printable(std::string_view text) {
+  std::string shown(text);
+  const auto moves_the_cursor = [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return (byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7F;
+  };
+  std::ranges::replace_if(shown, moves_the_cursor, '?');
+  return shown;
+}
+
+std::string figures_text(std::string_view json) {
+  const Json document = Json::parse(json, nullptr, false);
+  if (document.is_string()) return printable(document.get<std::string>()) + "\n";
+  if (!document.is_object()) return printable(json) + "\n";
+  std::vector<Row> rows;
+  add_rows(document, "", rows);
+  std::size_t width = 0;
+  for (const Row& row : rows) width = std::max(width, row.first.size());
+  std::string text;
+  for (const auto& [name, value] : rows) text += name + std::string(width + 2 - name.size(), ' ') + value + "\n";
+  return printable(text);
+}
+
+std::string models_text(std::string_view json) {
+  const Json document = Json::parse(json, nullptr, false);
+  if (!document.is_array()) return printable(json) + "\n";
+  std::string text;
+  for (const Json& model : document) {
+    if (!model.is_object()) continue;
+    text += model.value("loaded", Json(false)) == Json(true) ? "* " : "  ";
+    const Json name = model.value("name", Json());
+    text += (name.is_string() ? name.get<std::string>() : name.dump()) + "\n";
+  }
+  return printable(text);
+}
+
+}  // namespace linnet::cli::ctl
