@@ -1,0 +1,223 @@
+"""The network fails in every way that a loopback can be made to: the daemon comes back, and what it promised holds."""
+
+import datetime
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+import unittest
+
+import faults
+import world
+
+BACK_SECONDS = 120  # Connected again this long after the cause ended, with the configured back-off.
+
+
+class Network(world.World):
+    def setUp(self):
+        super().setUp()
+        self.broker_ = self.broker()
+        self.client_ = self.client(self.broker_.port)
+        self.proxy = faults.Proxy(self.broker_.port)
+        self.addCleanup(self.proxy.close)
+
+    def served(self, seconds, name):
+        """Seconds until a request is answered."""
+        began = time.monotonic()
+        number = 0
+        while True:
+            number += 1
+            request = f"{name}-{number}"
+            self.client_.send("status", request)
+            end = time.monotonic() + 1
+            while time.monotonic() < end:
+                if self.client_.outcome_of(request):
+                    return time.monotonic() - began
+                time.sleep(0.01)
+            self.assertLess(time.monotonic() - began, seconds, f"not served after {name}")
+
+    def test_connections_that_are_cut_come_back(self):
+        device = self.daemon(self.proxy.port)
+        self.wait_ready(device, self.client_)
+        worst = 0
+        for number in range(world.scaled(3, 50)):
+            self.client_.send("infer", f"cut{number}", {"prompt": "turn on the radio"})
+            time.sleep(0.005 * number)
+            self.proxy.cut()
+            worst = max(worst, self.served(BACK_SECONDS, f"cut-{number}"))
+            if self.client_.accepted(f"cut{number}"):
+                world.wait_until(lambda: self.client_.payloads[f"cut{number}"], 30, f"cut{number} has an outcome")
+                self.assert_one_outcome(self.client_, f"cut{number}")
+        print(f"cut: served again after {worst:.1f} s at worst")
+
+    def test_refused_for_a_while(self):
+        device = self.daemon(self.proxy.port)
+        self.wait_ready(device, self.client_)
+        self.proxy.refusing = True
+        self.proxy.cut()
+        time.sleep(world.scaled(3, 30))
+        self.proxy.refusing = False
+        print(f"refused: served again after {self.served(BACK_SECONDS, 'refused'):.1f} s")
+
+    def test_garbage_instead_of_a_broker(self):
+        device = self.daemon(self.proxy.port, start=False)
+        self.proxy.garbage = b"HTTP/1.1 400 Bad Request\r\n\r\n"
+        device.start()
+        world.wait_until(lambda: self.proxy.accepted >= 2, 30, "it tries again")
+        self.assertTrue(device.running)
+        self.proxy.garbage = b""
+        self.served(BACK_SECONDS, "garbage")
+
+    def test_half_open_is_noticed(self):
+        """Nothing passes and nothing closes: the keep-alive finds out."""
+        device = self.daemon(self.proxy.port, mqtt="keep_alive_s = 5")
+        self.wait_ready(device, self.client_)
+        self.client_.send("infer", "before", {"prompt": "turn on the radio"})
+        world.wait_until(lambda: self.client_.outcome_of("before"), 30, "an outcome")
+        self.proxy.stalled = True
+        accepted = self.proxy.accepted
+        self.client_.send("infer", "during", {"prompt": "turn on the radio"})
+        world.wait_until(lambda: self.proxy.accepted > accepted, 60, "it connects anew")
+        self.proxy.stalled = False
+        self.proxy.cut()
+        world.wait_until(lambda: self.client_.outcome_of("during"), BACK_SECONDS, "what waited at the broker is done")
+        self.assert_one_outcome(self.client_, "during")
+
+    def test_200_ms_of_delay(self):
+        self.proxy.delay = 0.2
+        device = self.daemon(self.proxy.port)
+        self.wait_ready(device, self.client_, seconds=10)
+        for number in range(10):
+            self.client_.send("infer", f"slow{number}", {"prompt": "turn on the radio"})
+        for number in range(10):
+            world.wait_until(lambda: self.client_.outcome_of(f"slow{number}"), 30, "an outcome")
+            self.assert_one_outcome(self.client_, f"slow{number}")
+
+    def test_lost_chunks_are_replayed(self):
+        """Chunks are QoS 0: what is said while the connection is down is lost, and asked for afterwards."""
+        device = self.daemon(self.proxy.port)
+        self.wait_ready(device, self.client_)
+        outcome = self.client_.ask("infer", "whole", {"prompt": "remove tuesday alarm of nine am"})
+        self.client_.forget("whole")
+        self.client_.send("replay", "again", {"id": "whole", "from_seq": 0})
+        world.wait_until(lambda: self.client_.outcome_of("whole"), 10, "the outcome again")
+        chunks = [said for said in self.client_.said("whole") if "seq" in said]
+        self.assertEqual("".join(chunk["text"] for chunk in chunks), outcome["text"])
+        self.assert_one_outcome(self.client_, "whole")
+
+    def test_no_broker_at_the_start(self):
+        port = world.free_port()
+        device = self.daemon(port)
+        time.sleep(1)
+        self.assertTrue(device.running, device.words())
+        self.broker(port=port)
+        client = self.client(port)
+        self.wait_ready(device, client, seconds=BACK_SECONDS / world.LEEWAY)
+
+    def test_brokers_that_refuse_or_break_the_protocol(self):
+        scripts = {
+            "not authorised": lambda broker, c, n: c.sendall(broker.connack(0x87)),
+            "server unavailable": lambda broker, c, n: c.sendall(broker.connack(0x88)),
+            "server busy": lambda broker, c, n: c.sendall(broker.connack(0x89)),
+            "quota": lambda broker, c, n: c.sendall(broker.connack(0x97)),
+            "malformed": lambda broker, c, n: c.sendall(broker.connack(0) + bytes([0x30, 0x7F, 0xFF, 0xFF, 0xFF, 1])),
+            "length": lambda broker, c, n: c.sendall(broker.connack(0) + bytes([0x30, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F])),
+            "closes": lambda broker, c, n: None,
+        }
+        for name, script in scripts.items():
+            with self.subTest(name):
+                broker = faults.FakeBroker(script)
+                self.addCleanup(broker.close)
+                device = self.daemon(broker.port, node="dut", state=f"state-{name.replace(' ', '-')}")
+                world.wait_until(lambda: broker.connections >= 2, 30, f"asks again after: {name}")
+                self.assertTrue(device.running, device.words()[-2000:])
+                self.assertEqual(device.stop(), 0)
+
+    def test_a_broker_that_stops_reading(self):
+        """Its window fills up; the daemon stays and stops in time."""
+        taken = threading.Event()
+
+        def script(broker, connection, _number):
+            connection.sendall(broker.connack(0))
+            taken.set()
+            time.sleep(30)
+
+        broker = faults.FakeBroker(script)
+        self.addCleanup(broker.close)
+        device = self.daemon(broker.port)
+        self.assertTrue(taken.wait(30))
+        time.sleep(2)
+        self.assertTrue(device.running, device.words()[-2000:])
+        began = time.monotonic()
+        self.assertEqual(device.stop(60), 0)
+        self.assertLess(time.monotonic() - began, 5 + 5 * world.LEEWAY)
+
+
+@unittest.skipUnless(shutil.which("openssl"), "openssl is not installed")
+class Tls(world.World):
+    """The shipped broker configuration, and certificates that are wrong in every way."""
+
+    def setUp(self):
+        super().setUp()
+        self.keys = pathlib.Path(self.folder) / "keys"
+        self.make_keys(self.keys, "dut", "tester")
+
+    def make_keys(self, folder, *names):
+        subprocess.run([world.LINNET, "ctl", "keys", folder, *names], check=True, capture_output=True)
+
+    def tls_broker(self, certificate="broker", keys=None):
+        keys = keys or self.keys
+        packaged = world.SOURCE / "packaging/mosquitto"
+        settings = (packaged / "linnet.conf").read_text().replace("listener 8883\n", "")
+        settings = settings.replace("/etc/mosquitto/certs/linnet", str(keys))
+        settings = settings.replace("/etc/mosquitto/linnet.acl", str(packaged / "linnet.acl")).replace("broker.", f"{certificate}.")
+        return self.broker(settings=settings + ("user root\n" if os.geteuid() == 0 else ""))
+
+    def tls_daemon(self, port, **options):
+        section = f'[mqtt.tls]\nca = "{self.keys}/ca.crt"\ncertificate = "{self.keys}/dut.crt"\nkey = "{self.keys}/dut.key"'
+        return self.daemon(port, mqtt=section, **options)
+
+    def ctl_status(self, port):
+        return subprocess.run([world.LINNET, "ctl", "status", "--host", "127.0.0.1", "--port", str(port), "--group", "lab", "--node", "dut",
+                               "--ca", self.keys / "ca.crt", "--certificate", self.keys / "tester.crt", "--key", self.keys / "tester.key",
+                               "--timeout", "2", "--accept-time", "0.5", "--json"], capture_output=True, text=True)
+
+    def await_served(self, device, port, seconds):
+        def served():
+            self.assertTrue(device.running, device.words()[-2000:])
+            return self.ctl_status(port).returncode == 0
+        world.wait_until(served, seconds, "the device answers over TLS")
+
+    def test_the_shipped_rules_let_the_device_work(self):
+        broker = self.tls_broker()
+        device = self.tls_daemon(broker.port)
+        self.await_served(device, broker.port, 5 * world.LEEWAY)
+
+    def test_a_broker_of_another_authority_is_not_trusted_until_it_is_replaced(self):
+        wrong = pathlib.Path(self.folder) / "wrong"
+        self.make_keys(wrong)
+        broker = self.tls_broker(keys=wrong)
+        device = self.tls_daemon(broker.port)
+        time.sleep(3)
+        self.assertTrue(device.running, device.words()[-2000:])
+        self.assertNotEqual(self.ctl_status(broker.port).returncode, 0)
+        port = broker.port
+        broker.kill()
+        packaged_port = self.tls_broker_on(port)
+        self.await_served(device, packaged_port, BACK_SECONDS)
+
+    def tls_broker_on(self, port):
+        packaged = world.SOURCE / "packaging/mosquitto"
+        settings = (packaged / "linnet.conf").read_text().replace("listener 8883\n", "")
+        settings = settings.replace("/etc/mosquitto/certs/linnet", str(self.keys)).replace("/etc/mosquitto/linnet.acl", str(packaged / "linnet.acl"))
+        self.broker(settings=settings + ("user root\n" if os.geteuid() == 0 else ""), port=port)
+        return port
+
+
+if __name__ == "__main__":
+    world.main()
