@@ -1,12 +1,13 @@
 # A thin front for people: each target does its own set-up (Debian packages through apt) and is quick when it is done.
 
-.PHONY: help demo check bench fuzz coverage fmt tidy deb deb-check clean
+.PHONY: help demo check soak bench fuzz coverage fmt tidy deb deb-check clean
 
 ARCH ?= amd64
 
 help:
-	@echo 'make demo       build, then run ten sentences through the default model'
+	@echo 'make demo       build, then say ten sentences to a simulated device over MQTT'
 	@echo 'make check      everything that must hold: all tests, sanitizers, 64-bit ARM under emulation, format, clang-tidy'
+	@echo 'make soak       the long form of the system tests: over a thousand kills, faults of network and disk'
 	@echo 'make bench      build the benchmarks and print their figures'
 	@echo 'make fuzz       fuzz every parser for FUZZ_SECONDS (60) each'
 	@echo 'make coverage   line coverage of the tests, a file a line'
@@ -18,11 +19,17 @@ help:
 demo:
 	@toolchains/setup-debian.sh demo
 	@cmake --preset release >/dev/null
-	@cmake --build build/release --target linnet
-	@/usr/bin/python3 -B models/pilot/demo.py build/release/bin/linnet
+	@cmake --build build/release --target linnet linnetd
+	@/usr/bin/python3 -B docs/examples/home/demo.py build/release/bin
 
 check:
 	@.ci/check.sh
+
+soak:
+	@toolchains/setup-debian.sh check
+	@cmake --preset release >/dev/null
+	@cmake --build build/release --target linnet linnetd linnet_fault_preload
+	@tests/system/soak.sh build/release/bin
 
 bench:
 	@toolchains/setup-debian.sh demo
