@@ -62,8 +62,8 @@ Result<std::unique_ptr<ReadyModel>> ModelHost::open(const std::string& name, con
   return ReadyModel::open(name, config, options_, machine, watcher);
 }
 
-// The new model becomes ready before the old one goes; where both do not fit, the old one goes first. The name is a copy:
-// the caller's may be the old model's own.
+// The new model becomes ready before the old one goes; where both do not fit, the old one goes first. The name is a
+// copy: the caller's may be the old model's own.
 Result<void> ModelHost::replace_by(std::string name) {
   LINNET_TRY(const ModelConfig config, config_of(name));
   tell({.name = name, .state = "loading", .reason = "", .context = 0, .planned = std::nullopt});

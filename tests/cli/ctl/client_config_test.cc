@@ -106,9 +106,10 @@ TEST(RequestText, OnlyWhatWasAskedIsSent) {
   full.stop = {"\n"};
   full.deadline_s = 1.5;
   full.durable = true;
-  EXPECT_EQ(infer_text("i", full, "p").payload,
-            R"({"id": "i", "args": {"messages": [{"role": "system", "content": "terse"}, {"role": "user", "content": "p"}], )"
-            R"("max_tokens": 5, "stop": ["\n"]}, "deadline_ms": 1500, "stream": true, "durable": true})");
+  EXPECT_EQ(
+      infer_text("i", full, "p").payload,
+      R"({"id": "i", "args": {"messages": [{"role": "system", "content": "terse"}, {"role": "user", "content": "p"}], )"
+      R"("max_tokens": 5, "stop": ["\n"]}, "deadline_ms": 1500, "stream": true, "durable": true})");
   EXPECT_EQ(gpio_text("i", {"LAMP", false}).payload, R"({"id": "i", "args": {"line": "LAMP", "active": false}})");
   EXPECT_EQ(gpio_text("i", {"LAMP", {}}).payload, R"({"id": "i", "args": {"line": "LAMP"}})");
   EXPECT_EQ(replay_text("i", "t", 3).payload, R"({"id": "i", "args": {"id": "t", "from_seq": 3}})");
