@@ -82,7 +82,7 @@ class Configurations {
   [[nodiscard]] bool close(Element at);
   [[nodiscard]] bool close_one(Element at);
   [[nodiscard]] bool enter_copy(Element at);
-  [[nodiscard]] bool later(Element at);
+  [[nodiscard]] bool later(Element element);
   [[nodiscard]] bool ends(StateId state) const;
   [[nodiscard]] bool push(StateId state, std::uint32_t below, std::uint32_t& out);
   [[nodiscard]] Configuration intern();
