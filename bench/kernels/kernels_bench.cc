@@ -154,7 +154,8 @@ void for_each_variant(const std::string& name, Variants<Function> variants, Run 
 }
 
 void register_products() {
-  for (const Format format : {Format::kQ8_0, Format::kQ4_0, Format::kQ4_1}) {
+  for (const Format format : all_formats()) {
+    if (info(format).panel_block_bytes == 0) continue;
     for (const std::size_t rows : {1U, 2U, 4U, 8U, 64U}) {
       // 1 row: 64 MB and more of panels, so that they come from memory; else 560 panels, an MLP of 1.5 billion weights.
       const std::size_t panel_count = rows == 1 ? 4096 : 560;

@@ -16,6 +16,8 @@ struct Elementwise {
   void (*add)(const float* a, const float* b, float* out, std::size_t count);
   // out = in * factor
   void (*scale)(const float* in, float factor, float* out, std::size_t count);
+  // out = gelu(in) (kernels/math)
+  void (*gelu)(const float* in, float* out, std::size_t count);
 };
 
 // Family name: "elementwise".

@@ -32,8 +32,26 @@ void scale(const float* in, float factor, float* out, std::size_t count) {
   for_each(in, in, out, count, [factors](__m256 x, __m256) { return _mm256_mul_ps(x, factors); });
 }
 
+void gelu(const float* in, float* out, std::size_t count) {
+  using math::Gelu;
+  const __m256 sign = _mm256_set1_ps(-0.0F);
+  const __m256 one = _mm256_set1_ps(1.0F);
+  for_each(in, in, out, count, [=](__m256 x, __m256) {
+    const __m256 z = _mm256_mul_ps(_mm256_andnot_ps(sign, x), _mm256_set1_ps(Gelu::kRootHalf));
+    const __m256 t = _mm256_div_ps(one, _mm256_fmadd_ps(_mm256_set1_ps(Gelu::kP), z, one));
+    __m256 series = _mm256_fmadd_ps(_mm256_set1_ps(Gelu::kA5), t, _mm256_set1_ps(Gelu::kA4));
+    series = _mm256_fmadd_ps(series, t, _mm256_set1_ps(Gelu::kA3));
+    series = _mm256_fmadd_ps(series, t, _mm256_set1_ps(Gelu::kA2));
+    series = _mm256_fmadd_ps(series, t, _mm256_set1_ps(Gelu::kA1));
+    const __m256 decay = exp(_mm256_xor_ps(_mm256_mul_ps(z, z), sign));
+    const __m256 upper = _mm256_mul_ps(_mm256_mul_ps(_mm256_mul_ps(series, t), decay), _mm256_set1_ps(0.5F));
+    const __m256 negative = _mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_LT_OQ);
+    return _mm256_mul_ps(x, _mm256_blendv_ps(_mm256_sub_ps(one, upper), upper, negative));
+  });
+}
+
 }  // namespace
 
-const Elementwise kElementwise{silu_multiply, add, scale};
+const Elementwise kElementwise{silu_multiply, add, scale, gelu};
 
 }  // namespace linnet::kernels::avx2

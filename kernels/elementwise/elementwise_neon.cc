@@ -29,8 +29,25 @@ void scale(const float* in, float factor, float* out, std::size_t count) {
   for_each(in, in, out, count, [factors](float32x4_t x, float32x4_t) { return vmulq_f32(x, factors); });
 }
 
+void gelu(const float* in, float* out, std::size_t count) {
+  using math::Gelu;
+  const float32x4_t one = vdupq_n_f32(1.0F);
+  for_each(in, in, out, count, [one](float32x4_t x, float32x4_t) {
+    const float32x4_t z = vmulq_f32(vabsq_f32(x), vdupq_n_f32(Gelu::kRootHalf));
+    const float32x4_t t = vdivq_f32(one, vfmaq_f32(one, vdupq_n_f32(Gelu::kP), z));
+    float32x4_t series = vfmaq_f32(vdupq_n_f32(Gelu::kA4), vdupq_n_f32(Gelu::kA5), t);
+    series = vfmaq_f32(vdupq_n_f32(Gelu::kA3), series, t);
+    series = vfmaq_f32(vdupq_n_f32(Gelu::kA2), series, t);
+    series = vfmaq_f32(vdupq_n_f32(Gelu::kA1), series, t);
+    const float32x4_t decay = exp(vnegq_f32(vmulq_f32(z, z)));
+    const float32x4_t upper = vmulq_f32(vmulq_f32(vmulq_f32(series, t), decay), vdupq_n_f32(0.5F));
+    const uint32x4_t negative = vcltq_f32(x, vdupq_n_f32(0.0F));
+    return vmulq_f32(x, vbslq_f32(negative, upper, vsubq_f32(one, upper)));
+  });
+}
+
 }  // namespace
 
-const Elementwise kElementwise{silu_multiply, add, scale};
+const Elementwise kElementwise{silu_multiply, add, scale, gelu};
 
 }  // namespace linnet::kernels::neon

@@ -16,8 +16,12 @@ void scale(const float* in, float factor, float* out, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) out[i] = in[i] * factor;
 }
 
+void gelu(const float* in, float* out, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) out[i] = math::gelu(in[i]);
+}
+
 }  // namespace
 
-const Elementwise kElementwise{silu_multiply, add, scale};
+const Elementwise kElementwise{silu_multiply, add, scale, gelu};
 
 }  // namespace linnet::kernels::scalar

@@ -25,6 +25,12 @@ extern const BlockCode kBF16Code;
 extern const BlockCode kQ8_0Code;
 extern const BlockCode kQ4_0Code;
 extern const BlockCode kQ4_1Code;
+extern const BlockCode kQ5_0Code;
+extern const BlockCode kQ5_1Code;
+extern const BlockCode kIQ4_NLCode;
+extern const BlockCode kQ4_KCode;
+extern const BlockCode kQ5_KCode;
+extern const BlockCode kQ6_KCode;
 
 // Unaligned reads and writes.
 template <class T>

@@ -5,8 +5,14 @@
 #include <cstring>
 
 #include "kernels/formats/block_code.h"
+#include "kernels/formats/iq4_nl.h"
 #include "kernels/formats/q4_0.h"
 #include "kernels/formats/q4_1.h"
+#include "kernels/formats/q4_k.h"
+#include "kernels/formats/q5_0.h"
+#include "kernels/formats/q5_1.h"
+#include "kernels/formats/q5_k.h"
+#include "kernels/formats/q6_k.h"
 #include "kernels/formats/q8_0.h"
 
 namespace linnet::kernels {
@@ -24,6 +30,12 @@ constexpr Row kTable[] = {
     {{Format::kQ8_0, "Q8_0", 32, sizeof(Q8_0Block), sizeof(Q8_0PanelBlock)}, &kQ8_0Code},
     {{Format::kQ4_0, "Q4_0", 32, sizeof(Q4_0Block), sizeof(Q4_0PanelBlock)}, &kQ4_0Code},
     {{Format::kQ4_1, "Q4_1", 32, sizeof(Q4_1Block), sizeof(Q4_1PanelBlock)}, &kQ4_1Code},
+    {{Format::kQ5_0, "Q5_0", 32, sizeof(Q5_0Block), sizeof(Q5_0PanelBlock)}, &kQ5_0Code},
+    {{Format::kQ5_1, "Q5_1", 32, sizeof(Q5_1Block), sizeof(Q5_1PanelBlock)}, &kQ5_1Code},
+    {{Format::kIQ4_NL, "IQ4_NL", 32, sizeof(IQ4_NLBlock), sizeof(IQ4_NLPanelBlock)}, &kIQ4_NLCode},
+    {{Format::kQ4_K, "Q4_K", 256, sizeof(Q4_KBlock), sizeof(Q4_KPanelBlock)}, &kQ4_KCode},
+    {{Format::kQ5_K, "Q5_K", 256, sizeof(Q5_KBlock), sizeof(Q5_KPanelBlock)}, &kQ5_KCode},
+    {{Format::kQ6_K, "Q6_K", 256, sizeof(Q6_KBlock), sizeof(Q6_KPanelBlock)}, &kQ6_KCode},
 };
 
 constexpr auto kFormats = [] {

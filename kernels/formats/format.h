@@ -11,7 +11,20 @@
 namespace linnet::kernels {
 
 // Weight formats that kernels read. The order is part of no file.
-enum class Format : std::uint8_t { kF32, kF16, kBF16, kQ8_0, kQ4_0, kQ4_1 };
+enum class Format : std::uint8_t {
+  kF32,
+  kF16,
+  kBF16,
+  kQ8_0,
+  kQ4_0,
+  kQ4_1,
+  kQ5_0,
+  kQ5_1,
+  kIQ4_NL,
+  kQ4_K,
+  kQ5_K,
+  kQ6_K,
+};
 
 inline constexpr std::size_t kPanelRows = 16;         // Rows side by side in a panel: one a lane of a 512-bit register.
 inline constexpr std::size_t kPanelAlignment = 4096;  // Where a packed tensor starts in its file.

@@ -1,4 +1,4 @@
-// Constants of the canonical exponential, for its scalar form and the vector forms in ISA files.
+// Constants of the canonical exponential and of GELU, for its scalar form and the vector forms in ISA files.
 #pragma once
 
 namespace linnet::kernels::math {
@@ -16,6 +16,17 @@ struct Exp {
   static constexpr float kC2 = 0x1.5558f2p-5F;
   static constexpr float kC3 = 0x1.1239e2p-7F;
   static constexpr float kC4 = 0x1.6a2434p-10F;
+};
+
+struct Gelu {
+  static constexpr float kRootHalf = 0x1.6a09e6p-1F;
+  // 1 - erf(z) = (a1 t + … + a5 t^5) e^(-z^2), t = 1 / (1 + p z), z >= 0, within 1.5e-7.
+  static constexpr float kP = 0.3275911F;
+  static constexpr float kA1 = 0.254829592F;
+  static constexpr float kA2 = -0.284496736F;
+  static constexpr float kA3 = 1.421413741F;
+  static constexpr float kA4 = -1.453152027F;
+  static constexpr float kA5 = 1.061405429F;
 };
 
 }  // namespace linnet::kernels::math

@@ -35,6 +35,19 @@ namespace linnet::kernels::math {
 // x / (1 + e^-x), the sigmoid linear unit (Elfwing et al. 2017).
 [[nodiscard]] inline float silu(float x) { return x / (1.0F + exp(-x)); }
 
+// x Phi(x) = x / 2 (1 + erf(x / sqrt 2)), the Gaussian error linear unit (Hendrycks and Gimpel 2016), within 2e-7 |x|:
+// erf by formula 7.1.26 of Abramowitz and Stegun.
+[[nodiscard]] inline float gelu(float x) {
+  const float z = std::abs(x) * Gelu::kRootHalf;
+  const float t = 1.0F / std::fma(Gelu::kP, z, 1.0F);
+  float series = std::fma(Gelu::kA5, t, Gelu::kA4);
+  series = std::fma(series, t, Gelu::kA3);
+  series = std::fma(series, t, Gelu::kA2);
+  series = std::fma(series, t, Gelu::kA1);
+  const float upper = series * t * exp(-(z * z)) * 0.5F;  // 1 - Phi(|x|)
+  return x * (x < 0.0F ? upper : 1.0F - upper);
+}
+
 // Sine and cosine of an angle in radians, |angle| <= 2^30: absolute error below 3e-16.
 [[nodiscard]] double sin(double angle);
 [[nodiscard]] double cos(double angle);

@@ -35,6 +35,66 @@ constexpr Variant<const MatMul*> kQ4_1[] = {
 #endif
     {"scalar", {}, &scalar::kMatMulQ4_1},
 };
+constexpr Variant<const MatMul*> kQ5_0[] = {
+#if defined(__x86_64__)
+    {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ5_0},
+    {"avx2", {.avx2 = true}, &avx2::kMatMulQ5_0},
+#elif defined(__aarch64__)
+    {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulQ5_0},
+    {"neon", {.neon = true}, &neon::kMatMulQ5_0},
+#endif
+    {"scalar", {}, &scalar::kMatMulQ5_0},
+};
+constexpr Variant<const MatMul*> kQ5_1[] = {
+#if defined(__x86_64__)
+    {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ5_1},
+    {"avx2", {.avx2 = true}, &avx2::kMatMulQ5_1},
+#elif defined(__aarch64__)
+    {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulQ5_1},
+    {"neon", {.neon = true}, &neon::kMatMulQ5_1},
+#endif
+    {"scalar", {}, &scalar::kMatMulQ5_1},
+};
+constexpr Variant<const MatMul*> kIQ4_NL[] = {
+#if defined(__x86_64__)
+    {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulIQ4_NL},
+    {"avx2", {.avx2 = true}, &avx2::kMatMulIQ4_NL},
+#elif defined(__aarch64__)
+    {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulIQ4_NL},
+    {"neon", {.neon = true}, &neon::kMatMulIQ4_NL},
+#endif
+    {"scalar", {}, &scalar::kMatMulIQ4_NL},
+};
+constexpr Variant<const MatMul*> kQ4_K[] = {
+#if defined(__x86_64__)
+    {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ4_K},
+    {"avx2", {.avx2 = true}, &avx2::kMatMulQ4_K},
+#elif defined(__aarch64__)
+    {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulQ4_K},
+    {"neon", {.neon = true}, &neon::kMatMulQ4_K},
+#endif
+    {"scalar", {}, &scalar::kMatMulQ4_K},
+};
+constexpr Variant<const MatMul*> kQ5_K[] = {
+#if defined(__x86_64__)
+    {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ5_K},
+    {"avx2", {.avx2 = true}, &avx2::kMatMulQ5_K},
+#elif defined(__aarch64__)
+    {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulQ5_K},
+    {"neon", {.neon = true}, &neon::kMatMulQ5_K},
+#endif
+    {"scalar", {}, &scalar::kMatMulQ5_K},
+};
+constexpr Variant<const MatMul*> kQ6_K[] = {
+#if defined(__x86_64__)
+    {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ6_K},
+    {"avx2", {.avx2 = true}, &avx2::kMatMulQ6_K},
+#elif defined(__aarch64__)
+    {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulQ6_K},
+    {"neon", {.neon = true}, &neon::kMatMulQ6_K},
+#endif
+    {"scalar", {}, &scalar::kMatMulQ6_K},
+};
 
 }  // namespace
 
@@ -43,6 +103,12 @@ Variants<const MatMul*> matmul_variants(Format format) {
     case Format::kQ8_0: return kQ8_0;
     case Format::kQ4_0: return kQ4_0;
     case Format::kQ4_1: return kQ4_1;
+    case Format::kQ5_0: return kQ5_0;
+    case Format::kQ5_1: return kQ5_1;
+    case Format::kIQ4_NL: return kIQ4_NL;
+    case Format::kQ4_K: return kQ4_K;
+    case Format::kQ5_K: return kQ5_K;
+    case Format::kQ6_K: return kQ6_K;
     case Format::kF32:
     case Format::kF16:
     case Format::kBF16: break;

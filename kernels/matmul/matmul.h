@@ -17,7 +17,7 @@ namespace linnet::kernels {
 // out[r * out_stride + 16 p + i] = dot(row i of panel p, activations r), for all 16 rows of every panel: padding rows
 // give 0, so `out` has room for 16 * panel_count numbers a row and out_stride >= that.
 //
-//   panels  [panel_count, blocks]  panel blocks of 16 rows x 32 columns, from pack_panels
+//   panels  [panel_count, blocks]  panel blocks of 16 rows x 32 (or 256) columns, from pack_panels
 //   in      [rows, columns]        rows >= 1
 //   out     [rows, out_stride]     overwritten; overlaps neither input
 using MatMulFunction = void (*)(const std::byte* panels, std::size_t panel_count, const Q8Activations& in, float* out,
@@ -39,26 +39,56 @@ namespace scalar {
 extern const MatMul kMatMulQ8_0;
 extern const MatMul kMatMulQ4_0;
 extern const MatMul kMatMulQ4_1;
+extern const MatMul kMatMulQ5_0;
+extern const MatMul kMatMulQ5_1;
+extern const MatMul kMatMulIQ4_NL;
+extern const MatMul kMatMulQ4_K;
+extern const MatMul kMatMulQ5_K;
+extern const MatMul kMatMulQ6_K;
 }  // namespace scalar
 namespace avx2 {
 extern const MatMul kMatMulQ8_0;
 extern const MatMul kMatMulQ4_0;
 extern const MatMul kMatMulQ4_1;
+extern const MatMul kMatMulQ5_0;
+extern const MatMul kMatMulQ5_1;
+extern const MatMul kMatMulIQ4_NL;
+extern const MatMul kMatMulQ4_K;
+extern const MatMul kMatMulQ5_K;
+extern const MatMul kMatMulQ6_K;
 }  // namespace avx2
 namespace avx512_vnni {
 extern const MatMul kMatMulQ8_0;
 extern const MatMul kMatMulQ4_0;
 extern const MatMul kMatMulQ4_1;
+extern const MatMul kMatMulQ5_0;
+extern const MatMul kMatMulQ5_1;
+extern const MatMul kMatMulIQ4_NL;
+extern const MatMul kMatMulQ4_K;
+extern const MatMul kMatMulQ5_K;
+extern const MatMul kMatMulQ6_K;
 }  // namespace avx512_vnni
 namespace neon {
 extern const MatMul kMatMulQ8_0;
 extern const MatMul kMatMulQ4_0;
 extern const MatMul kMatMulQ4_1;
+extern const MatMul kMatMulQ5_0;
+extern const MatMul kMatMulQ5_1;
+extern const MatMul kMatMulIQ4_NL;
+extern const MatMul kMatMulQ4_K;
+extern const MatMul kMatMulQ5_K;
+extern const MatMul kMatMulQ6_K;
 }  // namespace neon
 namespace neon_dotprod {
 extern const MatMul kMatMulQ8_0;
 extern const MatMul kMatMulQ4_0;
 extern const MatMul kMatMulQ4_1;
+extern const MatMul kMatMulQ5_0;
+extern const MatMul kMatMulQ5_1;
+extern const MatMul kMatMulIQ4_NL;
+extern const MatMul kMatMulQ4_K;
+extern const MatMul kMatMulQ5_K;
+extern const MatMul kMatMulQ6_K;
 }  // namespace neon_dotprod
 
 }  // namespace linnet::kernels

@@ -4,6 +4,7 @@
 
 #include <immintrin.h>
 
+#include "kernels/formats/iq4_nl.h"
 #include "kernels/matmul/matmul.h"
 
 namespace linnet::kernels::avx512_vnni {
@@ -12,6 +13,7 @@ namespace {
 constexpr std::size_t kTileRows = 8;  // Activation rows a tile: 8 integer and 8 float accumulators of 32 registers.
 constexpr std::size_t kGroup = 4;     // Panels that stay in the L2 cache while all activations pass.
 constexpr std::size_t kScaleBytes = 2 * kPanelRows;
+constexpr std::size_t kNibbleBytes = 256;  // Of 16 rows x 32 columns.
 
 __m512i load_bytes(const std::byte* from) { return _mm512_loadu_si512(from); }
 
@@ -28,38 +30,171 @@ __m512i broadcast(const std::int8_t* four) {
 
 // vpdpbusd multiplies unsigned by signed bytes, so weights are made unsigned by an offset; the accumulators start at
 // -offset * sum of the activations, which takes it off again. Exact in int32.
+//
+// A format tells how many blocks of 32 columns a panel block holds (kParts), how many scales a row has in each
+// (kScales), where the codes of part `part` start, and how columns 8 c … 8 c + 3 and 8 c + 4 … 8 c + 7 become
+// registers.
 
-struct Q8_0 {
-  static constexpr std::size_t kChunks = kScaleBytes;
-  static constexpr std::size_t kBlockBytes = kChunks + 512;
-  static constexpr std::int32_t kOffset = 128;
-  static constexpr bool kHasMinimum = false;
-
-  // The two registers of columns 8 c … 8 c + 3 and 8 c + 4 … 8 c + 7.
-  static void unpack(const std::byte* chunks, std::size_t c, __m512i& first, __m512i& second) {
-    const __m512i sign = _mm512_set1_epi8(-128);
-    first = _mm512_xor_si512(load_bytes(chunks + 128 * c), sign);
-    second = _mm512_xor_si512(load_bytes(chunks + 128 * c + 64), sign);
-  }
-};
-
-template <std::int32_t kNibbleOffset, bool kMinimum>
-struct Nibbles {
-  static constexpr std::size_t kChunks = kMinimum ? 2 * kScaleBytes : kScaleBytes;
-  static constexpr std::size_t kBlockBytes = kChunks + 256;
-  static constexpr std::int32_t kOffset = kNibbleOffset;
+// Formats of 32 columns: scales (and minima) first, then codes.
+template <std::int32_t kCodeOffset, bool kMinimum, std::size_t kCodeBytes>
+struct Block32 {
+  static constexpr std::size_t kParts = 1;
+  static constexpr std::size_t kScales = 1;
+  static constexpr std::size_t kCodes = kMinimum ? 2 * kScaleBytes : kScaleBytes;
+  static constexpr std::size_t kBlockBytes = kCodes + kCodeBytes;
+  static constexpr std::int32_t kOffset = kCodeOffset;
   static constexpr bool kHasMinimum = kMinimum;
 
-  static void unpack(const std::byte* chunks, std::size_t c, __m512i& first, __m512i& second) {
-    const __m512i mask = _mm512_set1_epi8(15);
-    const __m512i both = load_bytes(chunks + 64 * c);
-    first = _mm512_and_si512(both, mask);
-    second = _mm512_and_si512(_mm512_srli_epi16(both, 4), mask);
+  static const std::byte* codes(const std::byte* block, std::size_t) { return block + kCodes; }
+  static __m512 scales(const std::byte* block, std::size_t, std::size_t) { return load_scales(block); }
+  static __m512 minima(const std::byte* block, std::size_t) { return load_scales(block + kScaleBytes); }
+};
+
+struct Q8_0 : Block32<128, false, 512> {
+  static void unpack(const std::byte* codes, std::size_t c, __m512i& first, __m512i& second) {
+    const __m512i sign = _mm512_set1_epi8(-128);
+    first = _mm512_xor_si512(load_bytes(codes + 128 * c), sign);
+    second = _mm512_xor_si512(load_bytes(codes + 128 * c + 64), sign);
   }
 };
 
-using Q4_0 = Nibbles<8, false>;
-using Q4_1 = Nibbles<0, true>;
+void unpack_nibbles(const std::byte* codes, std::size_t c, __m512i& first, __m512i& second) {
+  const __m512i mask = _mm512_set1_epi8(15);
+  const __m512i both = load_bytes(codes + 64 * c);
+  first = _mm512_and_si512(both, mask);
+  second = _mm512_and_si512(_mm512_srli_epi16(both, 4), mask);
+}
+
+// Nibbles, and behind them the fifth bits: bit k of a byte belongs to columns 4 k … 4 k + 3.
+void unpack_fives(const std::byte* codes, std::size_t c, __m512i& first, __m512i& second) {
+  unpack_nibbles(codes, c, first, second);
+  const __m512i fifth = load_bytes(codes + kNibbleBytes);
+  const __m512i bit = _mm512_set1_epi8(static_cast<char>(1U << (2 * c)));
+  const __m512i sixteen = _mm512_set1_epi8(16);
+  first = _mm512_mask_add_epi8(first, _mm512_test_epi8_mask(fifth, bit), first, sixteen);
+  second = _mm512_mask_add_epi8(second, _mm512_test_epi8_mask(fifth, _mm512_add_epi8(bit, bit)), second, sixteen);
+}
+
+template <class Base>
+struct Nibbles : Base {
+  static constexpr auto unpack = unpack_nibbles;
+};
+template <class Base>
+struct Fives : Base {
+  static constexpr auto unpack = unpack_fives;
+};
+
+using Q4_0 = Nibbles<Block32<8, false, kNibbleBytes>>;
+using Q4_1 = Nibbles<Block32<0, true, kNibbleBytes>>;
+using Q5_0 = Fives<Block32<16, false, kNibbleBytes + 64>>;
+using Q5_1 = Fives<Block32<0, true, kNibbleBytes + 64>>;
+
+// Looks the code book's values up, which are made unsigned by 128.
+struct IQ4_NL : Block32<128, false, kNibbleBytes> {
+  static void unpack(const std::byte* codes, std::size_t c, __m512i& first, __m512i& second) {
+    const __m128i values = _mm_loadu_si128(reinterpret_cast<const __m128i*>(kIQ4_NLValues));
+    const __m512i table = _mm512_xor_si512(_mm512_broadcast_i32x4(values), _mm512_set1_epi8(-128));
+    unpack_nibbles(codes, c, first, second);
+    first = _mm512_shuffle_epi8(table, first);
+    second = _mm512_shuffle_epi8(table, second);
+  }
+};
+
+__m128i load_sixteen(const std::byte* from) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from)); }
+
+// Super-blocks with minima: f16 scales and minima, then in each part 6-bit multiples of them and the codes.
+template <std::size_t kCodeBytes>
+struct WithMinima {
+  static constexpr std::size_t kParts = 8;
+  static constexpr std::size_t kScales = 1;
+  static constexpr std::size_t kPartBytes = 2 * kPanelRows + kCodeBytes;
+  static constexpr std::size_t kBlockBytes = 2 * kScaleBytes + kParts * kPartBytes;
+  static constexpr std::int32_t kOffset = 0;
+  static constexpr bool kHasMinimum = true;
+
+  static const std::byte* part_of(const std::byte* block, std::size_t part) {
+    return block + 2 * kScaleBytes + part * kPartBytes;
+  }
+  static const std::byte* codes(const std::byte* block, std::size_t part) {
+    return part_of(block, part) + 2 * kPanelRows;
+  }
+  static __m512 scales(const std::byte* block, std::size_t part, std::size_t) {
+    const __m512i sub = _mm512_cvtepu8_epi32(load_sixteen(part_of(block, part)));
+    return _mm512_mul_ps(load_scales(block), _mm512_cvtepi32_ps(sub));
+  }
+  static __m512 minima(const std::byte* block, std::size_t part) {
+    const __m512i sub = _mm512_cvtepu8_epi32(load_sixteen(part_of(block, part) + kPanelRows));
+    const __m512 product = _mm512_mul_ps(load_scales(block + kScaleBytes), _mm512_cvtepi32_ps(sub));
+    return _mm512_xor_ps(product, _mm512_set1_ps(-0.0F));
+  }
+};
+
+using Q4_K = Nibbles<WithMinima<kNibbleBytes>>;
+using Q5_K = Fives<WithMinima<kNibbleBytes + 64>>;
+
+// Two signed 8-bit multiples of the scale a part; upper bits 2 k and 2 k + 1 of a byte of half h belong to columns 16 h
+// + 4 k … + 3.
+struct Q6_K {
+  static constexpr std::size_t kParts = 8;
+  static constexpr std::size_t kScales = 2;
+  static constexpr std::size_t kPartBytes = 2 * kPanelRows + kNibbleBytes + 128;
+  static constexpr std::size_t kBlockBytes = kScaleBytes + kParts * kPartBytes;
+  static constexpr std::int32_t kOffset = 32;
+  static constexpr bool kHasMinimum = false;
+
+  static const std::byte* part_of(const std::byte* block, std::size_t part) {
+    return block + kScaleBytes + part * kPartBytes;
+  }
+  static const std::byte* codes(const std::byte* block, std::size_t part) {
+    return part_of(block, part) + 2 * kPanelRows;
+  }
+  static __m512 scales(const std::byte* block, std::size_t part, std::size_t index) {
+    const __m512i sub = _mm512_cvtepi8_epi32(load_sixteen(part_of(block, part) + kPanelRows * index));
+    return _mm512_mul_ps(load_scales(block), _mm512_cvtepi32_ps(sub));
+  }
+  static void unpack(const std::byte* codes, std::size_t c, __m512i& first, __m512i& second) {
+    unpack_nibbles(codes, c, first, second);
+    const __m512i all = load_bytes(codes + kNibbleBytes + 64 * (c / 2));
+    const __m512i four = c % 2 == 0 ? _mm512_slli_epi16(all, 4) : all;  // The pair of `first` at bits 4 and 5.
+    const __m512i mask = _mm512_set1_epi8(0x30);
+    first = _mm512_or_si512(first, _mm512_and_si512(four, mask));
+    second = _mm512_or_si512(second, _mm512_and_si512(_mm512_srli_epi16(four, 2), mask));
+  }
+};
+
+// Exact products of a part's columns that share scale `index` with kTokens activation rows, `stride` apart.
+template <class Weights, std::size_t kTokens>
+void dot(const std::byte* codes, std::size_t index, const std::int8_t* values, std::size_t stride,
+         const std::int32_t* sums, std::size_t sum_stride, __m512i (&dots)[kTokens]) {
+  constexpr std::size_t kChunks = 4 / Weights::kScales;
+  constexpr bool kOwnSums = Weights::kScales != 1;  // The activations' sums are of 32; these are of 16.
+  __m512i own_sums[kTokens];
+  for (std::size_t t = 0; t < kTokens; ++t) {
+    dots[t] = kOwnSums ? _mm512_setzero_si512() : _mm512_set1_epi32(-Weights::kOffset * sums[t * sum_stride]);
+    own_sums[t] = _mm512_setzero_si512();
+  }
+  __m512i odd = _mm512_setzero_si512();  // One row alone: two chains, as vpdpbusd takes 4 cycles.
+  const __m512i offset = _mm512_set1_epi8(static_cast<char>(Weights::kOffset));
+  for (std::size_t c = index * kChunks; c < (index + 1) * kChunks; ++c) {
+    __m512i first;
+    __m512i second;
+    Weights::unpack(codes, c, first, second);
+    for (std::size_t t = 0; t < kTokens; ++t) {
+      const std::int8_t* const eight = values + t * stride + 8 * c;
+      dots[t] = _mm512_dpbusd_epi32(dots[t], first, broadcast(eight));
+      __m512i& other = kTokens == 1 ? odd : dots[t];
+      other = _mm512_dpbusd_epi32(other, second, broadcast(eight + 4));
+      if constexpr (kOwnSums) {
+        own_sums[t] = _mm512_dpbusd_epi32(own_sums[t], offset, broadcast(eight));
+        own_sums[t] = _mm512_dpbusd_epi32(own_sums[t], offset, broadcast(eight + 4));
+      }
+    }
+  }
+  if constexpr (kTokens == 1) dots[0] = _mm512_add_epi32(dots[0], odd);
+  if constexpr (kOwnSums) {
+    for (std::size_t t = 0; t < kTokens; ++t) dots[t] = _mm512_sub_epi32(dots[t], own_sums[t]);
+  }
+}
 
 // One panel times kTokens activation rows, the first of which is row `r`.
 template <class Weights, std::size_t kTokens>
@@ -67,32 +202,26 @@ void tile(const std::byte* panel, const Q8Activations& in, std::size_t r, float*
   const std::size_t blocks = in.blocks();
   __m512 accumulators[kTokens];
   for (std::size_t t = 0; t < kTokens; ++t) accumulators[t] = _mm512_setzero_ps();
-  for (std::size_t b = 0; b < blocks; ++b, panel += Weights::kBlockBytes) {
+  for (std::size_t b = 0; b < blocks; ++b) {
+    const std::byte* const block = panel + b / Weights::kParts * Weights::kBlockBytes;
+    const std::size_t part = b % Weights::kParts;
     const std::size_t first_block = r * blocks + b;
-    const std::int8_t* const values = in.values + first_block * kActivationBlock;
     const std::int32_t* const sums = in.sums + first_block;
-    __m512i dots[kTokens];
-    for (std::size_t t = 0; t < kTokens; ++t) dots[t] = _mm512_set1_epi32(-Weights::kOffset * sums[t * blocks]);
-    __m512i odd = _mm512_setzero_si512();  // One row alone: two chains, as vpdpbusd takes 4 cycles.
-    for (std::size_t c = 0; c < 4; ++c) {
-      __m512i first;
-      __m512i second;
-      Weights::unpack(panel + Weights::kChunks, c, first, second);
+    for (std::size_t index = 0; index < Weights::kScales; ++index) {
+      __m512i dots[kTokens];
+      dot<Weights, kTokens>(Weights::codes(block, part), index, in.values + first_block * kActivationBlock, in.columns,
+                            sums, blocks, dots);
+      const __m512 scales = Weights::scales(block, part, index);
       for (std::size_t t = 0; t < kTokens; ++t) {
-        const std::int8_t* const eight = values + t * in.columns + 8 * c;
-        dots[t] = _mm512_dpbusd_epi32(dots[t], first, broadcast(eight));
-        __m512i& other = kTokens == 1 ? odd : dots[t];
-        other = _mm512_dpbusd_epi32(other, second, broadcast(eight + 4));
+        const __m512 scale = _mm512_set1_ps(in.scales[first_block + t * blocks]);
+        accumulators[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[t]), _mm512_mul_ps(scales, scale), accumulators[t]);
       }
     }
-    if constexpr (kTokens == 1) dots[0] = _mm512_add_epi32(dots[0], odd);
-    const __m512 scales = load_scales(panel);
-    for (std::size_t t = 0; t < kTokens; ++t) {
-      const __m512 scale = _mm512_set1_ps(in.scales[first_block + t * blocks]);
-      accumulators[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[t]), _mm512_mul_ps(scales, scale), accumulators[t]);
-      if constexpr (Weights::kHasMinimum) {
+    if constexpr (Weights::kHasMinimum) {
+      const __m512 minima = Weights::minima(block, part);
+      for (std::size_t t = 0; t < kTokens; ++t) {
+        const __m512 scale = _mm512_set1_ps(in.scales[first_block + t * blocks]);
         const __m512 sum = _mm512_set1_ps(static_cast<float>(sums[t * blocks]));
-        const __m512 minima = load_scales(panel + kScaleBytes);
         accumulators[t] = _mm512_fmadd_ps(sum, _mm512_mul_ps(minima, scale), accumulators[t]);
       }
     }
@@ -100,12 +229,17 @@ void tile(const std::byte* panel, const Q8Activations& in, std::size_t r, float*
   for (std::size_t t = 0; t < kTokens; ++t) _mm512_storeu_ps(out + t * out_stride, accumulators[t]);
 }
 
+// Bytes of one panel.
+template <class Weights>
+std::size_t panel_size(const Q8Activations& in) {
+  return in.blocks() / Weights::kParts * Weights::kBlockBytes;
+}
+
 template <class Weights, std::size_t kTokens>
 void tiles(const std::byte* panels, std::size_t panel_count, const Q8Activations& in, std::size_t r, float* out,
            std::size_t out_stride) {
   for (std::size_t p = 0; p < panel_count; ++p) {
-    tile<Weights, kTokens>(panels + p * in.blocks() * Weights::kBlockBytes, in, r, out + r * out_stride + 16 * p,
-                           out_stride);
+    tile<Weights, kTokens>(panels + p * panel_size<Weights>(in), in, r, out + r * out_stride + 16 * p, out_stride);
   }
 }
 
@@ -136,7 +270,7 @@ void many_rows(const std::byte* panels, std::size_t panel_count, const Q8Activat
                std::size_t out_stride) {
   for (std::size_t p = 0; p < panel_count; p += kGroup) {
     const std::size_t count = panel_count - p < kGroup ? panel_count - p : kGroup;
-    const std::byte* const group = panels + p * in.blocks() * Weights::kBlockBytes;
+    const std::byte* const group = panels + p * panel_size<Weights>(in);
     std::size_t r = 0;
     for (; r + kTileRows <= in.rows; r += kTileRows) {
       tiles<Weights, kTileRows>(group, count, in, r, out + 16 * p, out_stride);
@@ -150,5 +284,11 @@ void many_rows(const std::byte* panels, std::size_t panel_count, const Q8Activat
 const MatMul kMatMulQ8_0{one_row<Q8_0>, many_rows<Q8_0>};
 const MatMul kMatMulQ4_0{one_row<Q4_0>, many_rows<Q4_0>};
 const MatMul kMatMulQ4_1{one_row<Q4_1>, many_rows<Q4_1>};
+const MatMul kMatMulQ5_0{one_row<Q5_0>, many_rows<Q5_0>};
+const MatMul kMatMulQ5_1{one_row<Q5_1>, many_rows<Q5_1>};
+const MatMul kMatMulIQ4_NL{one_row<IQ4_NL>, many_rows<IQ4_NL>};
+const MatMul kMatMulQ4_K{one_row<Q4_K>, many_rows<Q4_K>};
+const MatMul kMatMulQ5_K{one_row<Q5_K>, many_rows<Q5_K>};
+const MatMul kMatMulQ6_K{one_row<Q6_K>, many_rows<Q6_K>};
 
 }  // namespace linnet::kernels::avx512_vnni

@@ -42,9 +42,9 @@ class Product {
   int32x4_t high_ = vdupq_n_s32(0);
 };
 
-// 4 bits: a lane takes a block's eight products (8 * 15 * 127 = 15,240) before it is widened.
+// Up to 6 bits: a lane takes all products that share a scale before it is widened.
 template <class Weights>
-requires Weights::kIsNibbles class Product<Weights> {
+requires Weights::kIsShort class Product<Weights> {
  public:
   void add(const int8x16_t (&columns)[4], int8x16_t activations) {
     halves_.add(columns[0], repeat<0>(activations));
@@ -68,5 +68,11 @@ constexpr MatMul entries() {
 const MatMul kMatMulQ8_0 = entries<tile_neon::Q8_0>();
 const MatMul kMatMulQ4_0 = entries<tile_neon::Q4_0>();
 const MatMul kMatMulQ4_1 = entries<tile_neon::Q4_1>();
+const MatMul kMatMulQ5_0 = entries<tile_neon::Q5_0>();
+const MatMul kMatMulQ5_1 = entries<tile_neon::Q5_1>();
+const MatMul kMatMulIQ4_NL = entries<tile_neon::IQ4_NL>();
+const MatMul kMatMulQ4_K = entries<tile_neon::Q4_K>();
+const MatMul kMatMulQ5_K = entries<tile_neon::Q5_K>();
+const MatMul kMatMulQ6_K = entries<tile_neon::Q6_K>();
 
 }  // namespace linnet::kernels::neon

@@ -33,5 +33,11 @@ constexpr MatMul entries() {
 const MatMul kMatMulQ8_0 = entries<tile_neon::Q8_0>();
 const MatMul kMatMulQ4_0 = entries<tile_neon::Q4_0>();
 const MatMul kMatMulQ4_1 = entries<tile_neon::Q4_1>();
+const MatMul kMatMulQ5_0 = entries<tile_neon::Q5_0>();
+const MatMul kMatMulQ5_1 = entries<tile_neon::Q5_1>();
+const MatMul kMatMulIQ4_NL = entries<tile_neon::IQ4_NL>();
+const MatMul kMatMulQ4_K = entries<tile_neon::Q4_K>();
+const MatMul kMatMulQ5_K = entries<tile_neon::Q5_K>();
+const MatMul kMatMulQ6_K = entries<tile_neon::Q6_K>();
 
 }  // namespace linnet::kernels::neon_dotprod

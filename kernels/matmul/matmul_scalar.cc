@@ -1,48 +1,130 @@
 #include <cmath>
 
 #include "kernels/formats/half.h"
+#include "kernels/formats/iq4_nl.h"
 #include "kernels/formats/q4_0.h"
 #include "kernels/formats/q4_1.h"
+#include "kernels/formats/q4_k.h"
+#include "kernels/formats/q5_0.h"
+#include "kernels/formats/q5_1.h"
+#include "kernels/formats/q5_k.h"
+#include "kernels/formats/q6_k.h"
 #include "kernels/formats/q8_0.h"
 #include "kernels/matmul/matmul.h"
 
 namespace linnet::kernels::scalar {
 namespace {
 
-// The integer code of row `row`, column `column` (0..31), less the format's offset.
-int code(const Q8_0PanelBlock& block, std::size_t row, std::size_t column) {
-  return block.chunks[column / 4][4 * row + column % 4];
-}
+// 32 columns of a panel block: all of it, or one part of a super-block.
+template <class Block>
+struct Columns {
+  const Block& block;
+  std::size_t part;
+};
 
-template <class NibbleBlock>
-int nibble(const NibbleBlock& block, std::size_t row, std::size_t column) {
-  const int byte = block.chunks[column / 8][4 * row + column % 4];
+template <class Block>
+constexpr std::size_t kPartsOf = 1;
+template <>
+constexpr std::size_t kPartsOf<Q4_KPanelBlock> = 8;
+template <>
+constexpr std::size_t kPartsOf<Q5_KPanelBlock> = 8;
+template <>
+constexpr std::size_t kPartsOf<Q6_KPanelBlock> = 8;
+
+// Scales that a row has in 32 columns; each covers as many of them.
+template <class Block>
+constexpr std::size_t kScalesOf = 1;
+template <>
+constexpr std::size_t kScalesOf<Q6_KPanelBlock> = 2;
+
+template <class Chunked>
+int nibble(const Chunked& of, std::size_t row, std::size_t column) {
+  const int byte = of.chunks[column / 8][4 * row + column % 4];
   return column % 8 < 4 ? byte & 15 : byte >> 4;
 }
-int code(const Q4_0PanelBlock& block, std::size_t row, std::size_t column) { return nibble(block, row, column) - 8; }
-int code(const Q4_1PanelBlock& block, std::size_t row, std::size_t column) { return nibble(block, row, column); }
-
-// What a block's minimum adds: nothing in symmetric formats.
-template <class Block>
-float add_minimum(const Block&, std::size_t, float, float, float accumulator) {
-  return accumulator;
+template <class WithFifthBits>
+int five_bits(const WithFifthBits& of, std::size_t row, std::size_t column) {
+  const int fifth = of.fifth_bits[4 * row + column % 4] >> (column / 4) & 1;
+  return nibble(of, row, column) | fifth << 4;
 }
-float add_minimum(const Q4_1PanelBlock& block, std::size_t row, float sum, float scale, float accumulator) {
-  return std::fma(sum, f16_to_f32(block.minima[row]) * scale, accumulator);
+
+// The integer code of row `row`, column `column` (0..31), less the format's offset.
+int code(const Columns<Q8_0PanelBlock>& of, std::size_t row, std::size_t column) {
+  return of.block.chunks[column / 4][4 * row + column % 4];
+}
+int code(const Columns<Q4_0PanelBlock>& of, std::size_t row, std::size_t column) {
+  return nibble(of.block, row, column) - 8;
+}
+int code(const Columns<Q4_1PanelBlock>& of, std::size_t row, std::size_t column) {
+  return nibble(of.block, row, column);
+}
+int code(const Columns<IQ4_NLPanelBlock>& of, std::size_t row, std::size_t column) {
+  return kIQ4_NLValues[nibble(of.block, row, column)];
+}
+int code(const Columns<Q5_0PanelBlock>& of, std::size_t row, std::size_t column) {
+  return five_bits(of.block, row, column) - 16;
+}
+int code(const Columns<Q5_1PanelBlock>& of, std::size_t row, std::size_t column) {
+  return five_bits(of.block, row, column);
+}
+int code(const Columns<Q4_KPanelBlock>& of, std::size_t row, std::size_t column) {
+  return nibble(of.block.parts[of.part], row, column);
+}
+int code(const Columns<Q5_KPanelBlock>& of, std::size_t row, std::size_t column) {
+  return five_bits(of.block.parts[of.part], row, column);
+}
+int code(const Columns<Q6_KPanelBlock>& of, std::size_t row, std::size_t column) {
+  const Q6_KPanelPart& part = of.block.parts[of.part];
+  const int upper = part.upper_bits[column / 16][4 * row + column % 4] >> (2 * (column / 4 % 4)) & 3;
+  return (nibble(part, row, column) | upper << 4) - 32;
+}
+
+// A row's scale number `index` (below kScalesOf).
+template <class Block>
+float weight_scale(const Columns<Block>& of, std::size_t, std::size_t row) {
+  return f16_to_f32(of.block.scales[row]);
+}
+template <class Block>
+requires(kPartsOf<Block> == 8 && kScalesOf<Block> == 1) float weight_scale(const Columns<Block>& of, std::size_t,
+                                                                           std::size_t row) {
+  return f16_to_f32(of.block.scales[row]) * static_cast<float>(of.block.parts[of.part].sub_scales[row]);
+}
+float weight_scale(const Columns<Q6_KPanelBlock>& of, std::size_t index, std::size_t row) {
+  return f16_to_f32(of.block.scales[row]) * static_cast<float>(of.block.parts[of.part].sub_scales[index][row]);
+}
+
+// What a row adds to every weight: nothing in symmetric formats.
+template <class Block>
+concept HasMinimum = requires(const Block& block) {
+  block.minima;
+};
+template <HasMinimum Block>
+float weight_minimum(const Columns<Block>& of, std::size_t row) {
+  return f16_to_f32(of.block.minima[row]);
+}
+template <HasMinimum Block>
+requires(kPartsOf<Block> == 8) float weight_minimum(const Columns<Block>& of, std::size_t row) {
+  return -(f16_to_f32(of.block.minima[row]) * static_cast<float>(of.block.parts[of.part].sub_minima[row]));
 }
 
 // One output: row `row` of a panel times row `r` of the activations.
 template <class Block>
 float dot(const Block* blocks, std::size_t row, const Q8Activations& in, std::size_t r) {
+  constexpr std::size_t kGroup = kActivationBlock / kScalesOf<Block>;
   float accumulator = 0.0F;
   for (std::size_t b = 0; b < in.blocks(); ++b) {
+    const Columns<Block> columns{blocks[b / kPartsOf<Block>], b % kPartsOf<Block>};
     const std::int8_t* const values = in.values + r * in.columns + b * kActivationBlock;
-    std::int32_t product = 0;
-    for (std::size_t i = 0; i < kActivationBlock; ++i) product += code(blocks[b], row, i) * values[i];
     const float scale = in.scales[r * in.blocks() + b];
-    const auto sum = static_cast<float>(in.sums[r * in.blocks() + b]);
-    accumulator = std::fma(static_cast<float>(product), f16_to_f32(blocks[b].scales[row]) * scale, accumulator);
-    accumulator = add_minimum(blocks[b], row, sum, scale, accumulator);
+    for (std::size_t g = 0; g < kScalesOf<Block>; ++g) {
+      std::int32_t product = 0;
+      for (std::size_t i = kGroup * g; i < kGroup * (g + 1); ++i) product += code(columns, row, i) * values[i];
+      accumulator = std::fma(static_cast<float>(product), weight_scale(columns, g, row) * scale, accumulator);
+    }
+    if constexpr (HasMinimum<Block>) {
+      const auto sum = static_cast<float>(in.sums[r * in.blocks() + b]);
+      accumulator = std::fma(sum, weight_minimum(columns, row) * scale, accumulator);
+    }
   }
   return accumulator;
 }
@@ -52,17 +134,29 @@ void multiply(const std::byte* panels, std::size_t panel_count, const Q8Activati
               std::size_t out_stride) {
   // Panels lie on multiples of 32 bytes by their format; only their content is read through this type.
   const auto* const blocks = reinterpret_cast<const Block*>(panels);
+  const std::size_t panel_blocks = in.blocks() / kPartsOf<Block>;
   for (std::size_t r = 0; r < in.rows; ++r) {
     for (std::size_t i = 0; i < panel_count * kPanelRows; ++i) {
-      out[r * out_stride + i] = dot(blocks + i / kPanelRows * in.blocks(), i % kPanelRows, in, r);
+      out[r * out_stride + i] = dot(blocks + i / kPanelRows * panel_blocks, i % kPanelRows, in, r);
     }
   }
 }
 
+template <class Block>
+constexpr MatMul entries() {
+  return {multiply<Block>, multiply<Block>};
+}
+
 }  // namespace
 
-const MatMul kMatMulQ8_0{multiply<Q8_0PanelBlock>, multiply<Q8_0PanelBlock>};
-const MatMul kMatMulQ4_0{multiply<Q4_0PanelBlock>, multiply<Q4_0PanelBlock>};
-const MatMul kMatMulQ4_1{multiply<Q4_1PanelBlock>, multiply<Q4_1PanelBlock>};
+const MatMul kMatMulQ8_0 = entries<Q8_0PanelBlock>();
+const MatMul kMatMulQ4_0 = entries<Q4_0PanelBlock>();
+const MatMul kMatMulQ4_1 = entries<Q4_1PanelBlock>();
+const MatMul kMatMulQ5_0 = entries<Q5_0PanelBlock>();
+const MatMul kMatMulQ5_1 = entries<Q5_1PanelBlock>();
+const MatMul kMatMulIQ4_NL = entries<IQ4_NLPanelBlock>();
+const MatMul kMatMulQ4_K = entries<Q4_KPanelBlock>();
+const MatMul kMatMulQ5_K = entries<Q5_KPanelBlock>();
+const MatMul kMatMulQ6_K = entries<Q6_KPanelBlock>();
 
 }  // namespace linnet::kernels::scalar

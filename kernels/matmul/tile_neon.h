@@ -5,6 +5,7 @@
 
 #include <arm_neon.h>
 
+#include "kernels/formats/iq4_nl.h"
 #include "kernels/matmul/matmul.h"
 
 namespace linnet::kernels::tile_neon {
@@ -12,6 +13,7 @@ namespace linnet::kernels::tile_neon {
 inline constexpr std::size_t kTileRows = 4;  // Activation rows a tile.
 inline constexpr std::size_t kGroup = 4;     // Panels that stay in the L2 cache while all activations pass.
 inline constexpr std::size_t kScaleBytes = 2 * kPanelRows;
+inline constexpr std::size_t kNibbleBytes = 256;  // Of 16 rows x 32 columns.
 
 static inline int8x16_t load_bytes(const std::byte* from) {
   return vld1q_s8(reinterpret_cast<const std::int8_t*>(from));
@@ -22,68 +24,216 @@ static inline float32x4_t load_scales(const std::byte* from) {
 }
 
 // A format gives columns 16 h … 16 h + 15 of four of a panel's rows (quad q = rows 4 q … 4 q + 3) as four registers,
-// each with 4 columns of every row, and what is to be taken off each code.
-struct Q8_0 {
-  static constexpr std::size_t kChunks = kScaleBytes;
-  static constexpr std::size_t kBlockBytes = kChunks + 512;
-  static constexpr std::int32_t kOffset = 0;
-  static constexpr bool kHasMinimum = false;
-  static constexpr bool kIsNibbles = false;
+// each with 4 columns of every row, and what is to be taken off each code. It tells how many blocks of 32 columns a
+// panel block holds (kParts), how many scales a row has in each (kScales), and whether a lane of 16 bits holds the
+// products of those that share a scale (kIsShort).
 
-  static void unpack(const std::byte* chunks, std::size_t half, std::size_t quad, int8x16_t (&columns)[4]) {
-    for (std::size_t i = 0; i < 4; ++i) columns[i] = load_bytes(chunks + 64 * (4 * half + i) + 16 * quad);
+// Formats of 32 columns: scales (and minima) first, then codes.
+template <std::int32_t kCodeOffset, bool kMinimum, std::size_t kCodeBytes>
+struct Block32 {
+  static constexpr std::size_t kParts = 1;
+  static constexpr std::size_t kScales = 1;
+  static constexpr std::size_t kCodes = kMinimum ? 2 * kScaleBytes : kScaleBytes;
+  static constexpr std::size_t kBlockBytes = kCodes + kCodeBytes;
+  static constexpr std::int32_t kOffset = kCodeOffset;
+  static constexpr bool kHasMinimum = kMinimum;
+
+  static const std::byte* codes(const std::byte* block, std::size_t) { return block + kCodes; }
+  static float32x4_t scales(const std::byte* block, std::size_t, std::size_t, std::size_t quad) {
+    return load_scales(block + 8 * quad);
+  }
+  static float32x4_t minima(const std::byte* block, std::size_t, std::size_t quad) {
+    return load_scales(block + kScaleBytes + 8 * quad);
   }
 };
 
-template <std::int32_t kNibbleOffset, bool kMinimum>
-struct Nibbles {
-  static constexpr std::size_t kChunks = kMinimum ? 2 * kScaleBytes : kScaleBytes;
-  static constexpr std::size_t kBlockBytes = kChunks + 256;
-  static constexpr std::int32_t kOffset = kNibbleOffset;
-  static constexpr bool kHasMinimum = kMinimum;
-  static constexpr bool kIsNibbles = true;
+struct Q8_0 : Block32<0, false, 512> {
+  static constexpr bool kIsShort = false;
 
-  static void unpack(const std::byte* chunks, std::size_t half, std::size_t quad, int8x16_t (&columns)[4]) {
-    for (std::size_t i = 0; i < 2; ++i) {
-      const uint8x16_t both = vreinterpretq_u8_s8(load_bytes(chunks + 64 * (2 * half + i) + 16 * quad));
-      columns[2 * i] = vreinterpretq_s8_u8(vandq_u8(both, vdupq_n_u8(15)));
-      columns[2 * i + 1] = vreinterpretq_s8_u8(vshrq_n_u8(both, 4));
+  static void unpack(const std::byte* codes, std::size_t half, std::size_t quad, int8x16_t (&columns)[4]) {
+    for (std::size_t i = 0; i < 4; ++i) columns[i] = load_bytes(codes + 64 * (4 * half + i) + 16 * quad);
+  }
+};
+
+static inline uint8x16_t load_unsigned(const std::byte* from) {
+  return vld1q_u8(reinterpret_cast<const std::uint8_t*>(from));
+}
+
+static inline void unpack_nibbles(const std::byte* codes, std::size_t half, std::size_t quad,
+                                  uint8x16_t (&columns)[4]) {
+  for (std::size_t i = 0; i < 2; ++i) {
+    const uint8x16_t both = load_unsigned(codes + 64 * (2 * half + i) + 16 * quad);
+    columns[2 * i] = vandq_u8(both, vdupq_n_u8(15));
+    columns[2 * i + 1] = vshrq_n_u8(both, 4);
+  }
+}
+
+// Looks the code book's values up.
+struct IQ4_NL : Block32<0, false, kNibbleBytes> {
+  static constexpr bool kIsShort = false;
+
+  static void unpack(const std::byte* codes, std::size_t half, std::size_t quad, int8x16_t (&columns)[4]) {
+    uint8x16_t indices[4];
+    unpack_nibbles(codes, half, quad, indices);
+    const int8x16_t table = vld1q_s8(kIQ4_NLValues);
+    for (std::size_t i = 0; i < 4; ++i) columns[i] = vqtbl1q_s8(table, indices[i]);
+  }
+};
+
+template <class Base>
+struct Nibbles : Base {
+  static constexpr bool kIsShort = true;  // 8 * 15 * 127 = 15,240.
+
+  static void unpack(const std::byte* codes, std::size_t half, std::size_t quad, int8x16_t (&columns)[4]) {
+    uint8x16_t nibbles[4];
+    unpack_nibbles(codes, half, quad, nibbles);
+    for (std::size_t i = 0; i < 4; ++i) columns[i] = vreinterpretq_s8_u8(nibbles[i]);
+  }
+};
+
+// Behind the nibbles lie the fifth bits: bit k of a byte belongs to columns 4 k … 4 k + 3.
+template <class Base>
+struct Fives : Base {
+  static constexpr bool kIsShort = true;  // 8 * 31 * 127 = 31,496.
+
+  static void unpack(const std::byte* codes, std::size_t half, std::size_t quad, int8x16_t (&columns)[4]) {
+    uint8x16_t nibbles[4];
+    unpack_nibbles(codes, half, quad, nibbles);
+    const uint8x16_t all = load_unsigned(codes + kNibbleBytes + 16 * quad);
+    for (std::size_t i = 0; i < 4; ++i) {
+      // Bit 4 half + i comes to bit 4; a negative count shifts to the right.
+      const auto count = static_cast<std::int8_t>(4 - static_cast<int>(4 * half + i));
+      const uint8x16_t fifth = vandq_u8(vshlq_u8(all, vdupq_n_s8(count)), vdupq_n_u8(16));
+      columns[i] = vreinterpretq_s8_u8(vorrq_u8(nibbles[i], fifth));
     }
   }
 };
 
-using Q4_0 = Nibbles<8, false>;
-using Q4_1 = Nibbles<0, true>;
+using Q4_0 = Nibbles<Block32<8, false, kNibbleBytes>>;
+using Q4_1 = Nibbles<Block32<0, true, kNibbleBytes>>;
+using Q5_0 = Fives<Block32<16, false, kNibbleBytes + 64>>;
+using Q5_1 = Fives<Block32<0, true, kNibbleBytes + 64>>;
 
-// Quads `quad` … `quad + kQuads - 1` of one panel block times kTokens activation rows, from row `r` on.
+// Four neighbouring bytes as they are or with their sign.
+static inline std::uint32_t load_four(const std::byte* from) {
+  std::uint32_t bits;
+  __builtin_memcpy(&bits, from, sizeof bits);
+  return bits;
+}
+static inline float32x4_t unsigned_floats(const std::byte* four) {
+  const uint16x8_t wide = vmovl_u8(vreinterpret_u8_u32(vdup_n_u32(load_four(four))));
+  return vcvtq_f32_u32(vmovl_u16(vget_low_u16(wide)));
+}
+static inline float32x4_t signed_floats(const std::byte* four) {
+  const int16x8_t wide = vmovl_s8(vreinterpret_s8_u32(vdup_n_u32(load_four(four))));
+  return vcvtq_f32_s32(vmovl_s16(vget_low_s16(wide)));
+}
+
+// Super-blocks with minima: f16 scales and minima, then in each part 6-bit multiples of them and the codes.
+template <std::size_t kCodeBytes>
+struct WithMinima {
+  static constexpr std::size_t kParts = 8;
+  static constexpr std::size_t kScales = 1;
+  static constexpr std::size_t kPartBytes = 2 * kPanelRows + kCodeBytes;
+  static constexpr std::size_t kBlockBytes = 2 * kScaleBytes + kParts * kPartBytes;
+  static constexpr std::int32_t kOffset = 0;
+  static constexpr bool kHasMinimum = true;
+
+  static const std::byte* part_of(const std::byte* block, std::size_t part) {
+    return block + 2 * kScaleBytes + part * kPartBytes;
+  }
+  static const std::byte* codes(const std::byte* block, std::size_t part) {
+    return part_of(block, part) + 2 * kPanelRows;
+  }
+  static float32x4_t scales(const std::byte* block, std::size_t part, std::size_t, std::size_t quad) {
+    return vmulq_f32(load_scales(block + 8 * quad), unsigned_floats(part_of(block, part) + 4 * quad));
+  }
+  static float32x4_t minima(const std::byte* block, std::size_t part, std::size_t quad) {
+    const float32x4_t sub = unsigned_floats(part_of(block, part) + kPanelRows + 4 * quad);
+    return vnegq_f32(vmulq_f32(load_scales(block + kScaleBytes + 8 * quad), sub));
+  }
+};
+
+using Q4_K = Nibbles<WithMinima<kNibbleBytes>>;
+using Q5_K = Fives<WithMinima<kNibbleBytes + 64>>;
+
+// Two signed 8-bit multiples of the scale a part, and signed codes of 6 bits. Upper bits 2 k and 2 k + 1 of a byte of
+// columns 16 h … 16 h + 15 belong to columns 16 h + 4 k … + 3.
+struct Q6_K {
+  static constexpr std::size_t kParts = 8;
+  static constexpr std::size_t kScales = 2;
+  static constexpr std::size_t kPartBytes = 2 * kPanelRows + kNibbleBytes + 128;
+  static constexpr std::size_t kBlockBytes = kScaleBytes + kParts * kPartBytes;
+  static constexpr std::int32_t kOffset = 0;
+  static constexpr bool kHasMinimum = false;
+  static constexpr bool kIsShort = true;  // 4 * 32 * 127 = 16,256.
+
+  static const std::byte* part_of(const std::byte* block, std::size_t part) {
+    return block + kScaleBytes + part * kPartBytes;
+  }
+  static const std::byte* codes(const std::byte* block, std::size_t part) {
+    return part_of(block, part) + 2 * kPanelRows;
+  }
+  static float32x4_t scales(const std::byte* block, std::size_t part, std::size_t index, std::size_t quad) {
+    const float32x4_t sub = signed_floats(part_of(block, part) + kPanelRows * index + 4 * quad);
+    return vmulq_f32(load_scales(block + 8 * quad), sub);
+  }
+  static void unpack(const std::byte* codes, std::size_t half, std::size_t quad, int8x16_t (&columns)[4]) {
+    uint8x16_t nibbles[4];
+    unpack_nibbles(codes, half, quad, nibbles);
+    const uint8x16_t all = load_unsigned(codes + kNibbleBytes + 64 * half + 16 * quad);
+    for (std::size_t i = 0; i < 4; ++i) {
+      const auto count = static_cast<std::int8_t>(4 - static_cast<int>(2 * i));
+      const uint8x16_t upper = vandq_u8(vshlq_u8(all, vdupq_n_s8(count)), vdupq_n_u8(0x30));
+      columns[i] = vsubq_s8(vreinterpretq_s8_u8(vorrq_u8(nibbles[i], upper)), vdupq_n_s8(32));
+    }
+  }
+};
+
+// Exact products of a part's columns that share scale `index` with kTokens activation rows, `stride` apart.
+template <template <class> class Product, class Weights, std::size_t kTokens, std::size_t kQuads>
+static inline void dot(const std::byte* codes, std::size_t index, const std::int8_t* values, std::size_t stride,
+                       std::size_t quad, Product<Weights> (&products)[kTokens][kQuads]) {
+  constexpr std::size_t kSixteens = 2 / Weights::kScales;
+  for (std::size_t half = index * kSixteens; half < (index + 1) * kSixteens; ++half) {
+    int8x16_t activations[kTokens];
+    for (std::size_t t = 0; t < kTokens; ++t) activations[t] = vld1q_s8(values + t * stride + 16 * half);
+    for (std::size_t q = 0; q < kQuads; ++q) {
+      int8x16_t columns[4];
+      Weights::unpack(codes, half, quad + q, columns);
+      for (std::size_t t = 0; t < kTokens; ++t) products[t][q].add(columns, activations[t]);
+    }
+  }
+}
+
+// Quads `quad` … `quad + kQuads - 1` of part `part` of a panel block times kTokens activation rows, from row `r` on;
+// `b` is the activations' block.
 template <template <class> class Product, class Weights, std::size_t kTokens, std::size_t kQuads>
 static inline void add_block(const std::byte* block, const Q8Activations& in, std::size_t r, std::size_t b,
                              std::size_t quad, float32x4_t (&accumulators)[kTokens][kQuads]) {
   const std::size_t blocks = in.blocks();
   const std::size_t first = r * blocks + b;
-  Product<Weights> products[kTokens][kQuads];
-  for (std::size_t half = 0; half < 2; ++half) {
-    int8x16_t activations[kTokens];
-    for (std::size_t t = 0; t < kTokens; ++t) {
-      activations[t] = vld1q_s8(in.values + (first + t * blocks) * kActivationBlock + 16 * half);
-    }
+  const std::size_t part = b % Weights::kParts;
+  for (std::size_t index = 0; index < Weights::kScales; ++index) {
+    Product<Weights> products[kTokens][kQuads];
+    dot(Weights::codes(block, part), index, in.values + first * kActivationBlock, in.columns, quad, products);
     for (std::size_t q = 0; q < kQuads; ++q) {
-      int8x16_t columns[4];
-      Weights::unpack(block + Weights::kChunks, half, quad + q, columns);
-      for (std::size_t t = 0; t < kTokens; ++t) products[t][q].add(columns, activations[t]);
+      const float32x4_t scales = Weights::scales(block, part, index, quad + q);
+      for (std::size_t t = 0; t < kTokens; ++t) {
+        const std::int32_t sum = in.sums[first + t * blocks];
+        const int32x4_t dot = vsubq_s32(products[t][q].sums(), vdupq_n_s32(Weights::kOffset * sum));
+        const float32x4_t scale = vmulq_n_f32(scales, in.scales[first + t * blocks]);
+        accumulators[t][q] = vfmaq_f32(accumulators[t][q], vcvtq_f32_s32(dot), scale);
+      }
     }
   }
-  for (std::size_t q = 0; q < kQuads; ++q) {
-    const float32x4_t scales = load_scales(block + 8 * (quad + q));
-    for (std::size_t t = 0; t < kTokens; ++t) {
-      const float scale = in.scales[first + t * blocks];
-      const std::int32_t sum = in.sums[first + t * blocks];
-      const int32x4_t dot = vsubq_s32(products[t][q].sums(), vdupq_n_s32(Weights::kOffset * sum));
-      float32x4_t& accumulator = accumulators[t][q];
-      accumulator = vfmaq_f32(accumulator, vcvtq_f32_s32(dot), vmulq_n_f32(scales, scale));
-      if constexpr (Weights::kHasMinimum) {
-        const float32x4_t minima = load_scales(block + kScaleBytes + 8 * (quad + q));
-        accumulator = vfmaq_f32(accumulator, vdupq_n_f32(static_cast<float>(sum)), vmulq_n_f32(minima, scale));
+  if constexpr (Weights::kHasMinimum) {
+    for (std::size_t q = 0; q < kQuads; ++q) {
+      const float32x4_t minima = Weights::minima(block, part, quad + q);
+      for (std::size_t t = 0; t < kTokens; ++t) {
+        const float32x4_t sum = vdupq_n_f32(static_cast<float>(in.sums[first + t * blocks]));
+        const float32x4_t minimum = vmulq_n_f32(minima, in.scales[first + t * blocks]);
+        accumulators[t][q] = vfmaq_f32(accumulators[t][q], sum, minimum);
       }
     }
   }
@@ -100,7 +250,7 @@ static inline void tile(const std::byte* panel, const Q8Activations& in, std::si
       for (float32x4_t& accumulator : row) accumulator = vdupq_n_f32(0.0F);
     }
     for (std::size_t b = 0; b < in.blocks(); ++b) {
-      add_block<Product, Weights>(panel + b * Weights::kBlockBytes, in, r, b, quad, accumulators);
+      add_block<Product, Weights>(panel + b / Weights::kParts * Weights::kBlockBytes, in, r, b, quad, accumulators);
     }
     for (std::size_t t = 0; t < kTokens; ++t) {
       for (std::size_t q = 0; q < kQuads; ++q) vst1q_f32(out + t * out_stride + 4 * (quad + q), accumulators[t][q]);
@@ -108,12 +258,18 @@ static inline void tile(const std::byte* panel, const Q8Activations& in, std::si
   }
 }
 
+// Bytes of one panel.
+template <class Weights>
+static inline std::size_t panel_size(const Q8Activations& in) {
+  return in.blocks() / Weights::kParts * Weights::kBlockBytes;
+}
+
 template <template <class> class Product, class Weights, std::size_t kTokens>
 static void tiles(const std::byte* panels, std::size_t panel_count, const Q8Activations& in, std::size_t r, float* out,
                   std::size_t out_stride) {
   for (std::size_t p = 0; p < panel_count; ++p) {
-    tile<Product, Weights, kTokens>(panels + p * in.blocks() * Weights::kBlockBytes, in, r,
-                                    out + r * out_stride + 16 * p, out_stride);
+    tile<Product, Weights, kTokens>(panels + p * panel_size<Weights>(in), in, r, out + r * out_stride + 16 * p,
+                                    out_stride);
   }
 }
 
@@ -128,7 +284,7 @@ static void many_rows(const std::byte* panels, std::size_t panel_count, const Q8
                       std::size_t out_stride) {
   for (std::size_t p = 0; p < panel_count; p += kGroup) {
     const std::size_t count = panel_count - p < kGroup ? panel_count - p : kGroup;
-    const std::byte* const group = panels + p * in.blocks() * Weights::kBlockBytes;
+    const std::byte* const group = panels + p * panel_size<Weights>(in);
     float* const group_out = out + 16 * p;
     std::size_t r = 0;
     for (; r + kTileRows <= in.rows; r += kTileRows) {

@@ -4,35 +4,34 @@
 namespace linnet::kernels::avx2 {
 namespace {
 
-float sum_of_squares(const float* in, std::size_t width) {
+// The 16 lanes' total of what `add(numbers, lane)` adds; lanes beyond a tail stay as they are.
+template <class Add>
+float lane_total(const float* in, std::size_t width, Add add) {
   __m256 low = _mm256_setzero_ps();
   __m256 high = _mm256_setzero_ps();
   std::size_t i = 0;
   for (; i + 16 <= width; i += 16) {
-    const __m256 a = _mm256_loadu_ps(in + i);
-    const __m256 b = _mm256_loadu_ps(in + i + 8);
-    low = _mm256_fmadd_ps(a, a, low);
-    high = _mm256_fmadd_ps(b, b, high);
+    low = add(_mm256_loadu_ps(in + i), low);
+    high = add(_mm256_loadu_ps(in + i + 8), high);
   }
-  const std::size_t tail = width - i;
-  if (tail > 0) {
-    const __m256i mask = first_lanes(tail);
-    const __m256 a = _mm256_maskload_ps(in + i, mask);
-    low = multiply_add_where(mask, a, a, low);
-  }
-  if (tail > 8) {
-    const __m256i mask = first_lanes(tail - 8);
-    const __m256 b = _mm256_maskload_ps(in + i + 8, mask);
-    high = multiply_add_where(mask, b, b, high);
-  }
+  const auto add_tail = [&](std::size_t first, __m256 lane) {
+    if (first >= width) return lane;
+    const __m256i mask = first_lanes(width - first);
+    return _mm256_blendv_ps(lane, add(_mm256_maskload_ps(in + first, mask), lane), _mm256_castsi256_ps(mask));
+  };
+  low = add_tail(i, low);
+  high = add_tail(i + 8, high);
   return total(low, high);
 }
+
+// 1 / sqrt(x)
+__m256 inverse_root(float x) { return _mm256_set1_ps(1.0F / _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x)))); }
 
 }  // namespace
 
 void rms_norm(const float* in, const float* weight, float epsilon, std::size_t width, float* out) {
-  const __m128 mean = _mm_set_ss(sum_of_squares(in, width) / static_cast<float>(width) + epsilon);
-  const __m256 inverse = _mm256_set1_ps(1.0F / _mm_cvtss_f32(_mm_sqrt_ss(mean)));
+  const float squares = lane_total(in, width, [](__m256 x, __m256 lane) { return _mm256_fmadd_ps(x, x, lane); });
+  const __m256 inverse = inverse_root(squares / static_cast<float>(width) + epsilon);
   std::size_t i = 0;
   for (; i + 8 <= width; i += 8) {
     const __m256 scaled = _mm256_mul_ps(_mm256_loadu_ps(in + i), inverse);
@@ -42,6 +41,22 @@ void rms_norm(const float* in, const float* weight, float epsilon, std::size_t w
     const __m256i mask = first_lanes(width - i);
     const __m256 scaled = _mm256_mul_ps(_mm256_maskload_ps(in + i, mask), inverse);
     _mm256_maskstore_ps(out + i, mask, _mm256_mul_ps(scaled, _mm256_maskload_ps(weight + i, mask)));
+  }
+}
+
+void layer_norm(const float* in, const float* weight, const float* bias, float epsilon, std::size_t width, float* out) {
+  const float sum = lane_total(in, width, [](__m256 x, __m256 lane) { return _mm256_add_ps(lane, x); });
+  const __m256 mean = _mm256_set1_ps(sum / static_cast<float>(width));
+  const float squares = lane_total(in, width, [mean](__m256 x, __m256 lane) {
+    const __m256 difference = _mm256_sub_ps(x, mean);
+    return _mm256_fmadd_ps(difference, difference, lane);
+  });
+  const __m256 inverse = inverse_root(squares / static_cast<float>(width) + epsilon);
+  for (std::size_t i = 0; i < width; i += 8) {
+    const __m256i mask = first_lanes(width - i);
+    const __m256 scaled = _mm256_mul_ps(_mm256_sub_ps(_mm256_maskload_ps(in + i, mask), mean), inverse);
+    const __m256 weighted = _mm256_mul_ps(scaled, _mm256_maskload_ps(weight + i, mask));
+    _mm256_maskstore_ps(out + i, mask, _mm256_add_ps(weighted, _mm256_maskload_ps(bias + i, mask)));
   }
 }
 

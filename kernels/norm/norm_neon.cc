@@ -4,32 +4,49 @@
 namespace linnet::kernels::neon {
 namespace {
 
-float sum_of_squares(const float* in, std::size_t width) {
+// The 16 lanes' total of what `add(numbers, lane)` adds; lanes beyond a tail stay as they are.
+template <class Add>
+float lane_total(const float* in, std::size_t width, Add add) {
   Lanes lanes = zero_lanes();
   std::size_t i = 0;
   for (; i + 16 <= width; i += 16) {
-    for (std::size_t q = 0; q < 4; ++q) {
-      const float32x4_t x = vld1q_f32(in + i + 4 * q);
-      lanes.quads[q] = vfmaq_f32(lanes.quads[q], x, x);
-    }
+    for (std::size_t q = 0; q < 4; ++q) lanes.quads[q] = add(vld1q_f32(in + i + 4 * q), lanes.quads[q]);
   }
   for (std::size_t q = 0; i + 4 * q < width; ++q) {
     const std::size_t count = width - i - 4 * q;
-    const float32x4_t x = load_tail(in + i + 4 * q, count);
-    lanes.quads[q] = multiply_add_first(count, x, x, lanes.quads[q]);
+    const float32x4_t added = add(load_tail(in + i + 4 * q, count), lanes.quads[q]);
+    lanes.quads[q] = vbslq_f32(first_lanes(count), added, lanes.quads[q]);
   }
   return total(lanes);
 }
 
+// 1 / sqrt(x)
+float32x4_t inverse_root(float x) { return vdupq_n_f32(1.0F / vget_lane_f32(vsqrt_f32(vdup_n_f32(x)), 0)); }
+
 }  // namespace
 
 void rms_norm(const float* in, const float* weight, float epsilon, std::size_t width, float* out) {
-  const float mean = sum_of_squares(in, width) / static_cast<float>(width);
-  const float root = vget_lane_f32(vsqrt_f32(vdup_n_f32(mean + epsilon)), 0);
-  const float32x4_t inverse = vdupq_n_f32(1.0F / root);
+  const float squares = lane_total(in, width, [](float32x4_t x, float32x4_t lane) { return vfmaq_f32(lane, x, x); });
+  const float32x4_t inverse = inverse_root(squares / static_cast<float>(width) + epsilon);
   for (std::size_t i = 0; i < width; i += 4) {
     const float32x4_t scaled = vmulq_f32(load_tail(in + i, width - i), inverse);
     store_tail(out + i, width - i, vmulq_f32(scaled, load_tail(weight + i, width - i)));
+  }
+}
+
+void layer_norm(const float* in, const float* weight, const float* bias, float epsilon, std::size_t width, float* out) {
+  const float sum = lane_total(in, width, [](float32x4_t x, float32x4_t lane) { return vaddq_f32(lane, x); });
+  const float32x4_t mean = vdupq_n_f32(sum / static_cast<float>(width));
+  const float squares = lane_total(in, width, [mean](float32x4_t x, float32x4_t lane) {
+    const float32x4_t difference = vsubq_f32(x, mean);
+    return vfmaq_f32(lane, difference, difference);
+  });
+  const float32x4_t inverse = inverse_root(squares / static_cast<float>(width) + epsilon);
+  for (std::size_t i = 0; i < width; i += 4) {
+    const std::size_t left = width - i;
+    const float32x4_t scaled = vmulq_f32(vsubq_f32(load_tail(in + i, left), mean), inverse);
+    const float32x4_t weighted = vmulq_f32(scaled, load_tail(weight + i, left));
+    store_tail(out + i, left, vaddq_f32(weighted, load_tail(bias + i, left)));
   }
 }
 

@@ -13,4 +13,15 @@ void rms_norm(const float* in, const float* weight, float epsilon, std::size_t w
   for (std::size_t i = 0; i < width; ++i) out[i] = (in[i] * inverse) * weight[i];
 }
 
+void layer_norm(const float* in, const float* weight, const float* bias, float epsilon, std::size_t width, float* out) {
+  LaneSum sum;
+  for (std::size_t i = 0; i < width; ++i) sum.add(i, in[i]);
+  const float mean = sum.total() / static_cast<float>(width);
+  LaneSum squares;
+  for (std::size_t i = 0; i < width; ++i) squares.multiply_add(i, in[i] - mean, in[i] - mean);
+  const float variance = squares.total() / static_cast<float>(width);
+  const float inverse = 1.0F / std::sqrt(variance + epsilon);
+  for (std::size_t i = 0; i < width; ++i) out[i] = ((in[i] - mean) * inverse) * weight[i] + bias[i];
+}
+
 }  // namespace linnet::kernels::scalar

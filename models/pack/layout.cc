@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "models/pack/conversion.h"
+
 namespace linnet::pack {
 namespace {
 
@@ -37,8 +39,13 @@ bool is_matrix(const gguf::Reader& file, const gguf::Tensor& tensor) {
   return std::ranges::find(kTables, tensor.name) == kTables.end();
 }
 
+std::optional<kernels::Format> packed_format(gguf::TensorType type) {
+  const Conversion* conversion = find_conversion(type);
+  return conversion != nullptr ? conversion->to : kept_format(type);
+}
+
 Layout packed_layout(const gguf::Reader& file, const gguf::Tensor& tensor) {
-  const auto format = kept_format(tensor.type->type);
+  const auto format = packed_format(tensor.type->type);
   const bool panels = format && kernels::info(*format).panel_block_bytes != 0 && is_matrix(file, tensor);
   return panels ? Layout::kPanels : Layout::kRows;
 }

@@ -26,15 +26,21 @@ inline constexpr std::string_view kVersionKey = "linnet.pack.version";      // u
 inline constexpr std::string_view kLayoutKey = "linnet.pack.layout";        // The layout of matrices: "panel16".
 inline constexpr std::string_view kAlignmentKey = "linnet.pack.alignment";  // general.alignment before, 0: no key.
 inline constexpr std::string_view kNamesKey = "linnet.pack.tensor.names";   // Strings.
-inline constexpr std::string_view kTypesKey = "linnet.pack.tensor.types";   // The types before: "Q4_0".
+inline constexpr std::string_view kTypesKey = "linnet.pack.tensor.types";   // The types in rows: "Q4_0".
 inline constexpr std::string_view kDimsKey = "linnet.pack.tensor.dims";     // uint64, 4 a tensor; 0 past the rank.
 inline constexpr std::string_view kLayoutsKey = "linnet.pack.tensor.layouts";  // Strings.
 inline constexpr std::string_view kHashesKey = "linnet.pack.tensor.blake2b";   // BLAKE2b-256 of the bytes, hex.
+// Only where a tensor was converted: the types before that, empty strings where they are the same.
+inline constexpr std::string_view kConvertedKey = "linnet.pack.tensor.converted";
 inline constexpr std::uint32_t kVersion = 1;
 
 // The kernels' format of a tensor type, or nothing where no kernel reads it. Formats and types meet by name, so that a
 // format that joins the kernels is packed too.
 [[nodiscard]] std::optional<kernels::Format> kept_format(gguf::TensorType type);
+
+// The format that a tensor type has once it is packed: its own, or what it is converted to; nothing where it can be
+// neither. Integer types are carried along and have none.
+[[nodiscard]] std::optional<kernels::Format> packed_format(gguf::TensorType type);
 
 // Whether the tensor is multiplied (a matrix) rather than looked up by row or applied as a vector: two dimensions,
 // named "….weight", and not a table of embeddings; the token embedding is a matrix where it is also the output head.

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "models/pack/conversion.h"
 #include "runtime/base/checked.h"
 
 namespace linnet::pack {
@@ -20,7 +21,8 @@ tl::unexpected<Error> malformed(const std::string& what) {
 const gguf::TensorTypeInfo* find_type(std::string_view name) {
   const auto types = gguf::tensor_types();
   const auto found = std::ranges::find(types, name, &gguf::TensorTypeInfo::name);
-  return found != types.end() && found->block_weights != 0 ? &*found : nullptr;
+  const bool stored = found != types.end() && found->block_weights != 0 && find_conversion(found->type) == nullptr;
+  return stored ? &*found : nullptr;
 }
 
 // Bytes of the tensor in panels, or nothing where it has none or they do not fit 64 bits.
@@ -133,8 +135,9 @@ Result<void> PackedView::read_packed() {
 
 bool PackedView::needs_packing() const {
   if (packed_) return false;
-  return std::ranges::any_of(
-      file_->tensors(), [this](const gguf::Tensor& tensor) { return packed_layout(*file_, tensor) != Layout::kRows; });
+  return std::ranges::any_of(file_->tensors(), [this](const gguf::Tensor& tensor) {
+    return packed_layout(*file_, tensor) != Layout::kRows || find_conversion(tensor.type->type) != nullptr;
+  });
 }
 
 const PackedTensor* PackedView::find(std::string_view name) const {
@@ -146,12 +149,13 @@ Result<WeightData> PackedView::weight(std::string_view name) const {
   const PackedTensor* tensor = find(name);
   if (tensor == nullptr)
     return fail(ErrorKind::kMalformed, "tensor " + gguf::quoted(name) + " is missing from the file");
-  const auto format = kept_format(tensor->type->type);
+  const auto format = packed_format(tensor->type->type);
   if (!format) {
     return fail(ErrorKind::kUnsupported, subject(*tensor) + " is of type " + std::string(tensor->type->name) +
                                              ", which no kernel reads; quantise the model to another type");
   }
-  if (!packed_ && packed_layout(*file_, *tensor->stored) != Layout::kRows) {
+  const bool converted = find_conversion(tensor->type->type) != nullptr;
+  if (!packed_ && (converted || packed_layout(*file_, *tensor->stored) != Layout::kRows)) {
     return fail(ErrorKind::kUnsupported, subject(*tensor) + " needs packing: run 'linnet pack' on the model first");
   }
   const auto rows = checked_narrow<std::size_t>(tensor->rows());

@@ -43,8 +43,14 @@ Result<void> execute(const PackOptions& options, Console& console) {
     JsonWriter json;
     json.begin_object().member("output", options.output).member("bytes", summary.file_bytes);
     json.member("tensors", summary.tensors).member("in_panels", summary.in_panels).member("seconds", seconds);
-    return console.print(json.end_object().line());
+    json.key("converted").begin_array();
+    for (const pack::ConvertedTensor& tensor : summary.converted) {
+      json.begin_object().member("name", tensor.name).member("from", tensor.from).member("to", tensor.to);
+      json.member("keeps_weights", tensor.keeps_weights).end_object();
+    }
+    return console.print(json.end_array().end_object().line());
   }
+  LINNET_CHECK(console.print(pack::conversion_text(summary.converted)));
   return console.print(options.output + ": " + to_string(Bytes{summary.file_bytes}) + ", " +
                        std::to_string(summary.in_panels) + " of " + std::to_string(summary.tensors) +
                        " tensors in panels\n");

@@ -59,6 +59,7 @@ Result<KernelSet> KernelSet::choose(const CpuFeatures& cpu, const kernels::Force
   LINNET_CHECK(choose_one("elementwise", kernels::elementwise_variants(), set.elementwise));
   LINNET_CHECK(choose_one("rotate", kernels::rotate_variants(), set.rotate));
   LINNET_CHECK(choose_one("norm", kernels::rms_norm_variants(), set.rms_norm));
+  LINNET_CHECK(choose_one("norm", kernels::layer_norm_variants(), set.layer_norm));
   LINNET_CHECK(choose_one("quantize", kernels::quantize_variants(), set.quantize));
   for (const Format format : kernels::all_formats()) {
     const auto index = static_cast<std::size_t>(format);

@@ -27,13 +27,14 @@ struct ChosenKernel {
 };
 
 struct KernelSet {
-  static constexpr std::size_t kFormats = static_cast<std::size_t>(kernels::Format::kQ4_1) + 1;
+  static constexpr std::size_t kFormats = static_cast<std::size_t>(kernels::Format::kQ6_K) + 1;
 
   const kernels::Attention* attention = nullptr;
   const kernels::Convert* convert = nullptr;
   const kernels::Elementwise* elementwise = nullptr;
   const kernels::Rotate* rotate = nullptr;
   kernels::RmsNorm rms_norm = nullptr;
+  kernels::LayerNorm layer_norm = nullptr;
   kernels::Quantize quantize = nullptr;
   std::array<const kernels::MatMul*, kFormats> matmul{};      // By format; null where it has no panels.
   std::array<kernels::MatMulFloat, kFormats> matmul_float{};  // By format; null where it is quantised.

@@ -22,7 +22,7 @@ std::string shape_text(std::size_t rows, std::size_t columns) {
 Result<pack::WeightData> data_of(const pack::PackedView& file, std::string_view name, WeightsFor purpose) {
   const pack::PackedTensor* tensor = file.find(name);
   if (purpose == WeightsFor::kRunning || tensor == nullptr) return file.weight(name);
-  const auto format = pack::kept_format(tensor->type->type);
+  const auto format = pack::packed_format(tensor->type->type);
   if (!format) return file.weight(name);  // Whose error says what is wrong.
   return pack::WeightData{*format, tensor->layout, static_cast<std::size_t>(tensor->rows()),
                           static_cast<std::size_t>(tensor->columns()), tensor->stored->data};
@@ -128,7 +128,12 @@ void load_vectors(Weights& weights, const Program& program, std::span<float> cop
 Bytes touched_bytes(const Weights& weights, const Program& program) {
   Bytes touched;
   for (std::size_t i = 0; i < weights.views.size(); ++i) {
-    if (program.weights[i].use != WeightUse::kTable) touched += Bytes{weights.views[i].data.size()};
+    const WeightView& view = weights.views[i];
+    if (program.weights[i].use == WeightUse::kTable) continue;
+    // Computed, not the data's size: a file that still needs packing may hold another type.
+    const bool panels = view.quantised() && program.weights[i].use == WeightUse::kMatrix;
+    touched += Bytes{panels ? kernels::panel_bytes(view.format, view.rows, view.columns)
+                            : view.rows * kernels::row_bytes(view.format, view.columns)};
   }
   return touched;
 }

@@ -73,7 +73,8 @@ std::vector<std::byte> quantized_rows(Random& random, Format format, const Shape
 
 TEST_P(BlasTest, ProductsAgreeOnDequantisedNumbers) {
   Random random(30);
-  for (const Shape& shape : kShapes) {
+  for (Shape shape : kShapes) {
+    shape.columns = test::whole_blocks(GetParam(), shape.columns);
     const auto rows = quantized_rows(random, GetParam(), shape);
     const auto weights = dequantized(GetParam(), rows, shape);
     if (info(GetParam()).panel_block_bytes == 0) {

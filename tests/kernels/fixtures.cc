@@ -39,13 +39,29 @@ OwnedActivations::OwnedActivations(const std::vector<float>& floats, std::size_t
   definition(kernels::quantize_variants())(floats.data(), floats.size(), values.data(), scales.data(), sums.data());
 }
 
+std::vector<std::size_t> half_offsets(kernels::Format format) {
+  switch (format) {
+    case kernels::Format::kQ4_1:
+    case kernels::Format::kQ5_1:
+    case kernels::Format::kQ4_K:
+    case kernels::Format::kQ5_K: return {0, 2};
+    case kernels::Format::kQ6_K: return {208};
+    default: return {0};
+  }
+}
+
+std::size_t whole_blocks(kernels::Format format, std::size_t columns) {
+  const std::size_t block = kernels::info(format).block_weights;
+  return (columns + block - 1) / block * block;
+}
+
 std::vector<std::byte> random_rows(Random& random, kernels::Format format, std::size_t rows, std::size_t columns) {
   std::vector<std::byte> bytes = random.bytes(rows * kernels::row_bytes(format, columns));
   const kernels::FormatInfo& info = kernels::info(format);
-  const std::size_t halves = format == kernels::Format::kQ4_1 ? 2 : 1;
+  const std::vector<std::size_t> offsets = half_offsets(format);
   for (std::size_t block = 0; block < bytes.size(); block += info.block_bytes) {
-    const std::vector<std::uint16_t> scales = random.halves(halves);
-    std::memcpy(bytes.data() + block, scales.data(), 2 * halves);
+    const std::vector<std::uint16_t> scales = random.halves(offsets.size());
+    for (std::size_t i = 0; i < offsets.size(); ++i) std::memcpy(bytes.data() + block + offsets[i], &scales[i], 2);
   }
   return bytes;
 }

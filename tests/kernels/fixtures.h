@@ -140,6 +140,12 @@ struct OwnedActivations {
   }
 };
 
+// Where a block's f16 numbers lie: its scale and, where it has one, its minimum.
+[[nodiscard]] std::vector<std::size_t> half_offsets(kernels::Format format);
+
+// `columns`, or more where the format's blocks are larger than they are.
+[[nodiscard]] std::size_t whole_blocks(kernels::Format format, std::size_t columns);
+
 // A seeded matrix in panels: random codes (every byte value) with f16 scales of magnitude below 2.
 [[nodiscard]] std::vector<std::byte> random_rows(Random& random, kernels::Format format, std::size_t rows,
                                                  std::size_t columns);
@@ -149,8 +155,10 @@ struct OwnedActivations {
 // Names the instances of a suite over formats.
 [[nodiscard]] std::string format_name(const testing::TestParamInfo<kernels::Format>& format);
 
-inline constexpr kernels::Format kPanelFormats[] = {kernels::Format::kQ8_0, kernels::Format::kQ4_0,
-                                                    kernels::Format::kQ4_1};
+inline constexpr kernels::Format kPanelFormats[] = {
+    kernels::Format::kQ8_0, kernels::Format::kQ4_0, kernels::Format::kQ4_1,
+    kernels::Format::kQ5_0, kernels::Format::kQ5_1, kernels::Format::kIQ4_NL,
+    kernels::Format::kQ4_K, kernels::Format::kQ5_K, kernels::Format::kQ6_K};
 inline constexpr kernels::Format kFloatFormats[] = {kernels::Format::kF32, kernels::Format::kF16,
                                                     kernels::Format::kBF16};
 

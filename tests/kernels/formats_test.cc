@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "kernels/formats/half.h"
+#include "kernels/formats/iq4_nl.h"
 #include "kernels/formats/q4_0.h"
 #include "kernels/formats/q8_0.h"
 #include "tests/kernels/fixtures.h"
@@ -99,7 +100,8 @@ class PanelTest : public testing::TestWithParam<Format> {};
 
 TEST_P(PanelTest, UnpackInvertsPack) {
   Random random(20);
-  for (const std::size_t columns : {32U, 64U, 288U}) {
+  for (const std::size_t least : {32U, 64U, 288U}) {
+    const std::size_t columns = test::whole_blocks(GetParam(), least);
     for (std::size_t rows = 1; rows <= 35; ++rows) {
       const auto original = random.bytes(rows * row_bytes(GetParam(), columns));
       const auto panels = test::packed(GetParam(), original, rows, columns);
@@ -112,21 +114,23 @@ TEST_P(PanelTest, UnpackInvertsPack) {
 
 TEST_P(PanelTest, PaddingIsZeroBytesEvenOverOldContent) {
   Random random(21);
-  const auto original = random.bytes(3 * row_bytes(GetParam(), 32));
-  std::vector<std::byte> panels(panel_bytes(GetParam(), 3, 32), std::byte{0xEE});
-  pack_panels(GetParam(), original.data(), 3, 32, panels.data());
-  EXPECT_EQ(panels, test::packed(GetParam(), original, 3, 32));
+  const std::size_t columns = info(GetParam()).block_weights;
+  const auto original = random.bytes(3 * row_bytes(GetParam(), columns));
+  std::vector<std::byte> panels(panel_bytes(GetParam(), 3, columns), std::byte{0xEE});
+  pack_panels(GetParam(), original.data(), 3, columns, panels.data());
+  EXPECT_EQ(panels, test::packed(GetParam(), original, 3, columns));
 }
 
 TEST_P(PanelTest, PanelRowsDequantiseAsRowsDo) {
   Random random(22);
-  const auto rows = test::random_rows(random, GetParam(), 21, 96);
-  const auto panels = test::packed(GetParam(), rows, 21, 96);
-  std::vector<float> expected(96);
-  std::vector<float> actual(96);
+  const std::size_t columns = test::whole_blocks(GetParam(), 96);
+  const auto rows = test::random_rows(random, GetParam(), 21, columns);
+  const auto panels = test::packed(GetParam(), rows, 21, columns);
+  std::vector<float> expected(columns);
+  std::vector<float> actual(columns);
   for (std::size_t r = 0; r < 21; ++r) {
-    dequantize_row(GetParam(), rows.data() + r * row_bytes(GetParam(), 96), 96, expected.data());
-    dequantize_panel_row(GetParam(), panels.data(), r, 96, actual.data());
+    dequantize_row(GetParam(), rows.data() + r * row_bytes(GetParam(), columns), columns, expected.data());
+    dequantize_panel_row(GetParam(), panels.data(), r, columns, actual.data());
     ASSERT_TRUE(test::same_bits(actual, expected));
   }
 }
@@ -167,25 +171,109 @@ TEST(PanelLayoutTest, Q4_0AndQ4_1) {
   }
 }
 
-// Files of tests/data/kernels/make_formats.py: floats, their blocks and these de-quantised, all by the `gguf` package.
-class GgufReferenceTest : public testing::TestWithParam<Format> {};
+// What the table of ARCHITECTURE.md says of a panel block, written again: the weight of one row and column.
+class PanelReader {
+ public:
+  PanelReader(Format format, const std::byte* block) : format_(format), block_(block) {}
+
+  float weight(std::size_t row, std::size_t column) const {
+    const float scale = half(row);
+    switch (format_) {
+      case Format::kIQ4_NL: return scale * static_cast<float>(kIQ4_NLValues[nibble(32, row, column)]);
+      case Format::kQ5_0: return scale * static_cast<float>(five(32, row, column) - 16);
+      case Format::kQ5_1: return scale * static_cast<float>(five(64, row, column)) + half(16 + row);
+      case Format::kQ4_K: return with_minimum(64 + 288 * (column / 32), row, column, false);
+      case Format::kQ5_K: return with_minimum(64 + 352 * (column / 32), row, column, true);
+      default: return six(32 + 416 * (column / 32), row, column % 32);
+    }
+  }
+
+ private:
+  int byte(std::size_t at) const { return std::to_integer<int>(block_[at]); }
+  float half(std::size_t index) const {
+    return f16_to_f32(static_cast<std::uint16_t>(byte(2 * index) | byte(2 * index + 1) << 8));
+  }
+  int nibble(std::size_t chunks, std::size_t row, std::size_t column) const {
+    const int both = byte(chunks + 64 * (column / 8) + 4 * row + column % 4);
+    return column % 8 < 4 ? both % 16 : both / 16;
+  }
+  int five(std::size_t chunks, std::size_t row, std::size_t column) const {
+    return nibble(chunks, row, column) + 16 * (byte(chunks + 256 + 4 * row + column % 4) >> (column / 4) & 1);
+  }
+  float with_minimum(std::size_t part, std::size_t row, std::size_t column, bool fifth) const {
+    const int code = fifth ? five(part + 32, row, column % 32) : nibble(part + 32, row, column % 32);
+    const float scale = half(row) * static_cast<float>(byte(part + row));
+    return scale * static_cast<float>(code) - half(16 + row) * static_cast<float>(byte(part + 16 + row));
+  }
+  float six(std::size_t part, std::size_t row, std::size_t column) const {
+    const int upper = byte(part + 288 + 64 * (column / 16) + 4 * row + column % 4) >> (2 * (column % 16 / 4)) & 3;
+    const float sub = static_cast<float>(static_cast<std::int8_t>(byte(part + 16 * (column / 16) + row)));
+    return half(row) * sub * static_cast<float>(nibble(part + 32, row, column) + 16 * upper - 32);
+  }
+
+  Format format_;
+  const std::byte* block_;
+};
+
+TEST(PanelLayoutTest, FormatsOfFiveBitsAndSuperBlocks) {
+  Random random(26);
+  for (const Format format :
+       {Format::kIQ4_NL, Format::kQ5_0, Format::kQ5_1, Format::kQ4_K, Format::kQ5_K, Format::kQ6_K}) {
+    const std::size_t columns = info(format).block_weights;
+    const auto rows = test::random_rows(random, format, 16, columns);
+    const auto panel = test::packed(format, rows, 16, columns);
+    const PanelReader reader(format, panel.data());
+    for (std::size_t row = 0; row < 16; ++row) {
+      std::vector<float> expected(columns);
+      std::vector<float> actual;
+      dequantize_row(format, rows.data() + row * info(format).block_bytes, columns, expected.data());
+      for (std::size_t column = 0; column < columns; ++column) actual.push_back(reader.weight(row, column));
+      ASSERT_TRUE(test::same_bits(actual, expected)) << info(format).name << ", row " << row;
+    }
+  }
+}
+
+// Files of tests/data/kernels/make_formats.py, all by the `gguf` package.
+class GgufReferenceTest : public testing::TestWithParam<Format> {
+ protected:
+  static std::ifstream open(const std::string& suffix) {
+    const std::string name = std::string(info(GetParam()).name) + suffix;
+    std::ifstream file(test::source_tree() / "tests/data/kernels" / name, std::ios::binary);
+    EXPECT_TRUE(file) << name;
+    return file;
+  }
+};
 
 template <class T>
 std::vector<T> read(std::ifstream& file, std::size_t count) {
   std::vector<T> content(count);
   file.read(reinterpret_cast<char*>(content.data()), static_cast<std::streamsize>(count * sizeof(T)));
+  EXPECT_TRUE(file) << "a file is too short";
   return content;
 }
 
-TEST_P(GgufReferenceTest, QuantisesAndDequantisesAsThePackageDoes) {
+// Random blocks: every code and every sub-scale occurs.
+TEST_P(GgufReferenceTest, DequantisesAsThePackageDoes) {
+  constexpr std::size_t kWeights = 1024;
+  std::ifstream file = open(".blocks");
+  const auto blocks = read<std::byte>(file, row_bytes(GetParam(), kWeights));
+  const auto expected = read<float>(file, kWeights);
+  std::vector<float> dequantised(kWeights);
+  dequantize_row(GetParam(), blocks.data(), kWeights, dequantised.data());
+  EXPECT_TRUE(test::same_bits(dequantised, expected));
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, GgufReferenceTest, testing::ValuesIn(test::kPanelFormats), test::format_name);
+
+// Of those that the package quantises: floats, their blocks and these de-quantised.
+class GgufQuantiserTest : public GgufReferenceTest {};
+
+TEST_P(GgufQuantiserTest, QuantisesAndDequantisesAsThePackageDoes) {
   constexpr std::size_t kWeights = 256;
-  const std::string path =
-      linnet::test::source_tree() / "tests/data/kernels" / (std::string(info(GetParam()).name) + ".bin");
-  std::ifstream file(path, std::ios::binary);
+  std::ifstream file = open(".bin");
   const auto floats = read<float>(file, kWeights);
   const auto blocks = read<std::byte>(file, row_bytes(GetParam(), kWeights));
   const auto expected = read<float>(file, kWeights);
-  ASSERT_TRUE(file) << path;
   std::vector<std::byte> quantised(blocks.size());
   quantize_row(GetParam(), floats.data(), kWeights, quantised.data());
   EXPECT_EQ(quantised, blocks);
@@ -194,16 +282,38 @@ TEST_P(GgufReferenceTest, QuantisesAndDequantisesAsThePackageDoes) {
   EXPECT_TRUE(test::same_bits(dequantised, expected));
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, GgufReferenceTest, testing::ValuesIn(test::kPanelFormats), test::format_name);
+INSTANTIATE_TEST_SUITE_P(Formats, GgufQuantiserTest,
+                         testing::Values(Format::kQ8_0, Format::kQ4_0, Format::kQ4_1, Format::kQ5_0, Format::kQ5_1),
+                         test::format_name);
+
+// Rounding to nearest is off by half a step at most. A step in units of a block's largest magnitude, where the block
+// reaches as far down as up: 2 / 15 with 4 bits from minimum to maximum; the code book ends at 113 of 127 on one side;
+// 6 bits of a sub-scale add up to half of 1 / 63 of the range, f16 scales 2^-11.
+TEST(QuantizeRowTest, RoundsToTheNearestCode) {
+  const std::pair<Format, double> bounds[] = {{Format::kIQ4_NL, 14.5 / 127},
+                                              {Format::kQ4_K, 1.0 / 15 + 3.0 / 63},
+                                              {Format::kQ5_K, 1.0 / 31 + 3.0 / 63},
+                                              {Format::kQ6_K, 1.0 / 31 + 1.0 / 127}};
+  Random random(25);
+  for (const auto& [format, bound] : bounds) {
+    const auto floats = random.floats(4096);
+    std::vector<std::byte> row(row_bytes(format, floats.size()));
+    quantize_row(format, floats.data(), floats.size(), row.data());
+    std::vector<float> back(floats.size());
+    dequantize_row(format, row.data(), floats.size(), back.data());
+    for (std::size_t i = 0; i < floats.size(); ++i) ASSERT_NEAR(back[i], floats[i], bound) << info(format).name;
+  }
+}
 
 TEST(QuantizeRowTest, OddInputsTrapNothing) {
   for (const Format format : all_formats()) {
     for (const float odd : {0.0F, -0.0F, INFINITY, -INFINITY, NAN, 1e-45F, 3e38F, -3e38F}) {
-      std::vector<float> floats(64, 1.0F);
+      const std::size_t weights = test::whole_blocks(format, 64);
+      std::vector<float> floats(weights, 1.0F);
       for (std::size_t i = 0; i < 40; ++i) floats[i] = odd;
-      std::vector<std::byte> row(row_bytes(format, 64));
-      quantize_row(format, floats.data(), 64, row.data());
-      dequantize_row(format, row.data(), 64, floats.data());
+      std::vector<std::byte> row(row_bytes(format, weights));
+      quantize_row(format, floats.data(), weights, row.data());
+      dequantize_row(format, row.data(), weights, floats.data());
     }
   }
 }

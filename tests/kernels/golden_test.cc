@@ -74,9 +74,10 @@ void expect_golden_of_variants(std::string_view name, Variants<Function> variant
 TEST(GoldenTest, MatMul) {
   for (const Format format : test::kPanelFormats) {
     Random random(100);
-    const auto rows = test::random_rows(random, format, 80, 864);
-    const auto panels = test::packed(format, rows, 80, 864);
-    const OwnedActivations in(random.floats(11 * 864), 11);
+    const std::size_t columns = test::whole_blocks(format, 864);
+    const auto rows = test::random_rows(random, format, 80, columns);
+    const auto panels = test::packed(format, rows, 80, columns);
+    const OwnedActivations in(random.floats(11 * columns), 11);
     expect_golden_of_variants("matmul " + std::string(info(format).name), matmul_variants(format),
                               [&](const MatMul* function, Hash& hash) {
                                 std::vector<float> out(11 * 80);
@@ -150,6 +151,28 @@ TEST(GoldenTest, Norm) {
   expect_golden_of_variants("norm", rms_norm_variants(), [&](RmsNorm function, Hash& hash) {
     std::vector<float> out(901);
     function(in.data(), weight.data(), 1e-6F, 901, out.data());
+    hash.add(out);
+  });
+}
+
+TEST(GoldenTest, LayerNorm) {
+  Random random(108);
+  const auto in = random.floats(901, 4.0F);
+  const auto weight = random.floats(901);
+  const auto bias = random.floats(901);
+  expect_golden_of_variants("layer_norm", layer_norm_variants(), [&](LayerNorm function, Hash& hash) {
+    std::vector<float> out(901);
+    function(in.data(), weight.data(), bias.data(), 1e-6F, 901, out.data());
+    hash.add(out);
+  });
+}
+
+TEST(GoldenTest, Gelu) {
+  Random random(109);
+  const auto in = random.floats(1003, 6.0F);
+  expect_golden_of_variants("gelu", elementwise_variants(), [&](const Elementwise* function, Hash& hash) {
+    std::vector<float> out(1003);
+    function->gelu(in.data(), out.data(), out.size());
     hash.add(out);
   });
 }

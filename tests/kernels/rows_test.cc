@@ -54,11 +54,55 @@ TEST(NormTest, AgreesWithDoubleAlsoInPlace) {
   });
 }
 
+TEST(LayerNormTest, EveryVariantGivesTheScalarBitsAtEveryWidth) {
+  Random random(27);
+  for (std::size_t width = 1; width <= 70; ++width) {
+    const Unaligned<float> in(random.floats(width, 10.0F), 1);
+    const Unaligned<float> weight(random.floats(width), 3);
+    const Unaligned<float> bias(random.floats(width), 2);
+    const auto run = [&](LayerNorm function) {
+      Guarded<float> out(width, 1);
+      function(in.data(), weight.data(), bias.data(), 1e-5F, width, out.data());
+      EXPECT_TRUE(out.intact());
+      return out.content();
+    };
+    const auto expected = run(test::definition(layer_norm_variants()));
+    test::for_each_variant(layer_norm_variants(),
+                           [&](LayerNorm function) { ASSERT_TRUE(test::same_bits(run(function), expected)) << width; });
+  }
+}
+
+TEST(LayerNormTest, AgreesWithDoubleAlsoInPlace) {
+  Random random(28);
+  const std::size_t width = 1000;
+  auto in = random.floats(width, 10.0F);
+  for (float& x : in) x += 3.0F;
+  const auto weight = random.floats(width);
+  const auto bias = random.floats(width);
+  double mean = 0.0;
+  for (const float x : in) mean += static_cast<double>(x) / static_cast<double>(width);
+  double variance = 0.0;
+  for (const float x : in) variance += (static_cast<double>(x) - mean) * (static_cast<double>(x) - mean) / 1000.0;
+  test::for_each_variant(layer_norm_variants(), [&](LayerNorm function) {
+    std::vector<float> out = in;
+    function(out.data(), weight.data(), bias.data(), 1e-6F, width, out.data());
+    for (std::size_t i = 0; i < width; ++i) {
+      const double scaled = (static_cast<double>(in[i]) - mean) / std::sqrt(variance + 1e-6);
+      EXPECT_NEAR(static_cast<double>(out[i]), scaled * static_cast<double>(weight[i]) + static_cast<double>(bias[i]),
+                  2e-6);
+    }
+  });
+}
+
 TEST(NormTest, InputsThatAreNotFiniteTrapNothing) {
   for (const float odd : kOddNumbers) {
     test::for_each_variant(rms_norm_variants(), [&](RmsNorm function) {
       std::vector<float> row(19, odd);
       function(row.data(), row.data(), 1e-6F, row.size(), row.data());
+    });
+    test::for_each_variant(layer_norm_variants(), [&](LayerNorm function) {
+      std::vector<float> row(19, odd);
+      function(row.data(), row.data(), row.data(), 1e-6F, row.size(), row.data());
     });
   }
 }
@@ -140,6 +184,7 @@ struct ElementwiseResults {
   std::vector<float> silu;
   std::vector<float> sum;
   std::vector<float> scaled;
+  std::vector<float> gelu;
 };
 
 ElementwiseResults run(const Elementwise& functions, const std::vector<float>& a, const std::vector<float>& b) {
@@ -153,6 +198,8 @@ ElementwiseResults run(const Elementwise& functions, const std::vector<float>& a
   results.sum = out.content();
   functions.scale(x.data(), 0.3F, out.data(), a.size());
   results.scaled = out.content();
+  functions.gelu(x.data(), out.data(), a.size());
+  results.gelu = out.content();
   EXPECT_TRUE(out.intact());
   return results;
 }
@@ -169,6 +216,7 @@ TEST(ElementwiseTest, EveryVariantGivesTheScalarBits) {
         ASSERT_TRUE(test::same_bits(actual.silu, expected.silu)) << count;
         ASSERT_TRUE(test::same_bits(actual.sum, expected.sum)) << count;
         ASSERT_TRUE(test::same_bits(actual.scaled, expected.scaled)) << count;
+        ASSERT_TRUE(test::same_bits(actual.gelu, expected.gelu)) << count;
       });
     }
   }
@@ -190,6 +238,17 @@ TEST(ElementwiseTest, EveryVariantHasTheScalarExponentialOverItsWholeRange) {
     variant->silu_multiply(gate.data(), ones.data(), actual.data(), gate.size());
     EXPECT_TRUE(test::same_bits(actual, expected));
   });
+}
+
+TEST(ElementwiseTest, GeluAgreesWithTheErrorFunction) {
+  std::vector<float> in;
+  for (float x = -12.0F; x <= 12.0F; x += 0.0007F) in.push_back(x);
+  std::vector<float> out(in.size());
+  test::definition(elementwise_variants())->gelu(in.data(), out.data(), in.size());
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    const double x = static_cast<double>(in[i]);
+    EXPECT_NEAR(static_cast<double>(out[i]), x * 0.5 * std::erfc(-x / std::sqrt(2.0)), 2e-7 * (1.0 + std::abs(x)));
+  }
 }
 
 TEST(ElementwiseTest, AgreesWithDouble) {

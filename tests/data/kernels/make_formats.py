@@ -1,5 +1,10 @@
 #!/usr/bin/env python3
-"""Writes Q8_0.bin, Q4_0.bin, Q4_1.bin: 256 floats, their blocks, and the blocks de-quantised, by the `gguf` package."""
+"""Writes what the `gguf` package says of quantised blocks.
+
+NAME.bin, of formats that the package quantises: 256 floats, their blocks, and the blocks de-quantised.
+NAME.blocks, of every type that Linnet reads: 1,024 weights as random blocks (scales of magnitude below 2), and the blocks
+de-quantised.
+"""
 
 import pathlib
 
@@ -7,21 +12,46 @@ import gguf
 import numpy as np
 
 WEIGHTS = 256
+BLOCK_WEIGHTS = 1024
+HERE = pathlib.Path(__file__).parent
+
+# Where a block's f16 numbers lie. Q8_K has a float32 scale, MXFP4 an exponent.
+HALVES = {"Q8_0": [0], "Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "IQ4_NL": [0], "Q4_K": [0, 2],
+          "Q5_K": [0, 2], "Q6_K": [208], "Q2_K": [80, 82], "Q3_K": [108], "IQ4_XS": [0], "TQ1_0": [52], "TQ2_0": [64],
+          "MXFP4": []}
+
+
+def quantised(name: str, random: np.random.Generator) -> None:
+    kind = gguf.GGMLQuantizationType[name]
+    # Blocks of different magnitude; one of zeros.
+    floats = random.standard_normal((WEIGHTS // 32, 32)).astype(np.float32)
+    floats *= np.float32(10.0) ** np.arange(-4, 4, dtype=np.float32)[:, None]
+    floats[5] = 0
+    floats = floats.reshape(1, WEIGHTS)
+    blocks = gguf.quants.quantize(floats, kind)
+    back = gguf.quants.dequantize(blocks, kind).astype(np.float32)
+    (HERE / f"{name}.bin").write_bytes(floats.tobytes() + blocks.tobytes() + back.tobytes())
+
+
+def random_blocks(name: str, random: np.random.Generator) -> None:
+    kind = gguf.GGMLQuantizationType[name]
+    weights, size = gguf.GGML_QUANT_SIZES[kind]
+    blocks = random.integers(0, 256, (BLOCK_WEIGHTS // weights, size), dtype=np.uint8)
+    for at in HALVES[name]:
+        halves = random.integers(0, 1 << 16, blocks.shape[0], dtype=np.uint16) & 0xBFFF
+        blocks[:, at : at + 2] = halves[:, None].view(np.uint8)
+    if name == "MXFP4":
+        blocks[:, 0] = random.integers(100, 140, blocks.shape[0])
+    back = gguf.quants.dequantize(blocks.reshape(1, -1), kind).astype(np.float32)
+    (HERE / f"{name}.blocks").write_bytes(blocks.tobytes() + back.tobytes())
 
 
 def main() -> None:
-    here = pathlib.Path(__file__).parent
     random = np.random.default_rng(7)
-    for name in ("Q8_0", "Q4_0", "Q4_1"):
-        kind = gguf.GGMLQuantizationType[name]
-        # Blocks of different magnitude; one of zeros.
-        floats = random.standard_normal((WEIGHTS // 32, 32)).astype(np.float32)
-        floats *= np.float32(10.0) ** np.arange(-4, 4, dtype=np.float32)[:, None]
-        floats[5] = 0
-        floats = floats.reshape(1, WEIGHTS)
-        blocks = gguf.quants.quantize(floats, kind)
-        back = gguf.quants.dequantize(blocks, kind).astype(np.float32)
-        (here / f"{name}.bin").write_bytes(floats.tobytes() + blocks.tobytes() + back.tobytes())
+    for name in ("Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1"):
+        quantised(name, random)
+    for index, name in enumerate(HALVES):
+        random_blocks(name, np.random.default_rng(100 + index))
 
 
 if __name__ == "__main__":

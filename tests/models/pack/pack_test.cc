@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "models/pack/blake2b.h"
+#include "models/pack/conversion.h"
 #include "models/pack/packed_view.h"
 #include "tests/models/pack/small_model.h"
 
@@ -65,7 +67,9 @@ TEST(Pack, PanelsHoldTheSameWeights) {
   const auto plain = *Reader::open(plain_file);
   const auto packed_reader = *Reader::open(packed_file);
   const auto view = *PackedView::open(packed_reader);
-  for (const auto* name : {"blk.0.attn_q.weight", "blk.0.attn_k.weight", "output.weight", "blk.0.ffn_down.weight"}) {
+  for (const auto* name : {"blk.0.attn_q.weight", "blk.0.attn_k.weight", "output.weight", "blk.0.ffn_down.weight",
+                           "blk.1.attn_q.weight", "blk.1.attn_k.weight", "blk.1.attn_v.weight", "blk.1.ffn_gate.weight",
+                           "blk.1.ffn_up.weight", "blk.1.ffn_down.weight"}) {
     const auto weight = *view.weight(name);
     ASSERT_EQ(weight.layout, Layout::kPanels);
     const auto* before = plain.find_tensor(name);
@@ -104,6 +108,45 @@ TEST(Pack, TiedEmbeddingsLieInPanels) {
   const auto file = packed(model_of(specs));
   const auto reader = *Reader::open(file);
   EXPECT_EQ(PackedView::open(reader)->find("token_embd.weight")->layout, Layout::kPanels);
+}
+
+// Tensors that no kernel reads become those that one does, in panels and in rows, and are reported.
+TEST(Pack, ConvertsAndReportsForeignTypes) {
+  const std::vector<TensorSpec> specs = {{"token_embd.weight", TensorType::kQ3_K, {256, 5}},
+                                         {"output.weight", TensorType::kQ2_K, {256, 20}},
+                                         {"blk.0.ffn_up.weight", TensorType::kMXFP4, {64, 17}},
+                                         {"blk.0.ffn_down.weight", TensorType::kQ4_K, {256, 3}}};
+  const auto plain_file = model_of(specs);
+  const auto plain = *Reader::open(plain_file);
+  EXPECT_TRUE(PackedView::open(plain)->needs_packing());
+  EXPECT_THAT(PackedView::open(plain)->weight("token_embd.weight").error().message, HasSubstr("needs packing"));
+  gguf::MemorySink sink;
+  Blake2b hasher;
+  const auto summary = pack(plain, sink, hasher, kGoOn);
+  ASSERT_TRUE(summary) << summary.error().message;
+  EXPECT_EQ(conversion_text(summary->converted),
+            "1 tensor of type MXFP4 became Q5_0, which keeps every weight\n"
+            "1 tensor of type Q2_K became Q6_K, which rounds them\n"
+            "1 tensor of type Q3_K became Q6_K, which keeps every weight\n");
+  const std::vector<std::byte> file(sink.bytes().begin(), sink.bytes().end());
+  const auto reader = *Reader::open(file);
+  const auto view = PackedView::open(reader);
+  ASSERT_TRUE(view) << view.error().message;
+  EXPECT_EQ(view->weight("token_embd.weight")->format, kernels::Format::kQ6_K);
+  EXPECT_EQ(view->weight("output.weight")->layout, Layout::kPanels);
+  const auto* original = plain.find_tensor("token_embd.weight");
+  const auto converted = *view->weight("token_embd.weight");
+  for (std::size_t row = 0; row < 5; ++row) {
+    float expected[256];
+    float actual[256];
+    find_conversion(TensorType::kQ3_K)->dequantize(original->data.data() + row * 110, expected);
+    kernels::dequantize_row(converted.format, converted.data.data() + row * 210, 256, actual);
+    for (std::size_t i = 0; i < 256; ++i) ASSERT_TRUE(actual[i] == expected[i] || std::isnan(expected[i]));
+  }
+  const auto again_file = unpacked(file);
+  const auto again = *Reader::open(again_file);
+  EXPECT_EQ(again.find_tensor("output.weight")->type->name, "Q6_K");
+  EXPECT_EQ(again.find_tensor("blk.0.ffn_down.weight")->type->name, "Q4_K");
 }
 
 TEST(Pack, VerifyFindsEveryChangedByte) {

@@ -51,6 +51,12 @@ inline std::vector<TensorSpec> every_format() {
           {"blk.0.attn_output.weight", TensorType::kBF16, {64, 5}},
           {"blk.0.ffn_up.weight", TensorType::kF32, {40, 6}},
           {"blk.0.ffn_down.weight", TensorType::kQ4_0, {32, 1}},
+          {"blk.1.attn_q.weight", TensorType::kQ5_0, {64, 20}},
+          {"blk.1.attn_k.weight", TensorType::kQ5_1, {96, 16}},
+          {"blk.1.attn_v.weight", TensorType::kIQ4_NL, {32, 18}},
+          {"blk.1.ffn_gate.weight", TensorType::kQ4_K, {256, 18}},
+          {"blk.1.ffn_up.weight", TensorType::kQ5_K, {512, 17}},
+          {"blk.1.ffn_down.weight", TensorType::kQ6_K, {256, 33}},
           {"blk.0.ids", TensorType::kI32, {3}}};
 }
 
