@@ -31,8 +31,13 @@ std::vector<BufferId> matmul_reads(const MatMul& op) {
 std::vector<BufferId> reads(const Operation& operation) {
   using List = std::vector<BufferId>;
   return std::visit(
-      Overloaded{[](const Embed&) { return List{}; }, [](const RmsNorm& op) { return List{op.in}; },
-                 [](const MatMul& op) { return matmul_reads(op); }, [](const Rotate& op) { return List{op.in_out}; },
+      Overloaded{[](const Embed&) { return List{}; },
+                 [](const Add& op) {
+                   return List{op.other, op.in_out};
+                 },
+                 [](const RmsNorm& op) { return List{op.in}; }, [](const LayerNorm& op) { return List{op.in}; },
+                 [](const Gelu& op) { return List{op.in_out}; }, [](const MatMul& op) { return matmul_reads(op); },
+                 [](const Rotate& op) { return List{op.in_out}; },
                  [](const Attend& op) {
                    return List{op.query, op.key, op.value};
                  },
@@ -46,7 +51,9 @@ std::vector<BufferId> reads(const Operation& operation) {
 std::vector<BufferId> writes(const Operation& operation) {
   using List = std::vector<BufferId>;
   return std::visit(
-      Overloaded{[](const Embed& op) { return List{op.out}; }, [](const RmsNorm& op) { return List{op.out}; },
+      Overloaded{[](const Embed& op) { return List{op.out}; }, [](const Add& op) { return List{op.in_out}; },
+                 [](const RmsNorm& op) { return List{op.out}; }, [](const LayerNorm& op) { return List{op.out}; },
+                 [](const Gelu& op) { return List{op.in_out}; },
                  [](const MatMul& op) { return projection_outputs(op, false); },
                  [](const Rotate& op) { return List{op.in_out}; }, [](const Attend& op) { return List{op.out}; },
                  [](const SiluMultiply& op) { return List{op.out}; },

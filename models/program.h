@@ -56,21 +56,57 @@ struct KvCache {
 
 using State = std::variant<KvCache>;
 
+// How a rotation is slowed down for contexts longer than those of the training.
+struct Stretch {
+  enum class Kind : std::uint8_t { kNone, kLinear, kYarn };
+  Kind kind = Kind::kNone;
+  double factor = 1.0;               // Frequencies are divided by it: all of them, or (YaRN) the slow ones.
+  std::size_t original_context = 0;  // YaRN: positions of the training,
+  double fast_turns = 32.0;          // in which pairs that turn more often stay as they are,
+  double slow_turns = 1.0;           // and those that turn less often are divided.
+};
+
 // A table of rotary angles; layers that rotate alike share one.
 struct Rotation {
   std::size_t dimensions = 0;  // Rotated numbers a head, the first ones; even.
   double base = 10000.0;       // theta: pair i turns by position * base^(-2 i / dimensions).
   bool interleaved = false;    // Pairs are (2i, 2i + 1) where true (Llama's GGUF order), else (i, i + dimensions / 2).
   std::string factors;         // Name of an optional tensor of divisors [dimensions / 2], or empty.
+  Stretch stretch = {};
+  float magnitude = 1.0F;  // Every cosine and sine is multiplied by it.
 };
 
 // --- Operations. Inputs first, then what they produce. ---
 
-// out[row] = table[token of row] * scale
+// Which row of a table a row of the step looks up.
+enum class Lookup : std::uint8_t { kToken, kPosition, kFirst };
+
+// out[row] = table[token of row, its position, or the first row] * scale
 struct Embed {
   WeightId table;
   BufferId out;
   float scale = 1.0F;
+  Lookup by = Lookup::kToken;
+};
+
+// in_out += other
+struct Add {
+  BufferId other;
+  BufferId in_out;
+};
+
+// out = (in - mean(in)) / sqrt(variance(in) + epsilon) * weight + bias. In place where in == out.
+struct LayerNorm {
+  BufferId in;
+  WeightId weight;  // [width]
+  WeightId bias;    // [width]
+  BufferId out;
+  float epsilon = 1e-12F;
+};
+
+// in_out = x / 2 * (1 + erf(x / sqrt(2))), elementwise.
+struct Gelu {
+  BufferId in_out;
 };
 
 // Each of `groups` equal parts of a row: out = in / sqrt(mean(in^2) + epsilon) * weight. In place where in == out.
@@ -104,7 +140,10 @@ struct Rotate {
 };
 
 // Which positions a query sees.
-enum class Mask : std::uint8_t { kCausal };
+enum class Mask : std::uint8_t {
+  kCausal,  // Those up to its own.
+  kNone,    // All of its sequence, which must come in one step.
+};
 
 // Stores the rows' keys and values in the state, then out = softmax(scale * q k^T) v, each query head with its group's
 // KV head.
@@ -132,7 +171,11 @@ struct SelectOutputs {
   BufferId out;
 };
 
-using Operation = std::variant<Embed, RmsNorm, MatMul, Rotate, Attend, SiluMultiply, SelectOutputs>;
+using Operation =
+    std::variant<Embed, Add, RmsNorm, LayerNorm, MatMul, Rotate, Attend, SiluMultiply, Gelu, SelectOutputs>;
+
+// How an encoder's outputs, one row a token, become one embedding of a text.
+enum class Pooling : std::uint8_t { kMean, kFirst };
 
 // An operation and what the profile calls it: "blk.3 attention".
 struct Step {
@@ -140,7 +183,7 @@ struct Step {
   Operation operation;
 };
 
-// The whole model. `logits` is the last buffer written, [outputs, vocabulary].
+// The whole model. `logits` is the last buffer written, [outputs, vocabulary]; an encoder's is [outputs, width].
 struct Program {
   std::string architecture;
   std::size_t vocabulary = 0;
@@ -151,6 +194,7 @@ struct Program {
   std::vector<Rotation> rotations;
   std::vector<Step> steps;
   BufferId logits{};
+  std::optional<Pooling> pooling;  // Only an encoder has it: it gives embeddings, and reads a text in one step.
 };
 
 // The buffers that an operation reads, and those that it writes (an updated buffer is in both), for liveness.

@@ -70,8 +70,20 @@ class Checker {
     for (const Rotation& rotation : program_.rotations) {
       if (rotation.dimensions == 0 || rotation.dimensions % 2 != 0) return "a rotation's dimensions are odd or none";
       if (!std::isfinite(rotation.base) || rotation.base <= 0) return "a rotation's base is not a positive number";
+      if (auto fault = check_stretch(rotation)) return fault;
     }
     return std::nullopt;
+  }
+
+  static Fault check_stretch(const Rotation& rotation) {
+    const Stretch& stretch = rotation.stretch;
+    const auto positive = [](double number) { return std::isfinite(number) && number > 0; };
+    if (!positive(static_cast<double>(rotation.magnitude))) return "a rotation's magnitude is not a positive number";
+    if (stretch.kind == Stretch::Kind::kNone) return std::nullopt;
+    if (!positive(stretch.factor)) return "a rotation is stretched by no positive number";
+    if (stretch.kind == Stretch::Kind::kLinear) return std::nullopt;
+    const bool sensible = stretch.original_context != 0 && positive(stretch.fast_turns) && positive(stretch.slow_turns);
+    return sensible && rotation.base > 1 ? Fault{} : "a rotation's YaRN numbers make no sense";
   }
 
   // The logits are [outputs, vocabulary], and nothing is computed after them.
@@ -79,7 +91,7 @@ class Checker {
     if (!in_range(program_.logits, program_.buffers)) return "the logits are no buffer";
     const Buffer& logits = buffer(program_.logits);
     if (logits.rows != RowsOf::kOutputs) return "the logits are not one row an output";
-    if (logits.width != program_.vocabulary) return "the logits are not as wide as the vocabulary";
+    if (!program_.pooling && logits.width != program_.vocabulary) return "the logits are not as wide as the vocabulary";
     const auto last = writes(program_.steps.back().operation);
     if (last.size() != 1 || last.front() != program_.logits) return "the last step does not write the logits alone";
     return std::nullopt;
@@ -102,12 +114,27 @@ class Checker {
   Fault check_operation(const Embed& op) const {
     if (!in_range(op.table, program_.weights)) return "its table is no weight";
     const Weight& table = weight(op.table);
-    if (table.rows != program_.vocabulary) return "its table has not one row a token";
+    if (op.by == Lookup::kToken && table.rows != program_.vocabulary) return "its table has not one row a token";
+    if (op.by == Lookup::kPosition && table.rows < program_.context_length) return "its table has too few positions";
     if (table.columns != buffer(op.out).width) return "its table is not as wide as its output";
     if (table.use == WeightUse::kVector) return "its table is a vector";
     if (buffer(op.out).rows != RowsOf::kTokens) return "its output is not one row a token";
     return std::isfinite(op.scale) ? Fault{} : "its scale is not finite";
   }
+
+  Fault check_operation(const Add& op) const {
+    if (op.other == op.in_out) return "it adds a buffer to itself";
+    return same_shape(op.other, op.in_out) ? Fault{} : "its buffers differ in shape";
+  }
+
+  Fault check_operation(const LayerNorm& op) const {
+    if (!same_shape(op.in, op.out)) return "input and output differ in shape";
+    if (!std::isfinite(op.epsilon) || op.epsilon < 0) return "its epsilon is not a number of at least 0";
+    if (auto fault = check_vector(op.weight, buffer(op.in).width)) return fault;
+    return check_vector(op.bias, buffer(op.in).width);
+  }
+
+  Fault check_operation(const Gelu&) const { return std::nullopt; }
 
   Fault check_operation(const RmsNorm& op) const {
     const std::size_t width = buffer(op.in).width;
@@ -165,6 +192,7 @@ class Checker {
     for (const BufferId id : {op.query, op.key, op.value}) {
       if (id == op.out) return "it writes over its own input";
     }
+    if (op.mask == Mask::kNone && !program_.pooling) return "only an encoder's attention is without a mask";
     return std::isfinite(op.scale) ? Fault{} : "its scale is not finite";
   }
 

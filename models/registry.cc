@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <string>
 
+#include "models/bert/bert.h"
 #include "models/llama/llama.h"
 
 namespace linnet::models {
 namespace {
 
 constexpr Architecture kArchitectures[] = {
+    {"bert", bert::read_bert},
     {"llama", llama::read_llama},
     {"qwen2", llama::read_qwen2},
     {"qwen3", llama::read_qwen3},

@@ -6,6 +6,8 @@
 
 #include "models/keys.h"
 #include "models/program_builder.h"
+#include "models/rope_keys.h"
+#include "models/vocabulary.h"
 
 namespace linnet::models::llama {
 namespace {
@@ -26,13 +28,11 @@ struct Shape {
   std::size_t kv_heads = 0;
   std::size_t key_width = 0;
   std::size_t value_width = 0;
-  std::size_t rotated = 0;  // Of key_width.
   std::size_t context = 0;
   std::size_t vocabulary = 0;
   float epsilon = 0;
-  float rope_base = 0;
+  Rotation rotation;  // Of the first numbers of each head.
   bool tied_head = false;
-  bool long_context_factors = false;
   bool query_key_value_bias = false;
 };
 
@@ -43,20 +43,13 @@ constexpr Range kFeedForward{1, 1 << 20};
 constexpr Range kHeads{1, 1024};
 constexpr Range kHeadWidth{1, 1024};
 constexpr Range kContext{1, 1 << 24};
-constexpr Range kVocabulary{1, 1 << 24};
 
-const std::string kEmbedding = "token_embd.weight";
+const std::string kEmbedding = kEmbeddingTensor;
 const std::string kHead = "output.weight";
 const std::string kFactors = "rope_freqs.weight";
 
 // What would change the arithmetic and is not computed here is refused, not ignored.
 Result<void> refuse_variants(const Keys& keys) {
-  LINNET_TRY(const auto scaling, keys.text_or("rope.scaling.type", "none"));
-  if (scaling != "none") {
-    return fail(ErrorKind::kUnsupported, "RoPE scaling of type " + gguf::quoted(scaling) + " is not supported");
-  }
-  LINNET_TRY(const float linear, keys.number_or("rope.scale_linear", 0.0F, 1e6F, 1.0F));
-  if (linear != 1.0F) return fail(ErrorKind::kUnsupported, "linear RoPE scaling is not supported");
   LINNET_TRY(const std::size_t experts, keys.count_or("expert_count", {0, 1 << 16}, 0));
   if (experts != 0) return fail(ErrorKind::kUnsupported, "mixtures of experts are not supported");
   return {};
@@ -72,29 +65,10 @@ Result<void> read_attention(const Keys& keys, Shape& shape) {
   }
   LINNET_TRY(shape.key_width, keys.count_or("attention.key_length", kHeadWidth, shape.width / shape.heads));
   LINNET_TRY(shape.value_width, keys.count_or("attention.value_length", kHeadWidth, shape.key_width));
-  LINNET_TRY(shape.rotated, keys.count_or("rope.dimension_count", kHeadWidth, shape.key_width));
-  LINNET_TRY(shape.rope_base, keys.number_or("rope.freq_base", 1.0F, 1e12F, 10000.0F));
-  return {};
-}
-
-// The embedding's rows are the vocabulary; every other count of it must be the same.
-Result<std::size_t> read_vocabulary(const ModelFile& file, const Keys& keys) {
-  const pack::PackedTensor* table = file.tensors.find(kEmbedding);
-  if (table == nullptr) return fail(ErrorKind::kMalformed, "tensor '" + kEmbedding + "' is missing from the file");
-  if (table->rows() < kVocabulary.least || table->rows() > kVocabulary.most) {
-    return fail(ErrorKind::kMalformed, "tensor '" + kEmbedding + "' has " + std::to_string(table->rows()) + " rows");
-  }
-  const auto rows = static_cast<std::size_t>(table->rows());
-  LINNET_TRY(const std::size_t declared, keys.count_or("vocab_size", kVocabulary, rows));
-  std::size_t tokens = rows;
-  if (file.header.contains("tokenizer.ggml.tokens")) {
-    LINNET_TRY(const auto names, file.header.strings("tokenizer.ggml.tokens"));
-    tokens = names.size();
-  }
-  if (declared == rows && tokens == rows) return rows;
-  return fail(ErrorKind::kMalformed, "the vocabulary has " + std::to_string(tokens) + " tokens, " +
-                                         std::to_string(declared) + " declared, and the embedding " +
-                                         std::to_string(rows) + " rows");
+  LINNET_TRY(const float base, keys.number_or("rope.freq_base", 1.0F, 1e12F, 10000.0F));
+  shape.rotation.base = static_cast<double>(base);
+  LINNET_TRY(shape.rotation.dimensions, keys.count_or("rope.dimension_count", kHeadWidth, shape.key_width));
+  return read_rope_scaling(keys, shape.rotation);
 }
 
 Result<Shape> read_shape(const ModelFile& file, const Form& form) {
@@ -109,7 +83,8 @@ Result<Shape> read_shape(const ModelFile& file, const Form& form) {
   LINNET_CHECK(read_attention(keys, shape));
   LINNET_TRY(shape.vocabulary, read_vocabulary(file, keys));
   shape.tied_head = file.tensors.find(kHead) == nullptr;
-  shape.long_context_factors = file.tensors.find(kFactors) != nullptr;
+  shape.rotation.interleaved = form.interleaved;
+  if (file.tensors.find(kFactors) != nullptr) shape.rotation.factors = kFactors;
   // Qwen2 always has biases, some Llama-like models do: the tensors say it, and all layers must agree with the first.
   shape.query_key_value_bias = file.tensors.find("blk.0.attn_q.bias") != nullptr;
   return shape;
@@ -125,10 +100,7 @@ class Writer {
     const WeightId table = shape_.tied_head ? program_.matrix(kEmbedding, shape_.vocabulary, shape_.width)
                                             : program_.table(kEmbedding, shape_.vocabulary, shape_.width);
     hidden_ = program_.tokens("hidden", shape_.width);
-    rotation_ = program_.rotation({.dimensions = shape_.rotated,
-                                   .base = static_cast<double>(shape_.rope_base),
-                                   .interleaved = form_.interleaved,
-                                   .factors = shape_.long_context_factors ? kFactors : ""});
+    rotation_ = program_.rotation(shape_.rotation);
     program_.step("embed", Embed{table, hidden_});
     for (std::size_t layer = 0; layer < shape_.layers; ++layer) {
       prefix_ = "blk." + std::to_string(layer);

@@ -196,6 +196,15 @@ void declare(CLI::App& app, LogitsOptions& options) {
   add_engine_options(app, options.model, "Positions to plan for (default: as many as there are tokens)");
 }
 
+void declare(CLI::App& app, EmbedOptions& options) {
+  add_model(app, options.model.path);
+  app.add_option("--text", options.text, "The text (default: standard input)")->type_name("TEXT");
+  add_switch(app, "--lines", options.lines, "Takes each line of standard input as one text");
+  app.add_option("-o,--output", options.output, "Writes a NumPy file instead")->type_name("FILE.npy");
+  add_engine_options(app, options.model, "Longest text in tokens (default: 512, or the model's own if less)");
+  add_json(app, options.json);
+}
+
 void declare(CLI::App& app, QuantizeOptions& options) {
   app.add_option("IN.gguf", options.input, "The model with float weights")->type_name("FILE")->required();
   add_output(app, options.output, "FILE");
@@ -327,6 +336,7 @@ Result<Command> parse_arguments(int count, const char* const* values) {
   add_command<TokenizeOptions>(app, "tokenize", chosen);
   add_command<TemplateOptions>(app, "template", chosen);
   add_command<LogitsOptions>(app, "logits", chosen);
+  add_command<EmbedOptions>(app, "embed", chosen);
   add_command<QuantizeOptions>(app, "quantize", chosen);
   add_command<PackOptions>(app, "pack", chosen);
   add_command<UnpackOptions>(app, "unpack", chosen);

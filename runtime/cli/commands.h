@@ -13,6 +13,7 @@ namespace linnet::cli {
 [[nodiscard]] Result<void> execute(const TokenizeOptions& options, Console& console);
 [[nodiscard]] Result<void> execute(const TemplateOptions& options, Console& console);
 [[nodiscard]] Result<void> execute(const LogitsOptions& options, Console& console);
+[[nodiscard]] Result<void> execute(const EmbedOptions& options, Console& console);
 [[nodiscard]] Result<void> execute(const QuantizeOptions& options, Console& console);
 [[nodiscard]] Result<void> execute(const PackOptions& options, Console& console);
 [[nodiscard]] Result<void> execute(const UnpackOptions& options, Console& console);

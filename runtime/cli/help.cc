@@ -83,6 +83,19 @@ Example:
   linnet logits -m model.gguf --tokens 1,15043,3186 -o logits.npy
 )"};
 
+constexpr HelpPage kEmbed{
+    "embed", "Turns texts into vectors whose cosine tells how alike they are.",
+    "linnet embed -m MODEL.gguf [--text TEXT | < TEXT] [OPTIONS]",
+    R"(MODEL.gguf is an encoder (BERT). Prints one vector a text, its numbers separated by spaces; every vector has length
+1, so that the cosine of two is their product. Standard input is one text, or with --lines one text a line. -o
+writes a NumPy array [texts, dimensions] of float32. --json prints texts, tokens, dimensions and, without -o,
+embeddings.
+
+Examples:
+  linnet embed -m all-minilm.gguf --text 'turn off the lights'
+  linnet embed -m all-minilm.gguf --lines -o vectors.npy < sentences.txt
+)"};
+
 constexpr HelpPage kQuantize{
     "quantize", "Converts float weights to INT8 or INT4, offline.",
     "linnet quantize IN.gguf -o OUT.gguf --type TYPE [OPTIONS]",
@@ -103,7 +116,9 @@ Example:
 constexpr HelpPage kPack{
     "pack", "Rewrites a GGUF in the order that the kernels read.", "linnet pack IN.gguf -o OUT.gguf [OPTIONS]",
     R"(OUT.gguf is again a valid GGUF; it is mapped and runs without any preparation, on every board. Integers and
-scales are kept as they are: linnet unpack gives them back. OUT.gguf appears complete or not at all.
+scales are kept as they are: linnet unpack gives them back. OUT.gguf appears complete or not at all. Tensors of a
+type that no kernel reads (Q2_K, Q3_K, Q8_K, IQ4_XS, MXFP4, TQ1_0, TQ2_0) become the nearest one that a kernel
+does; what became what is printed.
 
 Example:
   linnet pack model-q4_0.gguf -o model.linnet.gguf
@@ -194,7 +209,7 @@ Examples:
   linnet ctl keys certificates kitchen panel
 )"};
 
-constexpr std::array kPages = {kProgram, kRun,    kChat,      kTokenize, kTemplate, kLogits, kQuantize,
+constexpr std::array kPages = {kProgram, kRun,    kChat,      kTokenize, kTemplate, kLogits, kEmbed, kQuantize,
                                kPack,    kUnpack, kMakeModel, kInfo,     kBench,    kEval,   kCtl};
 
 }  // namespace

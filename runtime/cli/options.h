@@ -60,6 +60,14 @@ struct LogitsOptions {
   std::string output;
 };
 
+struct EmbedOptions {
+  ModelOptions model;
+  std::optional<std::string> text;    // Absent: standard input.
+  std::optional<std::string> output;  // A NumPy file; absent: standard output.
+  bool lines = false;
+  bool json = false;
+};
+
 struct QuantizeOptions {
   std::vector<std::string> arguments;  // The whole command line, for the program that does it.
   std::string input;
@@ -126,8 +134,8 @@ struct ShowText {
   std::string text;
 };
 
-using Command =
-    std::variant<ShowText, RunOptions, ChatOptions, TokenizeOptions, TemplateOptions, LogitsOptions, QuantizeOptions,
-                 PackOptions, UnpackOptions, MakeModelOptions, InfoOptions, BenchOptions, EvalOptions, CtlOptions>;
+using Command = std::variant<ShowText, RunOptions, ChatOptions, TokenizeOptions, TemplateOptions, LogitsOptions,
+                             EmbedOptions, QuantizeOptions, PackOptions, UnpackOptions, MakeModelOptions, InfoOptions,
+                             BenchOptions, EvalOptions, CtlOptions>;
 
 }  // namespace linnet::cli

@@ -125,6 +125,9 @@ Result<void> Engine::Parts::admit(Batch batch) {
                                          std::to_string(setup.program.vocabulary));
     }
     LINNET_CHECK(cache->claim(row.sequence, row.position));
+    if (setup.program.pooling && cache->length(row.sequence) != 0) {
+      return fail(ErrorKind::kUsage, "an encoder reads a text in one step: its sequence holds one already");
+    }
     outputs += row.wants_logits ? 1 : 0;
   }
   if (outputs > options.max_outputs) {

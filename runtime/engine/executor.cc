@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "runtime/base/clock.h"
+#include "runtime/engine/frequencies.h"
 
 namespace linnet::engine {
 namespace {
@@ -34,8 +35,7 @@ Executor::Executor(const ExecutorParts& parts, const Workspace& workspace)
   for (std::size_t i = 0; i < program_.rotations.size(); ++i) {
     const models::Rotation& rotation = program_.rotations[i];
     const std::size_t pairs = rotation.dimensions / 2;
-    const std::vector<float>& factors = weights_.factors[i];
-    kernels::fill_frequencies(rotation.base, pairs, factors.empty() ? nullptr : factors.data(), frequencies);
+    fill_frequencies(rotation, weights_.factors[i], {frequencies, pairs});
     frequencies += pairs;
   }
 }
@@ -120,6 +120,10 @@ void Executor::fill_rotations() {
     split(batch_.size(), pairs * 32, [&](std::size_t first, std::size_t count) {
       for (std::size_t row = first; row < first + count; ++row) {
         kernels::fill_rotation(batch_[row].position, frequencies, pairs, cosines + row * pairs, sines + row * pairs);
+        if (rotation.magnitude == 1.0F) continue;
+        for (float* const table : {cosines, sines}) {
+          kernels_.elementwise->scale(table + row * pairs, rotation.magnitude, table + row * pairs, pairs);
+        }
       }
     });
     before += pairs;
@@ -128,12 +132,41 @@ void Executor::fill_rotations() {
 
 void Executor::execute(const models::Embed& op) {
   const WeightView& table = weights_.view(op.table);
+  const auto looked_up = [&](const BatchRow& row) -> std::size_t {
+    switch (op.by) {
+      case models::Lookup::kToken: return static_cast<std::size_t>(row.token);
+      case models::Lookup::kPosition: return row.position;
+      case models::Lookup::kFirst: break;
+    }
+    return 0;
+  };
   const TensorView out = buffer(op.out);
   split(out.rows(), out.width(), [&](std::size_t first, std::size_t count) {
     for (std::size_t row = first; row < first + count; ++row) {
       float* const values = out.row(row).data();
-      table.read_row(static_cast<std::size_t>(batch_[row].token), values);
+      table.read_row(looked_up(batch_[row]), values);
       if (op.scale != 1.0F) kernels_.elementwise->scale(values, op.scale, values, out.width());
+    }
+  });
+}
+
+void Executor::execute(const models::Add& op) {
+  const TensorView other = buffer(op.other);
+  const TensorView sum = buffer(op.in_out);
+  split(sum.rows(), sum.width(), [&](std::size_t first, std::size_t count) {
+    for (std::size_t row = first; row < first + count; ++row) {
+      kernels_.elementwise->add(sum.row(row).data(), other.row(row).data(), sum.row(row).data(), sum.width());
+    }
+  });
+}
+
+void Executor::execute(const models::LayerNorm& op) {
+  const TensorView in = buffer(op.in);
+  const TensorView out = buffer(op.out);
+  split(in.rows(), in.width(), [&](std::size_t first, std::size_t count) {
+    for (std::size_t row = first; row < first + count; ++row) {
+      kernels_.layer_norm(in.row(row).data(), weights_.vector(op.weight), weights_.vector(op.bias), op.epsilon,
+                          in.width(), out.row(row).data());
     }
   });
 }
@@ -275,13 +308,16 @@ void Executor::attend(const models::Attend& op, const RowBlock& block, std::size
   const TensorView query = buffer(op.query);
   const TensorView out = buffer(op.out);
   const ThreadScratch& scratch = workspace_.threads[worker];
-  const std::size_t end = block.first_position + block.rows;
+  // Without a mask every row sees all of its sequence, which was stored before.
+  const bool masked = op.mask == models::Mask::kCausal;
+  const std::size_t end = masked ? block.first_position + block.rows : cache_.length(block.sequence);
   float* const first_out = out.row(block.first_row).data() + kv_head * heads * state.value_width;
   const kernels::AttentionPart whole{scratch.maximum.data(), scratch.sum.data(), first_out, out.stride()};
   for (std::size_t page = 0; page * kPagePositions < end; ++page) {
     const std::size_t start = page * kPagePositions;
-    // Rows before this page's first position do not see it.
-    const std::size_t skipped = start > block.first_position ? start - block.first_position : 0;
+    const std::size_t positions = std::min(kPagePositions, end - start);
+    // Under the mask, rows before this page's first position do not see it.
+    const std::size_t skipped = masked && start > block.first_position ? start - block.first_position : 0;
     const kernels::AttentionPage input{
         .queries = query.row(block.first_row + skipped).data() + kv_head * heads * state.key_width,
         .query_stride = query.stride(),
@@ -289,8 +325,8 @@ void Executor::attend(const models::Attend& op, const RowBlock& block, std::size
         .key_stride = state.key_width,
         .values = cache_.values(op.cache, block.sequence, page, kv_head),
         .value_stride = state.value_width,
-        .positions = std::min(kPagePositions, end - start),
-        .first_row_sees = block.first_position + skipped - start + 1,
+        .positions = positions,
+        .first_row_sees = masked ? block.first_position + skipped - start + 1 : positions,
         .rows = block.rows - skipped,
         .heads = heads,
         .key_width = state.key_width,
@@ -322,6 +358,15 @@ void Executor::execute(const models::SiluMultiply& op) {
       const std::size_t at = item % pieces * kPiece;
       kernels_.elementwise->silu_multiply(gate.row(row).data() + at, up.row(row).data() + at, out.row(row).data() + at,
                                           std::min(kPiece, out.width() - at));
+    }
+  });
+}
+
+void Executor::execute(const models::Gelu& op) {
+  const TensorView rows = buffer(op.in_out);
+  split(rows.rows(), rows.width(), [&](std::size_t first, std::size_t count) {
+    for (std::size_t row = first; row < first + count; ++row) {
+      kernels_.elementwise->gelu(rows.row(row).data(), rows.row(row).data(), rows.width());
     }
   });
 }

@@ -58,11 +58,14 @@ class Executor {
   void show_observer(std::size_t step) const;
 
   void execute(const models::Embed& op);
+  void execute(const models::Add& op);
   void execute(const models::RmsNorm& op);
+  void execute(const models::LayerNorm& op);
   void execute(const models::MatMul& op);
   void execute(const models::Rotate& op);
   void execute(const models::Attend& op);
   void execute(const models::SiluMultiply& op);
+  void execute(const models::Gelu& op);
   void execute(const models::SelectOutputs& op);
 
   void quantise(TensorView in);

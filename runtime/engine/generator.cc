@@ -37,6 +37,9 @@ std::string_view to_string(FinishReason reason) {
 }
 
 Result<Generator> Generator::start(Engine& engine, std::span<const TokenId> prompt, const GenerationOptions& options) {
+  if (engine.program().pooling) {
+    return fail(ErrorKind::kUnsupported, "the model is an encoder: it gives embeddings (linnet embed), not text");
+  }
   LINNET_CHECK(check(options.sampling));
   LINNET_CHECK(check_prompt(engine, prompt));
   if (options.stop_tokens.size() > GenerationOptions::kMaxStopTokens) {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the tiny seeded models of this folder and what Hugging Face transformers computes with them.
 
-    python make_tiny_models.py        (needs torch, transformers, gguf, numpy)
+    python make_tiny_models.py [NAME…]        (all, or those named; needs torch, transformers, gguf, numpy)
 
 For each model NAME: NAME.gguf (standard keys and tensor names), NAME.tokens.npy [24] int32, NAME.logits.npy
 [24, vocabulary] float32, NAME.greedy.npy [64] int32 (the greedy continuation of the 24), and NAME.long.npy
@@ -13,6 +13,7 @@ and, in quantised files, the inputs of every product to int8 in blocks of 32. Wh
 """
 import math
 import pathlib
+import sys
 
 import gguf
 import numpy as np
@@ -114,6 +115,11 @@ def write_keys(writer, arch, config):
     writer.add_rope_freq_base(config.rope_theta_value)
     writer.add_rope_dimension_count(config.head_dim)
     writer.add_vocab_size(config.vocab_size)
+    rope = config.rope_parameters or {}
+    if rope.get("rope_type") in ("linear", "yarn"):
+        writer.add_rope_scaling_type(gguf.RopeScalingType[rope["rope_type"].upper()])
+        writer.add_rope_scaling_factor(rope["factor"])
+        writer.add_rope_scaling_orig_ctx_len(rope.get("original_max_position_embeddings", 1024))
     if arch == "qwen3":
         writer.add_key_length(config.head_dim)
         writer.add_value_length(config.head_dim)
@@ -266,6 +272,11 @@ def qwen3_config():
     return Qwen3Config(vocab_size=150, tie_word_embeddings=False, head_dim=24, rope_theta=1000000.0, **{**COMMON, "intermediate_size": 64})
 
 
+def stretched_config(kind, rope):
+    small = {**COMMON, "hidden_size": 32, "intermediate_size": 48, "num_attention_heads": 2, "num_key_value_heads": 1}
+    return kind(vocab_size=150, tie_word_embeddings=True, rope_parameters=dict(rope_theta=10000.0, **rope), **small)
+
+
 def make_fuzz_seeds():
     """Files of a few KB for the fuzz target tests/engine/fuzz_model.cc: one layer, 20 tokens."""
     (HERE / "../fuzz/model").mkdir(exist_ok=True)
@@ -281,9 +292,14 @@ def make_fuzz_seeds():
 
 
 def main():
-    make_fuzz_seeds()
+    if sys.argv[1:]:
+        names, original = sys.argv[1:], globals()["make"]
+        make = lambda name, *rest, **options: original(name, *rest, **options) if name in names else None
+    else:
+        make = globals()["make"]
+        make_fuzz_seeds()
+        np.save(HERE / "long.tokens.npy", np.random.default_rng(8).integers(0, 150, 600).astype(np.int32))
     # Seeds whose greedy text is varied and has no near tie: at least 0.0025 between the best two logits.
-    np.save(HERE / "long.tokens.npy", np.random.default_rng(8).integers(0, 150, 600).astype(np.int32))
     make("llama-f32", "llama", llama_config(150, tied=False, long_context=True), 10, Type.F32)
     make("llama-f16", "llama", llama_config(288, tied=True, long_context=False), 2, Type.F16, tokenizer=True)
     make("llama-q8_0", "llama", llama_config(150, tied=False, long_context=True), 10, Type.Q8_0)
@@ -292,6 +308,10 @@ def main():
     make("qwen2-q4_1", "qwen2", qwen2_config(), 7, Type.Q4_1)
     make("qwen3-f32", "qwen3", qwen3_config(), 7, Type.F32)
     make("qwen3-q8_0", "qwen3", qwen3_config(), 7, Type.Q8_0)
+    # The text of 600 tokens goes past the original contexts.
+    yarn = dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=256)
+    make("qwen2-yarn-f32", "qwen2", stretched_config(Qwen2Config, yarn), 11, Type.F32)
+    make("llama-linear-f32", "llama", stretched_config(LlamaConfig, dict(rope_type="linear", factor=4.0)), 11, Type.F32)
 
 
 if __name__ == "__main__":

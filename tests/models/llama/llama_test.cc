@@ -136,8 +136,9 @@ const Refusal kRefusals[] = {
     {"other_number_of_tokens", "llama-f16", kMalformed, "vocabulary", {[](gguf::Writer& w) {
        w.set_strings("tokenizer.ggml.tokens", std::vector<std::string>{"a", "b"});
      }}},
-    {"yarn", "llama-f32", kUnsupported, "'yarn'", {text("llama.rope.scaling.type", "yarn")}},
-    {"linear_scaling", "llama-f32", kUnsupported, "linear", {f32("llama.rope.scale_linear", 4)}},
+    {"longrope", "llama-f32", kUnsupported, "'longrope'", {text("llama.rope.scaling.type", "longrope")}},
+    {"yarn_alone", "llama-f32", kMalformed, "scaling.factor", {text("llama.rope.scaling.type", "yarn")}},
+    {"scale", "llama-f32", kMalformed, "scale_linear", {f32("llama.rope.scale_linear", 1e9F)}},
     {"experts", "llama-f32", kUnsupported, "experts", {u32("llama.expert_count", 8)}},
     {"no_embedding",
      "llama-f32",
