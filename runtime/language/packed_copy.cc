@@ -18,6 +18,12 @@ Result<void> pack_to(gguf::Sink& sink, const ModelFile& plain, PreparationWatche
   const auto progress = [&](std::uint64_t done, std::uint64_t all) { return watcher.packing(done, all); };
   auto packed = pack::pack(*plain.header, sink, hasher, progress);
   if (!packed) return tl::unexpected(rewriting_error(plain.path, packed.error()));
+  std::string conversions = pack::conversion_text(packed->converted);
+  while (!conversions.empty()) {
+    const std::size_t end = conversions.find('\n');
+    watcher.note(conversions.substr(0, end));
+    conversions.erase(0, end + 1);
+  }
   return {};
 }
 
