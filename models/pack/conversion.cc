@@ -58,7 +58,7 @@ void dequantize_q2_k(const std::byte* bytes, float* weights) {
   }
 }
 
-// Groups of 16 have a scale of their own in Q6_K too; the minimum goes into its codes, rounded to 1/31 of the largest.
+// Groups of 16 have a scale of their own in Q6_K too; the minimum goes into its codes, rounded.
 void convert_q2_k(const std::byte* block, std::byte* converted) {
   float weights[kSuper];
   dequantize_q2_k(block, weights);
