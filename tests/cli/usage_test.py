@@ -7,7 +7,7 @@ import unittest
 import support
 import tiny_model
 
-COMMANDS = "run chat tokenize template logits quantize pack unpack make-model info bench eval ctl".split()
+COMMANDS = "run chat tokenize template logits embed quantize pack unpack make-model info bench eval ctl".split()
 
 
 class Usage(support.CommandTest):
@@ -48,7 +48,7 @@ class Usage(support.CommandTest):
             self.assertIn(f"Usage: linnet {command}", page)
             self.assertIn("Example", page)
             self.assertLessEqual(max(map(len, page.splitlines())), 120, command)
-        for later in ("embed", "doctor"):
+        for later in ("doctor",):
             self.assertNotIn(f"  {later} ", overview)
         self.assertRegex(self.ok("--version"), r"^linnet \d+\.\d+\.\d+\n$")
 
