@@ -138,7 +138,7 @@ std::optional<ErrorKind> read_failure(Reader& reader, const toml::table& line) {
   if (name == "busy") return ErrorKind::kBusy;
   if (name == "denied") return ErrorKind::kDenied;
   if (name == "io") return ErrorKind::kIo;
-  reader.reject(*node, "'fail' must be \"busy\", \"denied\" or \"io\"");
+  reader.reject(*node, R"('fail' must be "busy", "denied" or "io")");
   return std::nullopt;
 }
 

@@ -242,7 +242,7 @@ std::string Service::do_deed(const Active& active, const AnswerActions::Deed& de
   }
   std::string entry;
   append_deed(entry, deed.rule, deed.target, failure);
-  std::string event = "{\"who\":\"" + active.key.who + "\",\"id\":\"" + active.key.id + "\",\"action\":" + entry + "}";
+  std::string event = R"({"who":")" + active.key.who + R"(","id":")" + active.key.id + R"(","action":)" + entry + "}";
   (void)journal_.add_event(device_topic(options_.address, "event/action"), event);
   return entry;
 }

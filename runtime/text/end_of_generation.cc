@@ -26,8 +26,7 @@ constexpr std::string_view kTexts[] = {
     "<eos>",
     "<turn|>",
     "<|tool_response>",
-    "<\xEF\xBD\x9C"
-    "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>",  // DeepSeek's, with U+FF5C and U+2581.
+    "<｜end▁of▁sentence｜>",  // DeepSeek's, with U+FF5C and U+2581.
 };
 
 }  // namespace

@@ -33,32 +33,37 @@ bool is_in(std::span<const CodeRange> ranges, std::int32_t point) {
   return find(ranges, static_cast<char32_t>(point)) != nullptr;
 }
 
-// The next place from `at` whose character has a stand-in.
-std::size_t next_newer(std::string_view text, std::size_t at, const StandIn*& found) {
-  constexpr char kLowestLead = '\xE0';  // No character below U+0800 is newer.
+// A character of a text that has a stand-in; null and the text's end where there is none.
+struct Newer {
+  std::size_t at = 0;
+  const StandIn* range = nullptr;
+};
+
+// The first of them from `at`.
+Newer next_newer(std::string_view text, std::size_t at) {
+  constexpr unsigned char kLowestLead = 0xE0;  // No character below U+0800 is newer.
   while (at < text.size()) {
-    if (static_cast<unsigned char>(text[at]) < static_cast<unsigned char>(kLowestLead)) {
+    if (static_cast<unsigned char>(text[at]) < kLowestLead) {
       ++at;
       continue;
     }
     const CodePoint point = read_code_point(text.substr(at));
-    found = find(std::span<const StandIn>(kStandIns), point.value);
-    if (found != nullptr) return at;
+    const StandIn* range = find(std::span<const StandIn>(kStandIns), point.value);
+    if (range != nullptr) return {at, range};
     at += point.size;
   }
-  return at;
+  return {text.size(), nullptr};
 }
 
 }  // namespace
 
 std::string_view with_stand_ins(std::string_view text, std::span<char> out) {
-  const StandIn* found = nullptr;
-  std::size_t at = next_newer(text, 0, found);
-  if (at == text.size()) return text;
+  Newer newer = next_newer(text, 0);
+  if (newer.range == nullptr) return text;
   std::ranges::copy(text, out.begin());
-  while (at < text.size()) {
-    at += write_code_point(found->stand_in, out.data() + at);
-    at = next_newer(text, at, found);
+  while (newer.range != nullptr) {
+    const std::size_t size = write_code_point(newer.range->stand_in, out.data() + newer.at);
+    newer = next_newer(text, newer.at + size);
   }
   return {out.data(), text.size()};
 }

@@ -29,7 +29,7 @@ JournalEntry entry(const std::string& id) {
   JournalEntry e;
   e.key = {"alice", id};
   e.operation = "infer";
-  e.body = "{\"prompt\":\"hi\"}";
+  e.body = R"({"prompt":"hi"})";
   e.reply_topic = "linnet/1/g/n/rsp/alice/" + id;
   e.correlation = std::string("\0\x01corr", 6);
   e.boot_id = "boot-1";

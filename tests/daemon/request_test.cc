@@ -42,7 +42,7 @@ TEST(Request, FaultsAreNamed) {
     const char* part;
   } cases[] = {
       {OperationKind::kStatus, "", "not JSON"},
-      {OperationKind::kStatus, "{\"id\":\"1\"} x", "not JSON"},
+      {OperationKind::kStatus, R"({"id":"1"} x)", "not JSON"},
       {OperationKind::kStatus, "\"id\"", "must be an object"},
       {OperationKind::kStatus, "{}", "'id'"},
       {OperationKind::kStatus, R"({"id":""})", "'id'"},
@@ -79,7 +79,7 @@ TEST(Request, HostilePayloadsAreRefusedQuickly) {
   const std::string deep = R"({"id":"1","args":)" + std::string(60000, '[') + std::string(60000, ']') + "}";
   EXPECT_EQ(parse_request(OperationKind::kInfer, deep).error().code, ReasonCode::kPayloadInvalid);
   EXPECT_EQ(parse_request(OperationKind::kInfer, "{\"id\":\"\xff\xfe\"}").error().code, ReasonCode::kPayloadInvalid);
-  const auto shown = parse_request(OperationKind::kStatus, "{\"id\":\"1\",\"a\\n" + std::string(500, 'b') + "\":1}");
+  const auto shown = parse_request(OperationKind::kStatus, R"({"id":"1","a\n)" + std::string(500, 'b') + "\":1}");
   EXPECT_LT(shown.error().reason.size(), 100u) << "what a client wrote is not sent back at length";
   EXPECT_EQ(shown.error().reason.find('\n'), std::string::npos);
 }

@@ -221,7 +221,7 @@ TEST(Value, TextIsCutAndEscaped) {
   file.scalar("u", ValueType::kUint64, ~std::uint64_t{0});
   const auto bytes = file.build();
   const auto reader = *Reader::open(bytes);
-  EXPECT_EQ(to_text(reader.find("s")->value, 2), "[\"a\\x0ab\", \"c\", ... 3 in all]");
+  EXPECT_EQ(to_text(reader.find("s")->value, 2), R"(["a\x0ab", "c", ... 3 in all])");
   EXPECT_EQ(to_text(reader.find("n")->value), "[-1, 2, 3]");
   EXPECT_EQ(to_text(reader.find("f")->value), "1e-06");
   EXPECT_EQ(to_text(reader.find("b")->value), "true");

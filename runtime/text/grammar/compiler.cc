@@ -69,7 +69,7 @@ class GrammarCompiler {
       case Expression::Kind::kLiteral: return literal(e.text, after);
       case Expression::Kind::kClass: return character_class(e, after);
       case Expression::Kind::kSequence: {
-        for (auto child = e.children.rbegin(); child != e.children.rend(); ++child) after = build(*child, after);
+        for (std::size_t i = e.children.size(); i > 0; --i) after = build(e.children[i - 1], after);
         return after;
       }
       case Expression::Kind::kChoice: {
@@ -96,8 +96,8 @@ class GrammarCompiler {
   }
 
   StateId literal(std::string_view text, StateId after) {
-    for (auto c = text.rbegin(); c != text.rend(); ++c) {
-      const auto byte = static_cast<std::uint8_t>(*c);
+    for (; !text.empty(); text.remove_suffix(1)) {
+      const auto byte = static_cast<std::uint8_t>(text.back());
       after = bytes(Kind::kByte, byte, byte, after);
     }
     return after;

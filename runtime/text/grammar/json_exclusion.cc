@@ -59,11 +59,12 @@ bool property_differs(const Json& a, const Json& b) {
     return s.is_object() && s.contains("properties") && s["properties"].is_object();
   };
   if (!has_properties(a) || !has_properties(b)) return false;
-  for (const auto& [key, schema] : a["properties"].items()) {
-    if (!b["properties"].contains(key) || !requires_property(a, key) || !requires_property(b, key)) continue;
-    if (values_differ(schema, b["properties"][key])) return true;
-  }
-  return false;
+  const auto properties = a["properties"].items();
+  return std::any_of(properties.begin(), properties.end(), [&](const auto& property) {
+    const std::string& key = property.key();
+    return b["properties"].contains(key) && requires_property(a, key) && requires_property(b, key) &&
+           values_differ(property.value(), b["properties"][key]);
+  });
 }
 
 }  // namespace

@@ -6,9 +6,9 @@
 namespace linnet::text {
 namespace {
 
-constexpr std::string_view kAnyFraction = "(\".\" [0-9]{1,15})?";
-constexpr std::string_view kZeroFraction = "(\".\" \"0\"{1,15})?";
-constexpr std::string_view kSomeFraction = "\".\" \"0\"{0,14} [1-9] [0-9]{0,14}";  // Not zero.
+constexpr std::string_view kAnyFraction = R"(("." [0-9]{1,15})?)";
+constexpr std::string_view kZeroFraction = R"(("." "0"{1,15})?)";
+constexpr std::string_view kSomeFraction = R"("." "0"{0,14} [1-9] [0-9]{0,14})";  // Not zero.
 constexpr std::uint64_t kNoLimit = UINT64_MAX;
 
 std::string joined(const std::vector<std::string>& ways) {

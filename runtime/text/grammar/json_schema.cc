@@ -58,21 +58,20 @@ constexpr std::string_view kTypes[] = {"object", "array", "string", "number", "i
 
 // Rules that others use, written once where they are needed.
 constexpr std::pair<std::string_view, std::string_view> kShared[] = {
-    {"json-object",
-     "\"{\" (json-string \":\" \" \"? json-value (\",\" \" \"? json-string \":\" \" \"? json-value)*)? \"}\""},
-    {"json-array", "\"[\" (json-value (\",\" \" \"? json-value)*)? \"]\""},
-    {"json-value", "json-object | json-array | json-string | json-number | \"true\" | \"false\" | \"null\""},
-    {"json-string", "\"\\\"\" json-character* \"\\\"\""},
-    {"json-number", "\"-\"? (\"0\" | [1-9] [0-9]{0,15}) (\".\" [0-9]{1,16})? ([eE] [-+]? [0-9]{1,2})?"},
+    {"json-object", R"("{" (json-string ":" " "? json-value ("," " "? json-string ":" " "? json-value)*)? "}")"},
+    {"json-array", R"("[" (json-value ("," " "? json-value)*)? "]")"},
+    {"json-value", R"(json-object | json-array | json-string | json-number | "true" | "false" | "null")"},
+    {"json-string", R"("\"" json-character* "\"")"},
+    {"json-number", R"("-"? ("0" | [1-9] [0-9]{0,15}) ("." [0-9]{1,16})? ([eE] [-+]? [0-9]{1,2})?)"},
 };
 
 constexpr std::pair<std::string_view, std::string_view> kFormats[] = {
-    {"date", "[0-9]{3} [1-9] \"-\" (\"0\" [1-9] | \"1\" [0-2]) \"-\" (\"0\" [1-9] | \"1\" [0-9] | \"2\" [0-8])"},
-    {"time", "([01] [0-9] | \"2\" [0-3]) \":\" [0-5] [0-9] \":\" [0-5] [0-9] (\".\" [0-9]{1,6})? \"Z\""},
-    {"uuid", "[0-9a-f]{8} \"-\" [0-9a-f]{4} \"-\" [0-9a-f]{4} \"-\" [0-9a-f]{4} \"-\" [0-9a-f]{12}"},
+    {"date", R"([0-9]{3} [1-9] "-" ("0" [1-9] | "1" [0-2]) "-" ("0" [1-9] | "1" [0-9] | "2" [0-8]))"},
+    {"time", R"(([01] [0-9] | "2" [0-3]) ":" [0-5] [0-9] ":" [0-5] [0-9] ("." [0-9]{1,6})? "Z")"},
+    {"uuid", R"([0-9a-f]{8} "-" [0-9a-f]{4} "-" [0-9a-f]{4} "-" [0-9a-f]{4} "-" [0-9a-f]{12})"},
     {"ipv4", "json-octet (\".\" json-octet){3}"},
     {"email",
-     "[a-zA-Z0-9_+-]{1,32} (\".\" [a-zA-Z0-9_+-]{1,32}){0,3} \"@\" [a-zA-Z0-9]{1,32} (\".\" [a-zA-Z0-9]{1,32}){1,3}"},
+     R"([a-zA-Z0-9_+-]{1,32} ("." [a-zA-Z0-9_+-]{1,32}){0,3} "@" [a-zA-Z0-9]{1,32} ("." [a-zA-Z0-9]{1,32}){1,3})"},
 };
 
 std::string optional_space() { return " \" \"? "; }
@@ -262,7 +261,7 @@ class SchemaReader {
     if (type == "object") return object(place, schema);
     if (type == "array") return array(place, schema);
     if (type == "string") return string(place, schema);
-    if (type == "boolean") return std::string("\"true\" | \"false\"");
+    if (type == "boolean") return std::string(R"("true" | "false")");
     if (type == "null") return std::string("\"null\"");
     return number(place, schema, type == "integer");
   }
@@ -392,16 +391,16 @@ class SchemaReader {
       if (!schema["pattern"].is_string()) return malformed(here, "a string is needed");
       const auto content = grammar_of_pattern(schema["pattern"].get<std::string>());
       if (!content) return fail(content.error().kind, "schema: " + here + ": " + content.error().message);
-      return "\"\\\"\" (" + *content + ") \"\\\"\"";
+      return R"("\"" ()" + *content + R"() "\"")";
     }
     if (schema.contains("format") && schema["format"].is_string() && !counted) {
       if (const std::string content = format(schema["format"].get<std::string>()); !content.empty()) {
-        return "\"\\\"\" " + content + " \"\\\"\"";
+        return R"("\"" )" + content + R"( "\"")";
       }
     }
     if (!counted) return shared("json-string");
-    return "\"\\\"\" " + shared("json-character") + "{" + std::to_string(least.value_or(0)) + "," +
-           (most ? std::to_string(*most) : std::string()) + "} \"\\\"\"";
+    return R"("\"" )" + shared("json-character") + "{" + std::to_string(least.value_or(0)) + "," +
+           (most ? std::to_string(*most) : std::string()) + R"(} "\"")";
   }
 
   // Formats are annotations in the specification: one that is not known here is any string.

@@ -25,7 +25,7 @@ class ExpressionParser::Nesting {
   ExpressionParser& parser_;
 };
 
-Result<ExpressionPointer> ExpressionParser::make(int line, Expression::Node node) {
+Result<ExpressionPointer> ExpressionParser::make(int line, Expression::Node node) const {
   auto expression = std::make_unique<Expression>(Expression{line, 0, std::move(node)});
   std::size_t height = 0;
   for_each_child(*expression, [&height](Expression& child) { height = std::max(height, child.height); });

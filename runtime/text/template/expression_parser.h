@@ -35,7 +35,7 @@ class ExpressionParser {
   // The same where the first bar is left out: `{% filter a | b %}`.
   [[nodiscard]] Result<ExpressionPointer> parse_filter_chain();
 
-  [[nodiscard]] Result<ExpressionPointer> make(int line, Expression::Node node);
+  [[nodiscard]] Result<ExpressionPointer> make(int line, Expression::Node node) const;
 
  private:
   class Nesting;

@@ -63,7 +63,7 @@ constexpr std::array<std::string_view, 10> kRefused = {"attr",      "filesizefor
 }  // namespace
 
 const Filter* find_filter(std::string_view name) {
-  const auto found =
+  const auto* const found =
       std::lower_bound(kFilters.begin(), kFilters.end(), name,
                        [](const Filter& filter, std::string_view wanted) { return filter.name < wanted; });
   return found != kFilters.end() && found->name == name ? &*found : nullptr;

@@ -133,7 +133,7 @@ constexpr std::array<Global, 8> kGlobals = {{{"cycler", make_cycler},
 }  // namespace
 
 Callable::Function find_global(std::string_view name) {
-  const auto found =
+  const auto* const found =
       std::find_if(kGlobals.begin(), kGlobals.end(), [name](const Global& global) { return global.name == name; });
   return found != kGlobals.end() ? found->function : nullptr;
 }

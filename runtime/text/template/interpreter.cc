@@ -183,7 +183,7 @@ Result<Bound> bind(std::string_view callee, const Arguments& arguments,
   Bound bound(parameters.size());
   std::copy(arguments.positional.begin(), arguments.positional.end(), bound.values_.begin());
   for (const auto& [name, value] : arguments.named) {
-    const auto found = std::find(parameters.begin(), parameters.end(), name);
+    const auto* const found = std::find(parameters.begin(), parameters.end(), name);
     if (found == parameters.end()) return python_error(prefix + "takes no argument " + quoted(name));
     auto& place = bound.values_[static_cast<std::size_t>(found - parameters.begin())];
     if (place) return python_error(prefix + "got multiple values for argument " + quoted(name));

@@ -240,15 +240,11 @@ class Lexer {
   template <class IsDigit>
   [[nodiscard]] std::size_t digits_end(std::size_t from, IsDigit is_digit) const {
     std::size_t end = from;
-    while (end < source_.size()) {
-      if (is_digit(source_[end])) {
-        ++end;
-      } else if (source_[end] == '_' && end > from && end + 1 < source_.size() && is_digit(source_[end + 1])) {
-        ++end;
-      } else {
-        break;
-      }
-    }
+    const auto goes_on = [&] {
+      if (is_digit(source_[end])) return true;
+      return source_[end] == '_' && end > from && end + 1 < source_.size() && is_digit(source_[end + 1]);
+    };
+    while (end < source_.size() && goes_on()) ++end;
     return end;
   }
 

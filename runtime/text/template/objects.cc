@@ -1,5 +1,7 @@
 #include "runtime/text/template/objects.h"
 
+#include <algorithm>
+
 #include "runtime/text/template/interpreter.h"
 #include "runtime/text/template/repr.h"
 #include "runtime/text/template/utf8.h"
@@ -126,10 +128,9 @@ bool DictView::equals(const Object& other) const {
   if (view == nullptr || part_ == Part::kValues || view->part_ != part_) return this == &other;
   if (part_ == Part::kItems) return equal(dict_, view->dict_);
   if (dict().size() != view->dict().size()) return false;
-  for (const auto& [key, value] : dict().entries()) {
-    if (view->dict().find(key) == nullptr) return false;
-  }
-  return true;
+  const auto& entries = dict().entries();
+  return std::all_of(entries.begin(), entries.end(),
+                     [view](const auto& entry) { return view->dict().find(entry.key) != nullptr; });
 }
 
 Result<Value> DictView::at(Workspace& workspace, std::size_t index) const {

@@ -41,7 +41,7 @@ class Parser {
   Result<Statement> parse_filter(int line);
   Result<Statement> parse_with(int line);
   Result<Statement> parse_print(int line);
-  Result<Statement> parse_loop_control(bool is_break, int line);
+  Result<Statement> parse_loop_control(bool is_break, int line) const;
 
   enum class NamespaceTargets : bool { kRefused, kAllowed };
   Result<Target> parse_target(NamespaceTargets namespaces);
@@ -315,7 +315,7 @@ Result<Statement> Parser::parse_print(int line) {
   return Statement{line, std::move(output)};
 }
 
-Result<Statement> Parser::parse_loop_control(bool is_break, int line) {
+Result<Statement> Parser::parse_loop_control(bool is_break, int line) const {
   if (loops_ == 0) {
     return fail_at(line, ErrorKind::kMalformed,
                    std::string(is_break ? "'break'" : "'continue'") + " outside of a loop");

@@ -176,7 +176,7 @@ Result<Value> sort(Interpreter& interpreter, const Value& subject, const Argumen
 Result<Value> dictsort(Interpreter& interpreter, const Value& subject, const Arguments& arguments) {
   LINNET_TRY(const Bound bound, bind("dictsort", arguments, {"case_sensitive", "by", "reverse"}));
   LINNET_TRY(const std::string_view by, bound.text(1, "key"));
-  if (by != "key" && by != "value") return python_error("dictsort: 'by' must be \"key\" or \"value\"");
+  if (by != "key" && by != "value") return python_error(R"(dictsort: 'by' must be "key" or "value")");
   if (subject.is(Kind::kUndefined)) return undefined_error(subject);
   if (!subject.is(Kind::kDict)) return python_error(std::string("dictsort needs a dict, not ") + type_name_of(subject));
   std::vector<Value> elements;

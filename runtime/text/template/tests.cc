@@ -139,8 +139,8 @@ constexpr std::array kTests = {
 }  // namespace
 
 const Test* find_test(std::string_view name) {
-  const auto found = std::lower_bound(kTests.begin(), kTests.end(), name,
-                                      [](const Test& test, std::string_view wanted) { return test.name < wanted; });
+  const auto* const found = std::lower_bound(
+      kTests.begin(), kTests.end(), name, [](const Test& test, std::string_view wanted) { return test.name < wanted; });
   return found != kTests.end() && found->name == name ? &*found : nullptr;
 }
 

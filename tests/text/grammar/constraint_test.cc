@@ -125,13 +125,13 @@ TEST_F(ConstraintTest, Repetition) {
 }
 
 TEST_F(ConstraintTest, ClassesOfCharacters) {
-  compare("root ::= [é-ü]{2} [^a-zA-Z0-9\\x00-\\x40\\u0080-\\U0010FFFF]", "(?:\\xC3[\\xA9-\\xBC]){2}[\\[-`{-\\x7f]");
+  compare(R"(root ::= [é-ü]{2} [^a-zA-Z0-9\x00-\x40\u0080-\U0010FFFF])", R"((?:\xC3[\xA9-\xBC]){2}[\[-`{-\x7f])");
   compare("root ::= [߿-ࠂ\\U0000FFFF-\\U00010001]",
-          "\\xDF\\xBF|\\xE0\\xA0[\\x80-\\x82]|\\xEF\\xBF\\xBF|\\xF0\\x90\\x80[\\x80\\x81]");
+          R"(\xDF\xBF|\xE0\xA0[\x80-\x82]|\xEF\xBF\xBF|\xF0\x90\x80[\x80\x81])");
   compare("root ::= . \"a\"",
-          "(?:[\\x00-\\x7f]|[\\xC2-\\xDF][\\x80-\\xBF]|\\xE0[\\xA0-\\xBF][\\x80-\\xBF]|[\\xE1-\\xEC\\xEE\\xEF][\\x80-"
-          "\\xBF]{2}|\\xED[\\x80-\\x9F][\\x80-\\xBF]|\\xF0[\\x90-\\xBF][\\x80-\\xBF]{2}|[\\xF1-\\xF3][\\x80-\\xBF]{3}|"
-          "\\xF4[\\x80-\\x8F][\\x80-\\xBF]{2})a");
+          R"((?:[\x00-\x7f]|[\xC2-\xDF][\x80-\xBF]|\xE0[\xA0-\xBF][\x80-\xBF]|[\xE1-\xEC\xEE\xEF][\x80-)"
+          R"(\xBF]{2}|\xED[\x80-\x9F][\x80-\xBF]|\xF0[\x90-\xBF][\x80-\xBF]{2}|[\xF1-\xF3][\x80-\xBF]{3}|)"
+          R"(\xF4[\x80-\x8F][\x80-\xBF]{2})a)");
 }
 
 TEST_F(ConstraintTest, Recursion) {

@@ -19,8 +19,8 @@ TEST(Grammar, CompilesWhatItShould) {
            "root ::= (\"a\" | \"b\"){2,5} x\nx ::= \"[\" (x (\",\" x)*)? \"]\"",
            "root ::= \"\"",
            "root ::=\n| \"a\"\n| \"b\"",
-           "root ::= [^\"\\\\\\x00-\\x1f] [\\]\\[\\-^] [a-]",
-           "root ::= \"\\u00e9\\U0001F600\\n\" %copy-words %copy-words-raw",
+           R"(root ::= [^"\\\x00-\x1f] [\]\[\-^] [a-])",
+           R"(root ::= "\u00e9\U0001F600\n" %copy-words %copy-words-raw)",
            "root ::= \"a\"{0}",
        }) {
     EXPECT_EQ(refusal(text), "accepted") << text;
@@ -34,9 +34,9 @@ TEST(Grammar, RefusesBadSyntaxWithItsPlace) {
   EXPECT_EQ(refusal("root ::= []"), "grammar: line 1, column 10: the class has no characters");
   EXPECT_EQ(refusal("root ::= (\"a\""), "grammar: line 1, column 14: expected ')'");
   EXPECT_EQ(refusal("root ::= \"a\")"), "grammar: line 1, column 13: expected an expression, '|' or the next rule");
-  EXPECT_EQ(refusal("root ::= \"\\q\""), "grammar: line 1, column 12: unknown escape");
-  EXPECT_EQ(refusal("root ::= \"\\xg0\""), "grammar: line 1, column 13: expected a hexadecimal digit");
-  EXPECT_EQ(refusal("root ::= \"\\ud800\""), "grammar: line 1, column 17: not a Unicode character");
+  EXPECT_EQ(refusal(R"(root ::= "\q")"), "grammar: line 1, column 12: unknown escape");
+  EXPECT_EQ(refusal(R"(root ::= "\xg0")"), "grammar: line 1, column 13: expected a hexadecimal digit");
+  EXPECT_EQ(refusal(R"(root ::= "\ud800")"), "grammar: line 1, column 17: not a Unicode character");
   EXPECT_EQ(refusal("root ::= \"a\"{5,2}"), "grammar: line 1, column 17: the second number is below the first");
   EXPECT_EQ(refusal("root ::= %paste"),
             "grammar: line 1, column 10: unknown terminal; there are %copy-words and %once-NAME");
@@ -56,7 +56,7 @@ TEST(Grammar, RefusesRulesThatCannotWork) {
   EXPECT_EQ(refusal("root ::= \"a\"\nroot ::= \"b\""), "grammar: line 2, column 1: rule 'root' is defined twice");
   EXPECT_EQ(refusal("root ::= \"a\" missing"), "grammar: line 1, column 14: rule 'missing' is not defined");
   EXPECT_EQ(refusal("root ::= \"a\"\nx ::= \"b\""), "grammar: line 2, column 1: rule 'x' is never reached from root");
-  EXPECT_EQ(refusal("root ::= root \"a\" | \"b\""),
+  EXPECT_EQ(refusal(R"(root ::= root "a" | "b")"),
             "grammar: line 1, column 1: rule 'root' is left-recursive: it may start with itself");
   EXPECT_EQ(refusal("root ::= a\na ::= \"\" b\nb ::= \"x\"? a \"y\" | \"z\""),
             "grammar: line 2, column 1: rule 'a' is left-recursive: it may start with itself");
