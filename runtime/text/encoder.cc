@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "runtime/text/byte_digits.h"
 #include "runtime/text/normalize.h"
 #include "runtime/text/unicode_differences.h"
 #include "runtime/text/utf8.h"
@@ -161,11 +162,14 @@ Result<void> Encoder::byte_level(std::string_view text) {
                to_nfc(text, part<char>(scratch_, layout_.normal, layout_.max_text), scratch_.subspan(layout_.nodes)));
   }
   const std::string_view seen = with_stand_ins(text, part<char>(scratch_, layout_.seen, layout_.max_text));
+  const bool in_threes = tokenizer_.byte_digits_ == ByteDigits::kInThrees;
+  const auto put_word = [this](std::string_view word) { return byte_word(word); };
   bool room = true;
   std::size_t at = 0;  // Words come in order and leave nothing out, so those of `seen` lie where those of `text` do.
   LINNET_CHECK(
       tokenizer_.pre_tokenizer_.split(seen, scratch_.first(PreTokenizer::scratch_bytes()), [&](std::string_view word) {
-        room = byte_word(text.substr(at, word.size()));
+        const std::string_view original = text.substr(at, word.size());
+        room = in_threes ? cut_byte_digits(original, put_word) : byte_word(original);
         at += word.size();
         return room;
       }));
@@ -181,15 +185,9 @@ bool Encoder::byte_word(std::string_view word) {
     if (symbol != kNoSymbol) merger_.add(symbol, i);  // The reference drops bytes that a vocabulary lacks.
   }
   merger_.merge();
-  const auto nodes = merger_.nodes();
-  for (const MergeNode& node : nodes) {
-    if (node.symbol < tables_.token_count()) {
-      if (!put(node.symbol)) return false;
-    } else if (!put_bytes(tables_.piece(node.symbol))) {
-      return false;
-    }
-  }
-  return true;
+  return std::ranges::all_of(merger_.nodes(), [this](const MergeNode& node) {
+    return node.symbol < tables_.token_count() ? put(node.symbol) : put_bytes(tables_.piece(node.symbol));
+  });
 }
 
 bool Encoder::put_bytes(std::string_view bytes) {

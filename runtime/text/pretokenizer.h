@@ -21,6 +21,10 @@ enum class WholeWords : unsigned char {
   kFirst,      // A word that is an entry is taken as it is (`ignore_merges` of the reference).
 };
 enum class Alphabet : unsigned char { kBytes, kCharacters };
+enum class ByteDigits : unsigned char {
+  kAsTheyAre,
+  kInThrees,  // Numbers are cut out after text became bytes, then in threes (`cut_byte_digits`).
+};
 
 // One row of the table: what `tokenizer.ggml.pre` names.
 struct PreTokenizerRow {
@@ -31,6 +35,7 @@ struct PreTokenizerRow {
   bool add_bos = false;  // Where the file does not say.
   bool add_separator = false;
   Alphabet alphabet = Alphabet::kBytes;
+  ByteDigits byte_digits = ByteDigits::kAsTheyAre;
 };
 
 // All rows, for tests and documentation.
@@ -48,7 +53,7 @@ class PreTokenizer {
   [[nodiscard]] static Result<PreTokenizer> compile(std::span<const std::string_view> expressions);
 
   // Memory that split() needs; it does not depend on the text.
-  [[nodiscard]] static constexpr std::size_t scratch_bytes() { return 256 * 1024; }
+  [[nodiscard]] static constexpr std::size_t scratch_bytes() { return std::size_t{256} * 1024; }
 
   // Calls `word` with the pieces of `text` in order; together they are the text. `text` is valid UTF-8. `word`
   // returns false to stop. Errors: kExhausted (an expression needs more memory or steps than there are).

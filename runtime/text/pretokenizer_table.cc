@@ -38,6 +38,23 @@ constexpr Text kTekken =
 constexpr Text kGpt4o = R"([^\r\n\p{L}\p{N}]?)" LINNET_CAPITAL "*" LINNET_SMALL "+" LINNET_CONTRACTIONS
                         R"(?|[^\r\n\p{L}\p{N}]?)" LINNET_CAPITAL "+" LINNET_SMALL "*" LINNET_CONTRACTIONS
                         R"(?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|)" LINNET_SPACES;
+// Kimi's: ideographs are words of their own. PCRE2 10.42 cannot intersect classes, so these name what is left out.
+#define LINNET_NEITHER R"(\p{N}\p{P}\p{S}\p{Z}\p{C}\p{sc:Han}])"
+#define LINNET_CAPITAL_NOT_HAN R"([^\p{Ll})" LINNET_NEITHER
+#define LINNET_SMALL_NOT_HAN R"([^\p{Lu}\p{Lt})" LINNET_NEITHER
+constexpr Text kKimiK2 =
+    R"(\p{sc:Han}+|[^\r\n\p{L}\p{N}]?)" LINNET_CAPITAL_NOT_HAN "*" LINNET_SMALL_NOT_HAN "+" LINNET_CONTRACTIONS
+    R"(?|[^\r\n\p{L}\p{N}]?)" LINNET_CAPITAL_NOT_HAN "+" LINNET_SMALL_NOT_HAN "*" LINNET_CONTRACTIONS
+    R"(?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|)" LINNET_SPACES;
+
+// Youtu's: Korean, wide punctuation, Bopomofo, then Chinese and Japanese; the rest as GPT-4o, digits one by one.
+constexpr Text kYoutuScripts =
+    R"([\x{ac00}-\x{d7a3}\x{3131}-\x{318e}]+|)"
+    R"([\x{ff01}\x{2026}\x{201c}\x{201d}\x{2018}\x{2019}\x{2014}\x{ff1a}\x{ff1b}\x{ff0c}\x{3001}-\x{303f}\x{fe30}-\x{fe4f}]+|)"
+    R"([\x{3105}-\x{312f}]+|[\x{4e00}-\x{9fa5}\x{3040}-\x{309f}\x{30a0}-\x{30ff}]+)";
+constexpr Text kYoutu = R"([^\r\n\p{L}\p{N}]?)" LINNET_CAPITAL "*" LINNET_SMALL "+" LINNET_CONTRACTIONS
+                        R"(?|[^\r\n\p{L}\p{N}]?)" LINNET_CAPITAL "+" LINNET_SMALL "*" LINNET_CONTRACTIONS
+                        R"(?|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|)" LINNET_SPACES;
 
 // DeepSeek's first tokenizers: letters of alphabets with case, then punctuation, then Chinese and Korean.
 constexpr Text kNewline = R"([\r\n])";
@@ -74,6 +91,21 @@ constexpr Text kFalconPunctuation = R"([\p{P}\$\+<=>\^~\|`]+)";
 constexpr Text kDefaultPunctuation = R"([\p{P}\$\+<=>\^~\|]+)";
 constexpr Text kThreeDigits = R"([0-9][0-9][0-9])";
 
+// Runs of spaces in powers of two.
+constexpr Text kJais2 = LINNET_CONTRACTIONS
+    R"(|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|)"
+    R"(\s{512}(?!\S)|\s{256}(?!\S)|\s{128}(?!\S)|\s{64}(?!\S)|\s{32}(?!\S)|\s{16}(?!\S)|\s{8}(?!\S)|\s{4}(?!\S)|)"
+    R"(\s{1,2}(?!\S)|\s)";
+// Words that single spaces join are one. Possessive, so that a long text needs no memory: nothing follows that could
+// ask for less.
+constexpr Text kExaoneMoe =
+    LINNET_CONTRACTIONS R"(|[^\r\n\p{L}\p{N}]?\p{L}\p{M}*+(?: ?\p{L}\p{M}*+)*+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]?|)"
+                        R"(\s*[\r\n]|\s+(?!\S)|\s+)";
+constexpr Text kChameleonSentinel = "<sentinel:[0-9]+>";
+constexpr Text kChameleonImage = "IMGIMG[A-I]{1,4}Z";
+constexpr Text kChameleonSpaces = R"([\t\n]|    |  )";
+constexpr Text kChameleonPunctuation = R"([\p{P}!-/:-@\[-`{-~])";
+
 constexpr Text kBloom = R"( ?[^(\s|.,!?\x{2026}\x{3002}\x{ff0c}\x{3001}\x{964}\x{6d4}\x{60c})]+)";
 constexpr Text kSeedCoder =
     LINNET_CONTRACTIONS R"(|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1}| ?[^\s\p{L}\p{N}\r\n]+|)" LINNET_SPACES;
@@ -91,24 +123,33 @@ constexpr std::array kQwen35Only{kQwen35};
 constexpr std::array kTekkenOnly{kTekken};
 constexpr std::array kGpt4oOnly{kGpt4o};
 constexpr std::array kDeepSeekLlm{kNewline,        kDeepSeekLetters, kDeepSeekPunctuation,
-                                  kTrailingSpaces, kDeepSeekCjk,     kDigits};
+                                  kTrailingSpaces, kDeepSeekCjk,     kDigit};
 constexpr std::array kDeepSeekCoder{kNewline, kWords, kPunctuation, kDeepSeekCjk, kDigit};
 constexpr std::array kDeepSeekV3{kUpTo3Digits, kCjkAndKana, kDeepSeek3};
-constexpr std::array kFalcon{kFalconPunctuation, kGpt2, kThreeDigits};
+constexpr std::array kFalcon{kFalconPunctuation, kGpt2};
 constexpr std::array kDefault{kDefaultPunctuation, kGpt2, kDigits, kThreeDigits};
 constexpr std::array kBloomOnly{kBloom};
 constexpr std::array kViking{kBloom, kDigit};
 constexpr std::array kSeedCoderOnly{kSeedCoder};
 constexpr std::array kBailingOnly{kBailing};
 constexpr std::array kLinesOnly{kLines};
+constexpr std::array kLinesThenQwen2{kLines, kQwen2};
+constexpr std::array kKimiK2Only{kKimiK2};
+constexpr std::array kYoutuBoth{kYoutuScripts, kYoutu};
+constexpr std::array kJais2Only{kJais2};
+constexpr std::array kExaoneMoeOnly{kExaoneMoe};
+constexpr std::array kChameleon{
+    kChameleonSentinel, kChameleonImage, kChameleonSpaces, kDigit, kChameleonPunctuation, kGpt2};
 constexpr std::array kMiniCpm5Both{kUpTo3Digits, kMiniCpm5};
 
 constexpr auto kNone = Normalization::kNone;
 constexpr auto kNfc = Normalization::kNfc;
 constexpr auto kMerging = WholeWords::kByMerging;
 constexpr auto kFirst = WholeWords::kFirst;
+constexpr auto kBytes = Alphabet::kBytes;
+constexpr auto kCharacters = Alphabet::kCharacters;
 
-// name, expressions, normalization, whole words, add BOS, add separator, alphabet
+// name, expressions, normalization, whole words, add BOS, add separator, alphabet, digits of bytes
 constexpr PreTokenizerRow kRows[] = {
     {"default", kDefault},
     {"gpt-2", kGpt2Only},
@@ -133,7 +174,7 @@ constexpr PreTokenizerRow kRows[] = {
     {"smollm", kDigitThenGpt2},
     {"starcoder", kDigitThenGpt2},
     {"refact", kDigitThenGpt2},
-    {"command-r", kDigitThenGpt2},
+    {"command-r", kDigitThenGpt2, kNfc},
     {"codeshell", kDigitThenGpt2},
     {"exaone", kDigitThenGpt2},
     {"minerva-7b", kDigitThenGpt2},
@@ -146,6 +187,7 @@ constexpr PreTokenizerRow kRows[] = {
     {"pixtral", kLlama3Only, kNone, kFirst, true},
     {"midm-2.0", kLlama3Only, kNone, kFirst, true},
     {"lfm2", kLlama3Only, kNone, kFirst, true},
+    {"jina-v5-nano", kLlama3Only, kNone, kFirst, true},
     {"dbrx", kLlama3Only},
     {"smaug-bpe", kLlama3Only},
     {"glm4", kLlama3Only},
@@ -157,18 +199,28 @@ constexpr PreTokenizerRow kRows[] = {
     {"hunyuan", kQwen2Only},
     {"solar-open", kQwen2Only},
     {"grok-2", kQwen2Only},
+    {"kormo", kQwen2Only},
+    {"f2llmv2", kQwen2Only, kNfc},
+    {"laguna", kLinesThenQwen2},
     {"qwen35", kQwen35Only, kNfc},
     {"deepseek-llm", kDeepSeekLlm},
     {"deepseek-coder", kDeepSeekCoder},
     {"deepseek-v3", kDeepSeekV3},
     {"hunyuan-dense", kDeepSeekV3},
     {"joyai-llm", kDeepSeekV3},
-    {"falcon", kFalcon},
+    {"falcon", kFalcon, kNone, kMerging, false, false, kBytes, ByteDigits::kInThrees},
     {"tekken", kTekkenOnly, kNone, kFirst, true},
     {"gpt-4o", kGpt4oOnly},
     {"llama4", kGpt4oOnly},
     {"kanana2", kGpt4oOnly},
     {"minimax-m2", kGpt4oOnly},
+    {"talkie", kGpt4oOnly},
+    {"granite-embed-multi-97m", kGpt4oOnly, kNone, kFirst},
+    {"kimi-k2", kKimiK2Only},
+    {"youtu", kYoutuBoth, kNone, kFirst},
+    {"jais-2", kJais2Only},
+    {"exaone-moe", kExaoneMoeOnly},
+    {"chameleon", kChameleon, kNone, kMerging, true},
     {"bloom", kBloomOnly},
     {"poro-chat", kBloomOnly},
     {"gpt3-finnish", kBloomOnly},
@@ -178,7 +230,7 @@ constexpr PreTokenizerRow kRows[] = {
     {"bailingmoe2", kBailingOnly},
     {"llada-moe", kBailingOnly},
     {"minicpm5", kMiniCpm5Both, kNone, kFirst},
-    {"gemma4", kLinesOnly, kNone, kMerging, true, false, Alphabet::kCharacters},
+    {"gemma4", kLinesOnly, kNone, kMerging, true, false, kCharacters},
 };
 
 }  // namespace

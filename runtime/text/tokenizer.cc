@@ -45,6 +45,7 @@ Result<Tokenizer> Tokenizer::assemble(const VocabularySource& source, const Toke
   if (form.row != nullptr) {
     LINNET_TRY(tokenizer.pre_tokenizer_, PreTokenizer::compile(form.row->expressions));
     tokenizer.normalization_ = form.row->normalization;
+    tokenizer.byte_digits_ = form.row->byte_digits;
   }
   tokenizer.take_roles(source, form);
   return tokenizer;

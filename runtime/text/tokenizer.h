@@ -86,6 +86,9 @@ class Tokenizer {
   // Bytes of the longest piece: what a buffer for one token needs.
   [[nodiscard]] std::size_t longest_piece() const { return tables_.header().longest_piece; }
 
+  // What the tables take of this process's own memory: nothing where they are mapped.
+  [[nodiscard]] std::size_t memory_bytes() const { return block_.bytes().size(); }
+
   // Whether a text starts with a space that is not written (SentencePiece): decoding takes it off again.
   [[nodiscard]] bool starts_with_space() const { return space_prefix_; }
 
@@ -102,6 +105,7 @@ class Tokenizer {
   Tables tables_;
   PreTokenizer pre_tokenizer_;
   Normalization normalization_ = Normalization::kNone;
+  ByteDigits byte_digits_ = ByteDigits::kAsTheyAre;
   SpecialTokens special_;
   std::vector<TokenId> end_tokens_;   // Ascending.
   std::vector<bool> special_starts_;  // [256] Whether a special token starts with the byte.

@@ -34,6 +34,17 @@ DEEPSEEK_LETTERS = (
     "\ua680-\ua69b\ua722-\ua76f\ua771-\ua787\ua78b-\ua78e\uab70-\uabbf\ufb00-\ufb06\ufb13-\ufb17\uff21-\uff3a"
     "\uff41-\uff5a\U00010400-\U0001044f\U000104b0-\U000104d3\U000104d8-\U000104fb\U00010c80-\U00010cb2"
     "\U00010cc0-\U00010cf2\U000118a0-\U000118df\U0001e900-\U0001e943")
+# Kimi-K2's tokenization_kimi.py; jais-2, EXAONE-MoE, Youtu and Chameleon as their tokenizer.json have it.
+CAPITAL_NOT_HAN, SMALL_NOT_HAN = CAPITAL[:-1] + r"&&[^\p{Han}]]", SMALL[:-1] + r"&&[^\p{Han}]]"
+KIMI_K2 = (rf"[\p{{Han}}]+|[^\r\n\p{{L}}\p{{N}}]?{CAPITAL_NOT_HAN}*{SMALL_NOT_HAN}+{CONTRACTIONS}?"
+           rf"|[^\r\n\p{{L}}\p{{N}}]?{CAPITAL_NOT_HAN}+{SMALL_NOT_HAN}*{CONTRACTIONS}?"
+           r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|" + SPACES)
+JAIS2 = (CONTRACTIONS + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s{512}(?!\S)"
+         r"|\s{256}(?!\S)|\s{128}(?!\S)|\s{64}(?!\S)|\s{32}(?!\S)|\s{16}(?!\S)|\s{8}(?!\S)|\s{4}(?!\S)|\s{1,2}(?!\S)|\s{1}")
+EXAONE_MOE = (CONTRACTIONS + r"|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]?"
+              r"|\s*[\r\n]|\s+(?!\S)|\s+")
+YOUTU_SCRIPTS = ("[\uac00-\ud7a3\u3131-\u318e]+|[\uff01\u2026\u201c\u201d\u2018\u2019\u2014\uff1a\uff1b\uff0c\u3001-\u303f\ufe30-\ufe4f]+"
+                 "|[\u3105-\u312f]+|[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+")
 DEEPSEEK_CJK = "[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+"
 
 
@@ -55,10 +66,18 @@ PRE = {
     "smollm": (None, digits_then_gpt2, False),
     "starcoder": (None, digits_then_gpt2, False),
     "refact": (None, digits_then_gpt2, False),
-    "command-r": (None, digits_then_gpt2, False),
+    "command-r": (normalizers.NFC, digits_then_gpt2, False),
     "llama-bpe": (None, lambda: [split(LLAMA3), byte_level()], True),
     "qwen2": (normalizers.NFC, lambda: [split(QWEN2), byte_level()], False),
     "qwen35": (normalizers.NFC, lambda: [split(QWEN35), byte_level()], False),
+    "kimi-k2": (None, lambda: [split(KIMI_K2), byte_level()], False),
+    "jais-2": (None, lambda: [split(JAIS2), byte_level()], False),
+    "exaone-moe": (None, lambda: [split(EXAONE_MOE), byte_level()], False),
+    "youtu": (None, lambda: [split(YOUTU_SCRIPTS), split(GPT4O.replace(r"\p{N}{1,3}", r"\p{N}")), byte_level()], True),
+    "chameleon": (None, lambda: [split("<sentinel:[0-9]+>"), split("(IMGIMG)((A|B|C|D|E|F|G|H|I){1,4})Z"),
+                                 split("([\t\n]|    |  )"), pre_tokenizers.Digits(individual_digits=True),
+                                 pre_tokenizers.Punctuation("isolated"), byte_level(True)], False),
+    "laguna": (None, lambda: [split(r"[^\n]+|[\n]+"), split(QWEN2), byte_level()], False),
     "tekken": (None, lambda: [split(TEKKEN), byte_level()], True),
     "gpt-4o": (None, lambda: [split(GPT4O), byte_level()], False),
     "falcon": (None, lambda: [pre_tokenizers.Punctuation("contiguous"), byte_level(True),
