@@ -215,7 +215,7 @@ void declare(CLI::App& app, QuantizeOptions& options) {
   app.add_option("--calibration", options.calibration, "Texts, as JSON lines with \"text\" or \"messages\"")
       ->type_name("F.jsonl");
   app.add_option("--method", options.method,
-                 "rtn (round to nearest), gptq, awq or awq+gptq\n(default: gptq with calibration, else rtn)")
+                 "rtn (round to nearest, default), gptq, awq or awq+gptq\n(all but rtn need calibration)")
       ->type_name("METHOD")
       ->check(CLI::IsMember({"rtn", "gptq", "awq", "awq+gptq"}));
   count_option(app, "--calibration-tokens", options.calibration_tokens, "Tokens of the texts to read (default 32768)",

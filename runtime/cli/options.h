@@ -73,7 +73,7 @@ struct QuantizeOptions {
   std::string input;
   std::string output;
   std::string type;
-  std::optional<std::string> method;  // Absent: rtn, or gptq where there are calibration texts.
+  std::optional<std::string> method;  // Absent: rtn.
   std::optional<std::string> calibration;
   std::size_t calibration_tokens = 32768;
   Bytes calibration_memory{std::uint64_t{1} << 30};

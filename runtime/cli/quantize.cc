@@ -55,7 +55,7 @@ std::string json_report(const quantize::Report& report, const std::string& outpu
 Result<quantize::Options> read_options(const QuantizeOptions& options) {
   quantize::Options how;
   LINNET_TRY(how.type, quantize::parse_type(options.type));
-  LINNET_TRY(how.method, quantize::parse_method(options.method.value_or(options.calibration ? "gptq" : "rtn")));
+  LINNET_TRY(how.method, quantize::parse_method(options.method.value_or("rtn")));
   how.threads = static_cast<unsigned>(options.threads == 0 ? engine::usable_cores() : options.threads);
   how.calibration_memory = options.calibration_memory.count;
   how.pruned = options.prune;
