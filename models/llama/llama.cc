@@ -52,7 +52,10 @@ const std::string kFactors = "rope_freqs.weight";
 Result<void> refuse_variants(const Keys& keys) {
   LINNET_TRY(const std::size_t experts, keys.count_or("expert_count", {0, 1 << 16}, 0));
   if (experts != 0) return fail(ErrorKind::kUnsupported, "mixtures of experts are not supported");
-  return {};
+  LINNET_TRY(const std::size_t window, keys.count_or("attention.sliding_window", {0, kContext.most}, 0));
+  LINNET_TRY(const std::size_t context, keys.count("context_length", kContext));
+  if (window == 0 || window >= context) return {};  // It hides nothing.
+  return fail(ErrorKind::kUnsupported, "a sliding window of " + std::to_string(window) + " positions is not supported");
 }
 
 Result<void> read_attention(const Keys& keys, Shape& shape) {

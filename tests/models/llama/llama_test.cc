@@ -140,6 +140,7 @@ const Refusal kRefusals[] = {
     {"yarn_alone", "llama-f32", kMalformed, "scaling.factor", {text("llama.rope.scaling.type", "yarn")}},
     {"scale", "llama-f32", kMalformed, "scale_linear", {f32("llama.rope.scale_linear", 1e9F)}},
     {"experts", "llama-f32", kUnsupported, "experts", {u32("llama.expert_count", 8)}},
+    {"sliding_window", "llama-f32", kUnsupported, "window", {u32("llama.attention.sliding_window", 256)}},
     {"no_embedding",
      "llama-f32",
      kMalformed,
