@@ -26,7 +26,7 @@ check_packages="
   binutils ccache
   clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14
   g++-aarch64-linux-gnu g++-arm-linux-gnueabihf qemu-user-static
-  openssl python3-paho-mqtt
+  openssl python3-jsonschema python3-paho-mqtt
 "
 
 # lowdown turns the manual's Markdown into man pages; mmdebstrap makes the root file systems that packages are installed in.

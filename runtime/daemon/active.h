@@ -20,7 +20,8 @@ struct Service::Active {
         reply_topic(entry.reply_topic),
         correlation(entry.correlation),
         stream(most_tokens),
-        accepted(now) {}
+        accepted(now),
+        pool_model(entry.pool_model) {}
 
   Request request;
   RequestKey key;
@@ -30,7 +31,7 @@ struct Service::Active {
   Clock::time_point accepted;
   Clock::time_point started{};
   Clock::time_point last_text{};
-  bool from_pool = false;  // Such answers bring nothing about: the request may run on two devices.
+  std::string pool_model;  // Of a pool request: its answers bring nothing about, for it may run on two devices.
   bool running = false;
   bool stopped = false;  // Cancelled because the device stops.
   std::atomic<bool> cancelled{false};

@@ -47,6 +47,9 @@ class AdmissionQueue {
  public:
   explicit AdmissionQueue(const AdmissionLimits& limits) : limits_(limits) {}
 
+  // From now on; what waits stays.
+  void set_limits(const AdmissionLimits& limits) { limits_ = limits; }
+
   // Whether `who` may send one more request now; counts against its rate where it may. Ask before the journal keeps the
   // request: nothing that is refused here was promised.
   [[nodiscard]] tl::expected<void, Refusal> admit(const std::string& who, Clock::time_point now);

@@ -27,6 +27,9 @@ class Alarms {
   // clears.
   [[nodiscard]] std::vector<AlarmChange> update(const std::map<std::string, double>& figures, Clock::time_point now);
 
+  // From now on these; what is raised stays so until its figure is under the new limit.
+  void configure(std::vector<AlarmConfig> config) { config_ = std::move(config); }
+
   [[nodiscard]] std::vector<std::string> raised() const;
 
  private:

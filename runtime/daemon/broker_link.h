@@ -26,6 +26,7 @@ class LinkEvents {
   virtual void on_online() = 0;  // Connected and announced: publish what is retained.
   virtual void on_request(const IncomingMessage& message) = 0;
   virtual void on_acknowledged(int token, bool accepted) = 0;
+  virtual void on_turned() = 0;  // Acknowledgements of requests seen in the turn before have left.
 };
 
 struct LinkOptions {
@@ -66,6 +67,7 @@ class BrokerLink final : public Publisher {
     void on_disconnected() override { link.prepare_connection(); }
     void on_message(const IncomingMessage& message) override { link.events_.on_request(message); }
     void on_acknowledged(int token, bool accepted) override { link.events_.on_acknowledged(token, accepted); }
+    void on_turned() override { link.events_.on_turned(); }
     BrokerLink& link;
     std::unique_ptr<MqttSession> session;
   };

@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "runtime/base/result.h"
+#include "runtime/daemon/fail_point.h"
 
 namespace linnet::daemon {
 
@@ -15,6 +16,13 @@ CommandLine parse_command_line(int count, const char* const* values) {
       ->capture_default_str();
   app.add_flag("--check", line.check_only, "Check the configuration, tell every fault, exit");
   app.add_option("--board", line.board, "sim:FILE.toml plays a board instead of this machine");
+  app.add_flag_callback(
+      "--list-fail-points",
+      [&line] {
+        std::cout << fail_point_names();
+        line.exit_code = 0;
+      },
+      "Names the places at which LINNET_FAIL_POINT=NAME[:N] ends the daemon, for tests");
   app.footer("Exit codes: 0 ended on a signal, 2 usage or configuration, 4 does not fit, 5 I/O, 6 refused.");
   try {
     app.parse(count, values);

@@ -193,6 +193,8 @@ void read_telemetry(TomlTable table, DaemonConfig& config) {
   config.telemetry_period = read_seconds(table, "period_s", config.telemetry_period, 1);
   config.metrics_file = table.text("metrics_file");
   config.home_assistant = table.boolean("home_assistant");
+  config.canaries = table.texts("canaries");
+  config.canary_period = read_seconds(table, "canary_period_s", config.canary_period, 0);
   table.finish();
 }
 

@@ -72,6 +72,8 @@ struct DaemonConfig {
   std::chrono::seconds telemetry_period{30};
   std::chrono::milliseconds stop_time{10000};
   bool home_assistant = false;
+  std::vector<std::string> canaries;  // Prompts that are asked again each `canary_period`.
+  std::chrono::seconds canary_period{0};
   std::size_t threads = 0;
   std::size_t at_once = 1;  // Answers that advance by turns, each with a context of its own.
   std::optional<Bytes> memory_budget;

@@ -5,6 +5,8 @@
 #include <fstream>
 #include <utility>
 
+#include "runtime/daemon/fail_point.h"
+#include "runtime/daemon/home_assistant.h"
 #include "runtime/daemon/log.h"
 #include "runtime/daemon/messages.h"
 #include "runtime/daemon/report.h"
@@ -13,6 +15,9 @@ namespace linnet::daemon {
 namespace {
 
 constexpr std::chrono::milliseconds kWorkPatience{200};
+constexpr std::chrono::seconds kSampleEvery{1};  // I2C sensors are slow; faster tells nothing more.
+constexpr std::int64_t kMostSpooled = 2880;      // A day at 30 s.
+constexpr std::size_t kSpooledAtOnce = 20;       // A tick sends so many, after the broker is back.
 // A connection attempt blocks its thread for as long as the kernel tries: about 130 s.
 constexpr std::chrono::seconds kLongestSilentLink{180};
 // A prefill chunk or a load on the slowest board; tokens, loads and idling come much faster.
@@ -62,10 +67,20 @@ Result<void> Daemon::open_parts() {
                         [this] { return state_->next_epoch(); }, *this));
   actions_ = std::make_unique<RuleActions>(config_.rules, *lines_, *link_);
   operations_ = std::make_unique<DeviceOperations>(
-      config_, *lines_, *host_, [this] { return status(); }, [this] { on_online(); });
+      *lines_, *host_, [this] { return status(); }, [this] { on_online(); });
+  canary_.emplace(config_.canaries, config_.canary_period);
+  open_spool();
   LINNET_TRY(Journal journal, open_journal());
   make_service(std::move(journal));
   return service_->recover();
+}
+
+// Without one, figures of the time without a broker are lost, and nothing else.
+void Daemon::open_spool() {
+  if (!state_->writable()) return;
+  auto spool = TelemetrySpool::open(state_->file("telemetry.db"), kMostSpooled);
+  if (!spool) return log(LogLevel::kWarning, "no telemetry spool: " + spool.error().message);
+  spool_.emplace(std::move(*spool));
 }
 
 // On the disk; where that cannot be, in memory, and said. A damaged file is put aside, not deleted.
@@ -102,7 +117,7 @@ void Daemon::make_service(Journal journal) {
   options.actions = actions_.get();
   options.figures = &generation_figures_;
   options.keeps_durable = journal_on_disk_;
-  backend_ = std::make_unique<EngineBackend>(*host_, config_.at_once, options.default_max_tokens);
+  backend_ = std::make_unique<EngineBackend>(*host_, energy_, config_.at_once, options.default_max_tokens);
   service_ = std::make_unique<Service>(std::move(options), std::move(journal), *backend_, *link_, *operations_, clock_);
 }
 
@@ -118,23 +133,89 @@ void Daemon::start() {
 void Daemon::work() {
   while (service_->run_next(kWorkPatience)) {
     host_->rest(Clock::now());
+    ask_canary();
     worker_beat_ = Clock::now().time_since_epoch().count();
   }
 }
 
+// Only while nobody waits, and of the model that is loaded: it must not keep one from being released.
+void Daemon::ask_canary() {
+  if (service_->queue_depth() > 0) return;
+  const auto share = canary_->ask(*backend_, host_->loaded(), Clock::now());
+  if (share) generation_figures_.record_consistency(*share);
+}
+
+void Daemon::sample_board(Clock::time_point now) {
+  if (now - last_sample_ < kSampleEvery) return;
+  last_sample_ = now;
+  vitals_ = board_->sample();
+  energy_.sample(board_->facts(), vitals_, now);
+}
+
 void Daemon::tick() {
   const auto now = Clock::now();
+  sample_board(now);
   service_->tick();
   link_->take_pool_work(service_->wants_pool_work());
-  if (now - last_health_ < config_.telemetry_period) return;
+  if (now - last_health_ < config_.telemetry_period && !health_due_.exchange(false)) return;
   last_health_ = now;
   {
-    const hal::Vitals vitals = board_->sample();
     const std::lock_guard lock(figures_mutex_);
-    figures_ = telemetry_.snapshot(sources(), board_->facts(), vitals, now);
+    figures_ = telemetry_.snapshot(sources(), board_->facts(), vitals_, now);
   }
   publish_health(now);
   publish_alarms(now);
+  send_figures();
+}
+
+// Each snapshot goes to metrics/all; those that found no broker follow when it is back, with the time they are of.
+void Daemon::send_figures() {
+  std::string text;
+  const std::string front = "\"at\":" + std::to_string(clock_.wall().count()) +
+                            ",\"epoch\":" + std::to_string(link_->epoch()) + ",\"figures\":";
+  {
+    const std::lock_guard lock(figures_mutex_);
+    write_figures(text, figures_, "");
+  }
+  text = "{" + front + text + "}";
+  if (link_->status().connected) {
+    publish("metrics/all", text, 0, false);
+  } else if (spool_) {
+    (void)spool_->add(text);
+  }
+  if (!spool_ || !link_->status().connected) return;
+  const auto entries = spool_->oldest(kSpooledAtOnce);
+  if (!entries || entries->empty()) return;
+  for (const auto& entry : *entries) {
+    if (!entry.text.empty()) publish("metrics/all", entry.text, 0, false);
+  }
+  (void)spool_->remove_up_to(entries->back().sequence);
+  health_due_ = true;  // Another twenty with the next tick.
+}
+
+void Daemon::reload(DaemonConfig config) {
+  service_->set_policy(config.roles, config.admission);
+  host_->configure(config.models, config.default_model);
+  actions_->configure(config.rules);
+  if (config_.home_assistant != config.home_assistant) publish_discovery(config.home_assistant);
+  const std::lock_guard lock(figures_mutex_);
+  alarms_.configure(config.alarms);
+  config_.telemetry_period = config.telemetry_period;
+  config_.metrics_file = config.metrics_file;
+  config_.home_assistant = config.home_assistant;
+  log(LogLevel::kInfo, "reloaded roles, queue limits, models, rules, alarms and telemetry; the rest needs a restart");
+}
+
+void Daemon::publish_discovery(bool wanted) {
+  std::string text;
+  if (wanted) write_discovery(text, config_.address, config_.display_name, board_->facts().name);
+  const std::string topic = discovery_topic(config_.address);
+  OutgoingMessage message;
+  message.topic = topic;
+  message.payload = text;  // An empty one removes the device.
+  message.qos = 1;
+  message.retain = true;
+  (void)link_->publish(message);
 }
 
 void Daemon::stop() {
@@ -155,14 +236,32 @@ bool Daemon::progresses() const {
   return now - link_->last_tick() < kLongestSilentLink && now - beat < kLongestSilentWorker;
 }
 
-void Daemon::on_request(const IncomingMessage& message) { service_->receive(message); }
+void Daemon::on_request(const IncomingMessage& message) {
+  service_->receive(message);
+  turns_after_request_ = 1;
+}
+
+void Daemon::on_turned() {
+  // The acknowledgement is written in the turn after the one that read the request, at the latest.
+  if (turns_after_request_ > 0 && ++turns_after_request_ > 3) {
+    turns_after_request_ = 0;
+    fail_point(FailPoint::kTakenOver);
+  }
+}
+
+bool Daemon::home_assistant() const {
+  const std::lock_guard lock(figures_mutex_);
+  return config_.home_assistant;
+}
 
 void Daemon::on_acknowledged(int token, bool accepted) { service_->on_acknowledged(token, accepted); }
 
 void Daemon::on_online() {
   publish_birth();
   publish_model(host_->state());
-  last_health_ = {};  // Sent by the next tick.
+  if (home_assistant()) publish_discovery(true);
+  health_due_ = true;  // Sent by the next tick.
+  service_->on_online();
 }
 
 void Daemon::publish(std::string_view tail, std::string_view payload, int qos, bool retain,
@@ -185,7 +284,7 @@ void Daemon::publish_birth() {
                       .display_name = config_.display_name,
                       .journal_on_disk = journal_on_disk_,
                       .facts = &board_->facts(),
-                      .models = &config_.models,
+                      .models = host_->configured(),
                       .lines = &config_.lines,
                       .limits = RequestLimits{}});
   publish("birth", birth, 1, true);

@@ -12,8 +12,10 @@
 #include "runtime/base/result.h"
 #include "runtime/daemon/alarms.h"
 #include "runtime/daemon/broker_link.h"
+#include "runtime/daemon/canary.h"
 #include "runtime/daemon/config.h"
 #include "runtime/daemon/device_operations.h"
+#include "runtime/daemon/energy_meter.h"
 #include "runtime/daemon/engine_backend.h"
 #include "runtime/daemon/model_host.h"
 #include "runtime/daemon/rule_actions.h"
@@ -21,6 +23,7 @@
 #include "runtime/daemon/shared_board.h"
 #include "runtime/daemon/state_directory.h"
 #include "runtime/daemon/telemetry.h"
+#include "runtime/daemon/telemetry_spool.h"
 
 namespace linnet::daemon {
 
@@ -36,6 +39,9 @@ class Daemon final : private LinkEvents {
   void start();
   // The timer's work: expiry, telemetry, pool. Call a few times a second.
   void tick();
+  // Takes over what can change while it runs: roles, queue limits, models, rules, alarms, telemetry. The rest needs a
+  // restart.
+  void reload(DaemonConfig config);
   // Ends or fails what runs within the configured time, then leaves the broker.
   void stop();
 
@@ -46,17 +52,24 @@ class Daemon final : private LinkEvents {
   explicit Daemon(DaemonConfig config);
   Result<void> open_parts();
   Result<Journal> open_journal();
+  void open_spool();
+  [[nodiscard]] bool home_assistant() const;
   void work();
   void make_service(Journal journal);
 
   void on_online() override;
   void on_request(const IncomingMessage& message) override;
   void on_acknowledged(int token, bool accepted) override;
+  void on_turned() override;
 
   void publish_birth();
   void publish_model(const ModelState& state);
   void publish_health(Clock::time_point now);
   void publish_alarms(Clock::time_point now);
+  void publish_discovery(bool wanted);
+  void sample_board(Clock::time_point now);
+  void send_figures();
+  void ask_canary();
   void publish(std::string_view tail, std::string_view payload, int qos, bool retain,
                std::optional<std::chrono::seconds> expiry = std::nullopt);
   [[nodiscard]] std::string status() const;
@@ -69,6 +82,7 @@ class Daemon final : private LinkEvents {
   std::optional<StateDirectory> state_;
   std::unique_ptr<DeviceLines> lines_;
   std::unique_ptr<ModelHost> host_;
+  EnergyMeter energy_;
   std::unique_ptr<EngineBackend> backend_;
   std::unique_ptr<BrokerLink> link_;
   std::unique_ptr<RuleActions> actions_;
@@ -76,11 +90,17 @@ class Daemon final : private LinkEvents {
   GenerationFigures generation_figures_;
   ServiceClock clock_;
   std::unique_ptr<Service> service_;
+  std::optional<Canary> canary_;
+  std::optional<TelemetrySpool> spool_;
   Telemetry telemetry_;
   Alarms alarms_;
   mutable std::mutex figures_mutex_;
   std::map<std::string, double> figures_;
+  hal::Vitals vitals_;
+  std::atomic<bool> health_due_{true};
+  Clock::time_point last_sample_{};
   Clock::time_point last_health_{};
+  std::atomic<int> turns_after_request_{0};  // Of the control session; counts from a request on.
   std::atomic<Clock::rep> worker_beat_{0};
   std::thread worker_;
 };

@@ -62,9 +62,6 @@ Result<std::string> DeviceOperations::act(std::string_view, const Request& reque
   }
   const auto* model = std::get_if<ModelArguments>(&request.arguments);
   if (model == nullptr) return fail(ErrorKind::kUnsupported, "not an acting operation");
-  if (!config_.models.contains(model->model)) {
-    return fail(ErrorKind::kAbsent, "no model '" + model->model + "' is configured");
-  }
   switch (request.operation) {
     case OperationKind::kLoad: LINNET_CHECK(models_.load(model->model)); break;
     case OperationKind::kUnload: LINNET_CHECK(models_.unload(model->model)); break;
@@ -76,7 +73,7 @@ Result<std::string> DeviceOperations::act(std::string_view, const Request& reque
 std::string DeviceOperations::list_models() const {
   std::string out = "[";
   const std::string loaded = models_.loaded();
-  for (const auto& [name, model] : config_.models) {
+  for (const std::string& name : models_.configured()) {
     if (out.size() > 1) out.push_back(',');
     out.append("{\"name\":");
     append_json_string(out, name);

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "hal/board.h"
 #include "runtime/daemon/config.h"
@@ -23,6 +24,7 @@ class ModelSlots {
   [[nodiscard]] virtual Result<void> swap(
       const std::string& name) = 0;                      // Ready before the old one goes, where both fit.
   [[nodiscard]] virtual std::string loaded() const = 0;  // The name, or empty.
+  [[nodiscard]] virtual std::vector<std::string> configured() const = 0;  // Thread-safe, as loaded() is.
 };
 
 // Lines that the configuration allows, each requested at start and held; the last request ends in the safe state.
@@ -47,9 +49,9 @@ class DeviceLines {
 class DeviceOperations final : public Operations {
  public:
   // `status` gives the figures of the moment as a JSON object; `rebirth` publishes the birth message again.
-  DeviceOperations(const DaemonConfig& config, DeviceLines& lines, ModelSlots& models,
-                   std::function<std::string()> status, std::function<void()> rebirth)
-      : config_(config), lines_(lines), models_(models), status_(std::move(status)), rebirth_(std::move(rebirth)) {}
+  DeviceOperations(DeviceLines& lines, ModelSlots& models, std::function<std::string()> status,
+                   std::function<void()> rebirth)
+      : lines_(lines), models_(models), status_(std::move(status)), rebirth_(std::move(rebirth)) {}
 
   Result<std::string> inspect(std::string_view who, const Request& request) override;
   Result<std::string> act(std::string_view who, const Request& request) override;
@@ -57,7 +59,6 @@ class DeviceOperations final : public Operations {
  private:
   [[nodiscard]] std::string list_models() const;
 
-  const DaemonConfig& config_;
   DeviceLines& lines_;
   ModelSlots& models_;
   std::function<std::string()> status_;

@@ -19,9 +19,10 @@ void EngineBackend::run_group(std::span<const Job* const> jobs, JobListener& lis
     for (const Job* job : jobs) listener.on_end(*job, tl::unexpected(model.error()));
     return;
   }
+  const auto joules_before = energy_.joules(Clock::now());
   Running running = start_all(**model, jobs, listener);
   while (!running.empty()) {
-    const auto advanced = advance(running, listener);
+    const auto advanced = advance(running, joules_before, listener);
     if (advanced) continue;
     std::erase(running, nullptr);
     for (const auto& generation : running) listener.on_end(generation->job(), tl::unexpected(advanced.error()));
@@ -42,14 +43,16 @@ EngineBackend::Running EngineBackend::start_all(ReadyModel& model, std::span<con
   return running;
 }
 
-Result<void> EngineBackend::advance(Running& running, JobListener& listener) {
+Result<void> EngineBackend::advance(Running& running, std::optional<double> joules_before, JobListener& listener) {
   for (auto& generation : running) {
     const auto more = generation->step(listener);
     if (more && *more) continue;
     // What happened to the file happens to everybody who reads it.
     if (!more && more.error().kind == ErrorKind::kIo) return tl::unexpected(more.error());
     const Job& job = generation->job();
-    const Result<JobReport> report = more ? Result<JobReport>(generation->report()) : tl::unexpected(more.error());
+    Result<JobReport> report = more ? Result<JobReport>(generation->report()) : tl::unexpected(more.error());
+    const auto joules = energy_.joules(Clock::now());
+    if (report && joules && joules_before) report->joules = *joules - *joules_before;
     generation.reset();  // Its sequence is free before anybody hears of the end.
     listener.on_end(job, report);
   }

@@ -15,7 +15,8 @@ constexpr const char* kSchema = R"(
   CREATE TABLE IF NOT EXISTS requests (
     sequence INTEGER PRIMARY KEY, who TEXT NOT NULL, id TEXT NOT NULL, operation TEXT NOT NULL, body BLOB NOT NULL,
     reply_topic TEXT NOT NULL, correlation BLOB NOT NULL, priority INTEGER NOT NULL, durable INTEGER NOT NULL,
-    boot_id TEXT NOT NULL, deadline_boot INTEGER, deadline_wall INTEGER, UNIQUE (who, id));
+    boot_id TEXT NOT NULL, deadline_boot INTEGER, deadline_wall INTEGER, pool_model TEXT NOT NULL DEFAULT '',
+    UNIQUE (who, id));
   CREATE TABLE IF NOT EXISTS outcomes (
     who TEXT NOT NULL, id TEXT NOT NULL, kind INTEGER NOT NULL, payload BLOB NOT NULL, finished INTEGER NOT NULL,
     PRIMARY KEY (who, id)) WITHOUT ROWID;
@@ -25,8 +26,11 @@ constexpr const char* kSchema = R"(
   CREATE TABLE IF NOT EXISTS outbox (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, correlation BLOB NOT NULL,
     who TEXT, id TEXT, payload BLOB);
-  PRAGMA user_version = 1;
 )";
+
+// What a journal of version 1 lacks.
+constexpr const char* kFromVersion1 = "ALTER TABLE requests ADD COLUMN pool_model TEXT NOT NULL DEFAULT ''";
+constexpr const char* kVersion = "PRAGMA user_version = 2";
 
 // Positions in statements_, in the order of kSql.
 enum Sql : std::size_t {
@@ -55,13 +59,13 @@ constexpr const char* kSql[kSqlCount] = {
     "SELECT count(*) FROM requests",
     "INSERT INTO requests (who, id, operation, body, reply_topic, correlation, priority, durable, boot_id, "
     "deadline_boot, "
-    "deadline_wall) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    "deadline_wall, pool_model) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     "INSERT INTO outcomes (who, id, kind, payload, finished) VALUES (?1, ?2, ?3, ?4, ?5)",
     "DELETE FROM requests WHERE who = ?1 AND id = ?2",
     "DELETE FROM intents WHERE who = ?1 AND id = ?2",
     "INSERT INTO outbox (topic, correlation, who, id) VALUES (?1, ?2, ?3, ?4)",
     "SELECT who, id, operation, body, reply_topic, correlation, priority, durable, boot_id, deadline_boot, "
-    "deadline_wall "
+    "deadline_wall, pool_model "
     "FROM requests ORDER BY sequence",
     "INSERT INTO intents (who, id, action) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
     "SELECT 1 FROM intents WHERE who = ?1 AND id = ?2 LIMIT 1",
@@ -99,6 +103,7 @@ JournalEntry read_entry(const Statement& row) {
   entry.durable = row.integer(7) != 0;
   entry.boot_id = row.text(8);
   if (!row.is_null(9)) entry.deadline = read_deadline(row, 9);
+  entry.pool_model = row.text(11);
   return entry;
 }
 
@@ -129,10 +134,18 @@ std::string_view to_string(OutcomeKind kind) {
 
 Result<Journal> Journal::open(const std::string& path, const JournalLimits& limits) {
   LINNET_TRY(Database database, Database::open(path));
-  LINNET_CHECK(database.execute(kSchema));
   Journal journal(std::move(database), limits);
+  LINNET_TRY(const auto version, journal.version());
+  if (version == 1) LINNET_CHECK(journal.database_.execute(kFromVersion1));
+  LINNET_CHECK(journal.database_.execute(kSchema));
+  LINNET_CHECK(journal.database_.execute(kVersion));
   LINNET_CHECK(journal.prepare());
   return journal;
+}
+
+Result<std::int64_t> Journal::version() {
+  LINNET_TRY(Statement query, database_.prepare("PRAGMA user_version"));
+  return count_of(query);
 }
 
 Result<void> Journal::prepare() {
@@ -157,7 +170,8 @@ Result<std::optional<Outcome>> Journal::outcome(const RequestKey& key) {
   const ResetAtEnd reset{query};
   LINNET_TRY(const bool found, query.bind(1, key.who).bind(2, key.id).step());
   if (!found) return std::nullopt;
-  return Outcome{static_cast<OutcomeKind>(query.integer(0)), text_of(query.blob(1))};
+  LINNET_TRY(std::string payload, codec_.expand(query.blob(1)));
+  return Outcome{static_cast<OutcomeKind>(query.integer(0)), std::move(payload)};
 }
 
 Result<std::optional<Acceptance>> Journal::find(const RequestKey& key) {
@@ -175,6 +189,7 @@ Result<void> Journal::insert(const JournalEntry& entry) {
   statement.bind(1, entry.key.who).bind(2, entry.key.id).bind(3, entry.operation).bind(4, bytes_of(entry.body));
   statement.bind(5, entry.reply_topic).bind(6, bytes_of(entry.correlation)).bind(7, std::int64_t{entry.priority});
   statement.bind(8, std::int64_t{entry.durable}).bind(9, entry.boot_id).bind_null(10).bind_null(11);
+  statement.bind(12, entry.pool_model);
   if (entry.deadline) statement.bind(10, entry.deadline->boot_time.count());
   if (entry.deadline && entry.deadline->wall_time) statement.bind(11, entry.deadline->wall_time->count());
   return statement.run();
@@ -205,14 +220,7 @@ Result<bool> Journal::finish(const RequestKey& key, const Outcome& outcome, std:
     topic = query.text(0);
     correlation = text_of(query.blob(1));
   }
-  const auto kind = static_cast<std::int64_t>(outcome.kind);
-  LINNET_CHECK(statements_[kInsertOutcome]
-                   .bind(1, key.who)
-                   .bind(2, key.id)
-                   .bind(3, kind)
-                   .bind(4, bytes_of(outcome.payload))
-                   .bind(5, now.count())
-                   .run());
+  LINNET_CHECK(insert_outcome(key, outcome, now));
   LINNET_CHECK(statements_[kInsertOutboxOutcome]
                    .bind(1, topic)
                    .bind(2, bytes_of(correlation))
@@ -223,6 +231,13 @@ Result<bool> Journal::finish(const RequestKey& key, const Outcome& outcome, std:
   LINNET_CHECK(statements_[kDeleteIntents].bind(1, key.who).bind(2, key.id).run());
   LINNET_CHECK(commit(transaction));
   return true;
+}
+
+Result<void> Journal::insert_outcome(const RequestKey& key, const Outcome& outcome, std::chrono::seconds now) {
+  LINNET_TRY(const auto frame, codec_.compress(outcome.payload));
+  Statement& statement = statements_[kInsertOutcome];
+  statement.bind(1, key.who).bind(2, key.id).bind(3, static_cast<std::int64_t>(outcome.kind));
+  return statement.bind(4, frame).bind(5, now.count()).run();
 }
 
 Result<std::vector<JournalEntry>> Journal::unfinished() {
@@ -273,7 +288,8 @@ Result<std::vector<OutboxRow>> Journal::outbox(std::int64_t after, std::size_t l
   while (true) {
     LINNET_TRY(const bool more, query.step());
     if (!more) return rows;
-    rows.push_back({query.integer(0), std::string(query.text(1)), text_of(query.blob(2)), text_of(query.blob(3))});
+    LINNET_TRY(std::string payload, codec_.expand(query.blob(3)));
+    rows.push_back({query.integer(0), std::string(query.text(1)), text_of(query.blob(2)), std::move(payload)});
   }
 }
 

@@ -16,6 +16,7 @@
 
 #include "runtime/base/result.h"
 #include "runtime/daemon/database.h"
+#include "runtime/daemon/frame_codec.h"
 
 namespace linnet::daemon {
 
@@ -46,8 +47,9 @@ struct JournalEntry {
   std::string reply_topic;
   std::string correlation;  // Opaque bytes, echoed.
   int priority = 0;
-  bool durable = false;  // Resumed after a restart, where true.
-  std::string boot_id;   // The boot in which it was accepted.
+  bool durable = false;    // Resumed after a restart, where true.
+  std::string pool_model;  // The pool that it came from, or empty.
+  std::string boot_id;     // The boot in which it was accepted.
   std::optional<Deadline> deadline;
 };
 
@@ -122,7 +124,11 @@ class Journal {
   Result<void> commit(Transaction& transaction);
   Result<void> insert(const JournalEntry& entry);
 
+  [[nodiscard]] Result<std::int64_t> version();
+  [[nodiscard]] Result<void> insert_outcome(const RequestKey& key, const Outcome& outcome, std::chrono::seconds now);
+
   Database database_;
+  FrameCodec codec_;  // Outcomes are kept as frames.
   JournalLimits limits_;
   FlushCost flush_cost_;
   std::vector<Statement> statements_;

@@ -19,23 +19,35 @@ constexpr std::chrono::milliseconds kTick{200};
 // sd_notify(3); without systemd it does nothing.
 void notify(const char* state) { (void)sd_notify(0, state); }
 
-void run_until_told(Daemon& daemon, Signals& signals) {
+// A configuration with faults changes nothing.
+void reload(Daemon& daemon, const std::string& path) {
+  notify("RELOADING=1");
+  auto config = load_config(path);
+  if (config) daemon.reload(*std::move(config));
+  if (!config) {
+    for (const std::string& fault : config.error()) log(LogLevel::kError, "not reloaded: " + fault);
+  }
+  notify("READY=1");
+}
+
+void run_until_told(Daemon& daemon, Signals& signals, const std::string& path) {
   while (true) {
     const auto signal = signals.wait(kTick);
     if (signal == SIGTERM || signal == SIGINT) return;
+    if (signal == SIGHUP) reload(daemon, path);
     daemon.tick();
     if (daemon.progresses()) notify("WATCHDOG=1");
   }
 }
 
-Result<void> serve(DaemonConfig config) {
+Result<void> serve(DaemonConfig config, const std::string& path) {
   const MqttLibrary library;
   Signals signals;  // Before there are threads, which inherit the mask.
   LINNET_CHECK(install_bus_guard());
   LINNET_TRY(const auto daemon, Daemon::create(std::move(config)));
   daemon->start();
   notify("READY=1");
-  run_until_told(*daemon, signals);
+  run_until_told(*daemon, signals, path);
   notify("STOPPING=1");
   daemon->stop();
   return {};
@@ -54,7 +66,7 @@ int run(int count, char** values) {
     std::cout << line.config << ": no faults\n";
     return 0;
   }
-  const auto served = serve(*std::move(config));
+  const auto served = serve(*std::move(config), line.config);
   if (!served) log(LogLevel::kError, served.error().message);
   return served ? 0 : exit_code(served.error().kind);
 }

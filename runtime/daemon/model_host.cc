@@ -137,6 +137,13 @@ std::string ModelHost::loaded() const {
   return state_.state == "ready" ? state_.name : "";
 }
 
+std::vector<std::string> ModelHost::configured() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> names;
+  for (const auto& [name, model] : models_) names.push_back(name);
+  return names;
+}
+
 ModelState ModelHost::state() const {
   const std::lock_guard lock(mutex_);
   return state_;

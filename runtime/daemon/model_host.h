@@ -53,6 +53,7 @@ class ModelHost final : public ModelSlots {
   Result<void> unload(const std::string& name) override;
   Result<void> swap(const std::string& name) override;
   [[nodiscard]] std::string loaded() const override;
+  [[nodiscard]] std::vector<std::string> configured() const override;
   [[nodiscard]] ModelState state() const;
   [[nodiscard]] bool is_configured(std::string_view name) const;
 

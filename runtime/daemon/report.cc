@@ -68,7 +68,7 @@ void write_birth(std::string& out, const BirthReport& report) {
   append(out, "software", "linnetd " LINNET_VERSION);
   append(out, "journal", report.journal_on_disk ? "disk" : "memory");
   append_board(out, *report.facts);
-  append_list(out, "models", *report.models, key_of);
+  append_list(out, "models", report.models, [](const std::string& name) -> std::string_view { return name; });
   std::map<std::string, LineConfig> remote = *report.lines;
   std::erase_if(remote, [](const auto& entry) { return !entry.second.remote; });
   append_list(out, "lines", remote, key_of);

@@ -25,7 +25,7 @@ struct BirthReport {
   std::string_view display_name;
   bool journal_on_disk = true;
   const hal::Facts* facts = nullptr;
-  const std::map<std::string, ModelConfig>* models = nullptr;
+  std::vector<std::string> models;
   const std::map<std::string, LineConfig>* lines = nullptr;
   RequestLimits limits;
 };

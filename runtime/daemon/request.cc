@@ -168,8 +168,9 @@ SamplingArguments read_sampling(ObjectReader& args) {
 
 InferArguments read_infer(ObjectReader& args, const RequestLimits& limits, std::optional<Rejection>& fault) {
   args.allow({"prompt", "messages", "max_tokens", "temperature", "top_k", "top_p", "min_p", "repeat_penalty", "seed",
-              "stop", "response"});
+              "stop", "response", "model"});
   InferArguments infer;
+  infer.model = args.text("model").value_or("");
   if ((args.find("prompt") != nullptr) == (args.find("messages") != nullptr)) {
     args.reject("needs either 'prompt' or 'messages'");
   }

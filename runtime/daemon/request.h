@@ -35,6 +35,7 @@ struct SamplingArguments {
 };
 
 struct InferArguments {
+  std::string model;   // A configured name; empty: the loaded one, else the default.
   std::string prompt;  // Or messages; never both.
   std::vector<ChatTurn> messages;
   SamplingArguments sampling;

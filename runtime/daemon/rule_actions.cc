@@ -1,31 +1,49 @@
 #include "runtime/daemon/rule_actions.h"
 
+#include <algorithm>
 #include <string>
+#include <utility>
 
 namespace linnet::daemon {
 
-RuleActions::RuleActions(const std::vector<RuleConfig>& rules, DeviceLines& lines, Publisher& publisher)
-    : configured_(rules), lines_(lines), publisher_(publisher), rules_(rules, [&lines](const std::string& line) {
-        const auto active = lines.read(line, false);
-        return active ? std::optional(*active) : std::nullopt;
-      }) {}
+RuleActions::RuleActions(std::vector<RuleConfig> rules, DeviceLines& lines, Publisher& publisher)
+    : lines_(lines), publisher_(publisher) {
+  configure(std::move(rules));
+}
+
+void RuleActions::configure(std::vector<RuleConfig> rules) {
+  const std::lock_guard lock(mutex_);
+  configured_ = std::move(rules);
+  rules_.emplace(configured_, [this](const std::string& line) {
+    const auto active = lines_.read(line, false);
+    return active ? std::optional(*active) : std::nullopt;
+  });
+}
 
 std::vector<AnswerActions::Deed> RuleActions::deeds_of(std::string_view answer, std::optional<double> confidence) {
+  const std::lock_guard lock(mutex_);
   std::vector<Deed> deeds;
-  for (const RuleMatch& match : rules_.match(answer, confidence, Clock::now())) {
+  for (const RuleMatch& match : rules_->match(answer, confidence, Clock::now())) {
     const RuleAction& action = match.rule->action;
     Deed deed;
     deed.rule = match.rule->name;
     deed.target = action.line.empty() ? "topic " + action.topic : "line " + action.line;
     deed.refused = match.refused;
-    deed.index = static_cast<std::size_t>(match.rule - configured_.data());
     deeds.push_back(std::move(deed));
   }
   return deeds;
 }
 
 Result<void> RuleActions::perform(const Deed& deed) {
-  const RuleAction& action = configured_[deed.index].action;
+  RuleAction action;
+  {
+    const std::lock_guard lock(mutex_);
+    // By name: the rules may have changed since.
+    const auto rule = std::find_if(configured_.begin(), configured_.end(),
+                                   [&](const RuleConfig& candidate) { return candidate.name == deed.rule; });
+    if (rule == configured_.end()) return fail(ErrorKind::kAbsent, "rule '" + deed.rule + "' is gone");
+    action = rule->action;
+  }
   if (!action.line.empty()) return lines_.drive(action.line, action.active.value_or(true), false);
   OutgoingMessage message;
   message.topic = action.topic;

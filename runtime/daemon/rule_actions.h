@@ -1,6 +1,7 @@
 // Carries out what the configured rules make of an answer: a line is driven, a message is sent.
 #pragma once
 
+#include <mutex>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -12,19 +13,23 @@
 
 namespace linnet::daemon {
 
-// For the worker's thread. Borrows all of it.
+// Thread-safe. Borrows lines and publisher.
 class RuleActions final : public AnswerActions {
  public:
-  RuleActions(const std::vector<RuleConfig>& rules, DeviceLines& lines, Publisher& publisher);
+  RuleActions(std::vector<RuleConfig> rules, DeviceLines& lines, Publisher& publisher);
+
+  // From now on these are the rules.
+  void configure(std::vector<RuleConfig> rules);
 
   std::vector<Deed> deeds_of(std::string_view answer, std::optional<double> confidence) override;
   Result<void> perform(const Deed& deed) override;
 
  private:
-  const std::vector<RuleConfig>& configured_;
   DeviceLines& lines_;
   Publisher& publisher_;
-  Rules rules_;
+  std::mutex mutex_;
+  std::vector<RuleConfig> configured_;
+  std::optional<Rules> rules_;  // Borrows configured_.
 };
 
 }  // namespace linnet::daemon

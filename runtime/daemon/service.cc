@@ -7,12 +7,12 @@
 #include <utility>
 
 #include "runtime/daemon/active.h"
+#include "runtime/daemon/fail_point.h"
 #include "runtime/daemon/telemetry.h"
 
 namespace linnet::daemon {
 namespace {
 
-constexpr std::size_t kMostInFlight = 20;  // Messages of QoS 1 that libmosquitto holds; the rest waits in the outbox.
 constexpr std::chrono::milliseconds kWorkPoll{100};
 
 std::chrono::nanoseconds read_clock(clockid_t id) {
@@ -23,6 +23,7 @@ std::chrono::nanoseconds read_clock(clockid_t id) {
 
 OutcomeKind kind_of(const Result<JobReport>& report) {
   if (!report) return report.error().kind == ErrorKind::kInterrupted ? OutcomeKind::kCancelled : OutcomeKind::kFailed;
+  if (report->finish == "deadline") return OutcomeKind::kExpired;
   return report->finish == "cancelled" ? OutcomeKind::kCancelled : OutcomeKind::kDone;
 }
 
@@ -62,29 +63,44 @@ Service::Service(ServiceOptions options, Journal journal, Backend& backend, Publ
       operations_(operations),
       clock_(clock),
       journal_(std::move(journal)),
-      queue_(options_.admission) {}
+      queue_(options_.admission) {
+  acknowledged_.reserve(64);
+}
 
 Service::~Service() = default;
 
 Result<void> Service::recover() {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(journal_mutex_);
   LINNET_TRY(const auto entries, journal_.unfinished());
-  for (const JournalEntry& entry : entries) {
-    LINNET_TRY(const bool acted, journal_.has_intent(entry.key));
-    const auto operation = parse_operation(entry.operation);
-    auto request = operation ? parse_request(*operation, entry.body, options_.request)
-                             : tl::unexpected(Rejection{ReasonCode::kImplementationError, "unknown operation"});
-    if (acted) {
-      end(entry.key, OutcomeKind::kFailed, "outcome_unknown", "the device stopped while it acted");
-    } else if (expired(entry)) {
-      end(entry.key, OutcomeKind::kExpired, "deadline", "the deadline passed while the device was down");
-    } else if (!entry.durable || !request) {
-      end(entry.key, OutcomeKind::kFailed, "restart", "the device restarted; the request was not marked durable");
-    } else {
-      const auto most = options_.default_max_tokens;
-      enqueue(std::make_shared<Active>(*std::move(request), entry, most, clock_.now()));
-    }
+  for (const JournalEntry& entry : entries) LINNET_CHECK(take_up(entry));
+  return {};
+}
+
+// What an earlier run left, with the journal's mutex held.
+Result<void> Service::take_up(const JournalEntry& entry) {
+  const auto finish_as = [&](OutcomeKind kind, std::string_view reason, std::string_view detail) {
+    std::string message;
+    write_ended(message, entry.key.id, kind, reason, detail);
+    finish_locked(entry.key, kind, std::move(message));
+    return Result<void>();
+  };
+  LINNET_TRY(const bool acted, journal_.has_intent(entry.key));
+  if (acted) return finish_as(OutcomeKind::kFailed, "outcome_unknown", "the device stopped while it acted");
+  if (expired(entry)) {
+    return finish_as(OutcomeKind::kExpired, "deadline", "the deadline passed while the device was down");
   }
+  const auto operation = parse_operation(entry.operation);
+  auto request = operation ? parse_request(*operation, entry.body, options_.request)
+                           : tl::unexpected(Rejection{ReasonCode::kImplementationError, "unknown operation"});
+  if (!entry.durable || !request) {
+    return finish_as(OutcomeKind::kFailed, "restart", "the device restarted; the request was not marked durable");
+  }
+  auto active = std::make_shared<Active>(*std::move(request), entry, options_.default_max_tokens, clock_.now());
+  if (entry.deadline && entry.boot_id == options_.boot_id) {
+    active->request.deadline =
+        std::chrono::duration_cast<std::chrono::milliseconds>(entry.deadline->boot_time - clock_.boot_time());
+  }
+  enqueue(std::move(active));
   return {};
 }
 
@@ -97,6 +113,7 @@ bool Service::expired(const JournalEntry& entry) const {
 }
 
 void Service::enqueue(std::shared_ptr<Active> active) {
+  const std::lock_guard lock(mutex_);
   Waiting waiting{active->key, active->request.priority, std::nullopt};
   if (active->request.deadline) waiting.deadline = active->accepted + *active->request.deadline;
   active_[active->key] = std::move(active);
@@ -105,12 +122,14 @@ void Service::enqueue(std::shared_ptr<Active> active) {
 }
 
 bool Service::run_next(std::chrono::milliseconds patience) {
-  std::vector<std::shared_ptr<Active>> batch;
-  {
-    std::unique_lock lock(mutex_);
-    batch = take_batch(lock, patience);
-    if (batch.empty()) return !stopping_;
+  wait_for_work(patience);
+  end_expired();
+  const auto batch = take_batch();
+  if (batch.empty()) {
+    const std::lock_guard lock(mutex_);
+    return !stopping_;
   }
+  fail_point(FailPoint::kStarted);
   if (std::holds_alternative<InferArguments>(batch.front()->request.arguments)) {
     run_generations(batch);
   } else {
@@ -119,14 +138,26 @@ bool Service::run_next(std::chrono::milliseconds patience) {
   return true;
 }
 
-// One batch of generations, or one action alone.
-std::vector<std::shared_ptr<Service::Active>> Service::take_batch(std::unique_lock<std::mutex>& lock,
-                                                                  std::chrono::milliseconds patience) {
+void Service::wait_for_work(std::chrono::milliseconds patience) {
+  std::unique_lock lock(mutex_);
   const auto end_of_patience = Clock::now() + patience;
   while (queue_.size() == 0 && !stopping_ && Clock::now() < end_of_patience) work_.wait_for(lock, kWorkPoll);
-  for (const Waiting& late : queue_.take_expired(clock_.now())) {
-    end(late.key, OutcomeKind::kExpired, "deadline", "the deadline passed before the request could start");
+}
+
+void Service::end_expired() {
+  std::vector<Waiting> late;
+  {
+    const std::lock_guard lock(mutex_);
+    late = queue_.take_expired(clock_.now());
   }
+  for (const Waiting& waiting : late) {
+    end(waiting.key, OutcomeKind::kExpired, "deadline", "the deadline passed before the request could start");
+  }
+}
+
+// One batch of generations, or one action alone.
+std::vector<std::shared_ptr<Service::Active>> Service::take_batch() {
+  const std::lock_guard lock(mutex_);
   std::vector<std::shared_ptr<Active>> batch;
   while (batch.size() < backend_.batch_limit()) {
     const auto next = queue_.take(1);
@@ -152,6 +183,8 @@ void Service::run_generations(const std::vector<std::shared_ptr<Active>>& batch)
     job.key = active->key;
     job.arguments = &std::get<InferArguments>(active->request.arguments);
     job.cancelled = &active->cancelled;
+    job.model = job.arguments->model.empty() ? active->pool_model : job.arguments->model;
+    if (active->request.deadline) job.deadline = active->accepted + *active->request.deadline;
     jobs.push_back(std::move(job));
   }
   backend_.run(jobs, *this);
@@ -159,16 +192,24 @@ void Service::run_generations(const std::vector<std::shared_ptr<Active>>& batch)
 
 void Service::run_action(Active& active) {
   {
-    const std::lock_guard lock(mutex_);
-    if (const auto intended = journal_.intend(active.key, to_string(active.request.operation)); !intended) {
-      return end(active.key, OutcomeKind::kFailed, reason_of(intended.error().kind), intended.error().message);
+    const std::lock_guard lock(journal_mutex_);
+    const auto intended = journal_.intend(active.key, to_string(active.request.operation));
+    if (!intended) {
+      std::string message;
+      write_ended(message, active.key.id, OutcomeKind::kFailed, reason_of(intended.error().kind),
+                  intended.error().message);
+      return finish_locked(active.key, OutcomeKind::kFailed, std::move(message));
     }
   }
+  fail_point(FailPoint::kIntended);
   const auto result = operations_.act(active.key.who, active.request);
-  const std::lock_guard lock(mutex_);
+  fail_point(FailPoint::kDriven);
+  audit(active.key.who, to_string(active.request.operation), active.key.id,
+        result ? "done" : "failed: " + result.error().message);
   if (!result) return end(active.key, OutcomeKind::kFailed, reason_of(result.error().kind), result.error().message);
-  write_result(message_, active.key.id, *result);
-  finish(active.key, OutcomeKind::kDone, message_);
+  std::string message;
+  write_result(message, active.key.id, *result);
+  finish(active.key, OutcomeKind::kDone, std::move(message));
 }
 
 void Service::on_text(const Job& job, std::string_view text, std::uint64_t tokens) {
@@ -183,40 +224,52 @@ void Service::on_text(const Job& job, std::string_view text, std::uint64_t token
     options_.figures->record_token_gap(std::chrono::duration_cast<std::chrono::microseconds>(now - active.last_text));
   }
   active.last_text = now;
-  if (!active.stream.append(text, tokens, now)) return;
-  if (active.stream.close_chunk() && active.request.stream) send_chunk(active, active.stream.chunks() - 1);
+  if (active.stream.append(text, tokens, now)) close_chunk(active);
 }
 
 void Service::on_end(const Job& job, const Result<JobReport>& report) {
-  const std::lock_guard lock(mutex_);
-  const auto found = active_.find(job.key);
-  if (found == active_.end()) return;
-  const std::shared_ptr<Active> active = found->second;
-  if (active->stream.close_chunk() && active->request.stream) send_chunk(*active, active->stream.chunks() - 1);
-  const auto now = clock_.now();
-  queue_.note_service_time(std::chrono::duration_cast<std::chrono::milliseconds>(now - active->started));
-  if (active->stopped) {
+  std::shared_ptr<Active> active;
+  bool stopped = false;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = active_.find(job.key);
+    if (found == active_.end()) return;
+    active = found->second;
+    close_chunk(*active);
+    queue_.note_service_time(std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - active->started));
+    stopped = active->stopped;
+  }
+  if (stopped) {
     // A durable request is taken up again at the next start: it has no outcome yet.
     if (active->request.durable) return forget(job.key);
     return end(job.key, OutcomeKind::kFailed, "stopping", "the device stops");
   }
   if (!report) return end(job.key, kind_of(report), reason_of(report.error().kind), report.error().message);
   record(*active, *report);
-  const std::string actions = kind_of(report) == OutcomeKind::kDone ? act_on_answer(*active, report->confidence) : "";
+  const OutcomeKind kind = kind_of(report);
+  const std::string actions = kind == OutcomeKind::kDone ? act_on_answer(*active, report->confidence) : "";
+  std::string message = generation_message(*active, kind, *report, actions);
+  remember_answer(active);
+  finish(job.key, kind, std::move(message));
+}
+
+std::string Service::generation_message(const Active& active, OutcomeKind kind, const JobReport& report,
+                                        std::string_view actions) const {
   GenerationReport done;
   done.actions = actions;
-  done.text = active->stream.text();
-  done.finish = report->finish;
-  done.prompt_tokens = report->prompt_tokens;
-  done.tokens = report->tokens;
-  done.chunks = active->request.stream ? active->stream.chunks() : 0;
-  done.queued = std::chrono::duration_cast<std::chrono::microseconds>(active->started - active->accepted);
-  done.first_token = report->first_token;
-  done.total = report->total;
-  done.confidence = report->confidence;
-  write_generation(message_, active->key.id, kind_of(report), done);
-  remember_answer(active);
-  finish(job.key, kind_of(report), message_);
+  done.text = active.stream.text();
+  done.finish = report.finish;
+  done.prompt_tokens = report.prompt_tokens;
+  done.tokens = report.tokens;
+  done.chunks = active.request.stream ? active.stream.chunks() : 0;
+  done.queued = std::chrono::duration_cast<std::chrono::microseconds>(active.started - active.accepted);
+  done.first_token = report.first_token;
+  done.total = report.total;
+  done.confidence = report.confidence;
+  done.joules = report.joules;
+  std::string message;
+  write_generation(message, active.key.id, kind, done);
+  return message;
 }
 
 void Service::record(const Active& active, const JobReport& report) {
@@ -225,7 +278,7 @@ void Service::record(const Active& active, const JobReport& report) {
 }
 
 std::string Service::act_on_answer(const Active& active, std::optional<double> confidence) {
-  if (options_.actions == nullptr || active.from_pool) return {};
+  if (options_.actions == nullptr || !active.pool_model.empty()) return {};
   std::string list;
   for (const auto& deed : options_.actions->deeds_of(active.stream.text(), confidence)) {
     list.append(list.empty() ? "[" : ",").append(do_deed(active, deed));
@@ -236,73 +289,33 @@ std::string Service::act_on_answer(const Active& active, std::optional<double> c
 std::string Service::do_deed(const Active& active, const AnswerActions::Deed& deed) {
   std::string failure = deed.refused;
   if (failure.empty()) {
-    const auto intended = journal_.intend(active.key, "rule " + deed.rule);
-    const auto done = intended ? options_.actions->perform(deed) : intended;
+    Result<void> done;
+    {
+      const std::lock_guard lock(journal_mutex_);
+      done = journal_.intend(active.key, "rule " + deed.rule);
+    }
+    if (done) fail_point(FailPoint::kIntended);
+    if (done) done = options_.actions->perform(deed);
+    fail_point(FailPoint::kDriven);
     if (!done) failure = done.error().message;
   }
   std::string entry;
   append_deed(entry, deed.rule, deed.target, failure);
-  std::string event = R"({"who":")" + active.key.who + R"(","id":")" + active.key.id + R"(","action":)" + entry + "}";
-  (void)journal_.add_event(device_topic(options_.address, "event/action"), event);
+  add_event("event/action",
+            R"({"who":")" + active.key.who + R"(","id":")" + active.key.id + R"(","action":)" + entry + "}");
   return entry;
 }
 
-void Service::forget(const RequestKey& key) {
-  active_.erase(key);
-  work_.notify_all();
-}
-
-void Service::remember_answer(std::shared_ptr<Active> active) {
-  if (answered_.size() >= options_.replay_answers) answered_.erase(answered_.begin());
-  if (options_.replay_answers > 0) answered_.push_back(std::move(active));
-}
-
-void Service::end(const RequestKey& key, OutcomeKind kind, std::string_view reason, std::string_view detail) {
-  write_ended(message_, key.id, kind, reason, detail);
-  finish(key, kind, message_);
-}
-
-void Service::finish(const RequestKey& key, OutcomeKind kind, std::string payload) {
-  Outcome outcome{kind, std::move(payload)};
-  if (!keep(key, outcome)) unkept_.emplace_back(key, std::move(outcome));
-  forget(key);
-  pump_outbox();
-}
-
-// Nobody is told an outcome that is not on the disk; one that could not be kept is tried again by tick(), and after a
-// restart the journal still knows the request as unfinished.
-bool Service::keep(const RequestKey& key, const Outcome& outcome) {
-  const auto finished = journal_.finish(key, outcome, clock_.wall());
-  unsound_ = !finished;
-  if (!finished) {
-    last_fault_ = finished.error();
-    return false;
-  }
-  if (*finished) count(outcome.kind);
-  return true;
-}
-
-void Service::keep_what_failed() {
-  while (!unkept_.empty()) {
-    const auto& [key, outcome] = unkept_.front();
-    if (!keep(key, outcome)) return;
-    unkept_.erase(unkept_.begin());
-  }
-}
-
-void Service::count(OutcomeKind kind) {
-  switch (kind) {
-    case OutcomeKind::kDone: ++counters_.done; break;
-    case OutcomeKind::kFailed: ++counters_.failed; break;
-    case OutcomeKind::kCancelled: ++counters_.cancelled; break;
-    case OutcomeKind::kExpired: ++counters_.expired; break;
-    case OutcomeKind::kRejected: ++counters_.rejected; break;
-  }
+// With the mutex held, for the two below as well.
+void Service::close_chunk(Active& active) {
+  if (!active.stream.close_chunk() || !active.request.stream) return;
+  send_chunk(active, active.stream.chunks() - 1);
+  fail_point(FailPoint::kChunkSent);
 }
 
 void Service::send_chunk(const Active& active, std::uint64_t sequence) {
-  write_chunk(message_, active.key.id, sequence, active.stream.chunk(sequence));
-  reply(active.reply_topic, active.correlation, message_, 0);
+  write_chunk(chunk_message_, active.key.id, sequence, active.stream.chunk(sequence));
+  reply(active.reply_topic, active.correlation, chunk_message_, 0);
 }
 
 void Service::reply(const std::string& topic, std::string_view correlation, std::string_view payload, int qos) {
@@ -315,60 +328,30 @@ void Service::reply(const std::string& topic, std::string_view correlation, std:
   (void)publisher_.publish(message);
 }
 
-void Service::pump_outbox() {
-  while (in_flight_.size() < kMostInFlight) {
-    const auto rows = journal_.outbox(handed_over_, kMostInFlight - in_flight_.size());
-    if (!rows || rows->empty()) return;
-    for (const OutboxRow& row : *rows) {
-      OutgoingMessage message;
-      message.topic = row.topic;
-      message.payload = row.payload;
-      message.qos = 1;
-      message.correlation = row.correlation;
-      const auto token = publisher_.publish(message);
-      if (!token) return;
-      in_flight_[*token] = row.sequence;
-      handed_over_ = row.sequence;
-    }
-  }
+void Service::forget(const RequestKey& key) {
+  const std::lock_guard lock(mutex_);
+  active_.erase(key);
+  work_.notify_all();
 }
 
-void Service::on_acknowledged(int token, bool accepted) {
+void Service::remember_answer(std::shared_ptr<Active> active) {
   const std::lock_guard lock(mutex_);
-  const auto found = in_flight_.find(token);
-  if (found == in_flight_.end()) return;
-  // Refused by the broker (ACL, quota): sending it again would be refused again. The outcome stays readable by its id.
-  if (!accepted) ++counters_.undeliverable;
-  (void)journal_.delivered(found->second);
-  in_flight_.erase(found);
-  pump_outbox();
-}
-
-void Service::tick() {
-  const std::lock_guard lock(mutex_);
-  for (const Waiting& late : queue_.take_expired(clock_.now())) {
-    end(late.key, OutcomeKind::kExpired, "deadline", "the deadline passed before the request could start");
-  }
-  keep_what_failed();
-  (void)journal_.forget_before(clock_.wall());
-  pump_outbox();
+  if (answered_.size() >= options_.replay_answers && !answered_.empty()) answered_.erase(answered_.begin());
+  if (options_.replay_answers > 0) answered_.push_back(std::move(active));
 }
 
 void Service::stop(std::chrono::milliseconds deadline) {
+  std::vector<RequestKey> waiting;
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
-    std::vector<RequestKey> waiting;
     for (const auto& [key, active] : active_) {
       // A durable request that has not begun stays in the journal, for the next start.
       if (!active->running && !active->request.durable) waiting.push_back(key);
     }
-    for (const RequestKey& key : waiting) {
-      queue_.remove(key);
-      end(key, OutcomeKind::kFailed, "stopping", "the device stops");
-    }
     (void)queue_.take(queue_.size());
   }
+  for (const RequestKey& key : waiting) end(key, OutcomeKind::kFailed, "stopping", "the device stops");
   work_.notify_all();
   const auto limit = Clock::now() + deadline;
   std::unique_lock lock(mutex_);
@@ -382,6 +365,13 @@ void Service::stop(std::chrono::milliseconds deadline) {
   }
 }
 
+void Service::set_policy(const RoleMap& roles, const AdmissionLimits& admission) {
+  const std::lock_guard lock(mutex_);
+  options_.roles = roles;
+  options_.admission = admission;
+  queue_.set_limits(admission);
+}
+
 std::size_t Service::queue_depth() const {
   const std::lock_guard lock(mutex_);
   return queue_.size();
@@ -389,13 +379,7 @@ std::size_t Service::queue_depth() const {
 
 Journal::FlushCost Service::flush_cost() const {
   const std::lock_guard lock(mutex_);
-  return journal_.flush_cost();
-}
-
-void Service::add_event(std::string_view tail, std::string_view payload) {
-  const std::lock_guard lock(mutex_);
-  (void)journal_.add_event(device_topic(options_.address, tail), payload);
-  pump_outbox();
+  return flush_cost_;
 }
 
 bool Service::wants_pool_work() {

@@ -1,8 +1,11 @@
 // The life of a request: received, checked, kept, acknowledged, run, answered, once.
 //
-// One mutex guards the journal, the queue and the running jobs. The MQTT thread calls receive(), one worker thread
-// calls run_next(), a timer calls tick(). A request is on the disk before receive() returns, and libmosquitto
-// acknowledges only then.
+// The MQTT threads call receive() and on_acknowledged(), one worker thread calls run_next(), a timer calls tick(). A
+// request is on the disk before receive() returns, and libmosquitto acknowledges only then.
+//
+// Two mutexes: one of the journal and the outbox, held while the disk works; one of the queue and the running answers,
+// held for moments only. Tokens, cancellations, refusals and readings take only the second: a slow disk does not hold
+// them up. Whoever takes both takes the journal's first.
 #pragma once
 
 #include <atomic>
@@ -82,7 +85,6 @@ class AnswerActions {
     std::string rule;
     std::string target;   // "line BEDROOM_LIGHT", "topic home/lamp": for the message and the intent.
     std::string refused;  // Why it may not be done ("confidence", "rate", "interlock"), or empty.
-    std::size_t index = 0;
   };
   virtual ~AnswerActions() = default;
   [[nodiscard]] virtual std::vector<Deed> deeds_of(std::string_view answer, std::optional<double> confidence) = 0;
@@ -127,6 +129,10 @@ class Service final : public JobListener {
   [[nodiscard]] Journal::FlushCost flush_cost() const;
   // When a token last came. Takes no lock.
   [[nodiscard]] Clock::time_point last_progress() const { return Clock::time_point(Clock::duration(progress_.load())); }
+  // What a new configuration changes; requests that are here stay.
+  void set_policy(const RoleMap& roles, const AdmissionLimits& admission);
+  // The broker is back: what waits for it goes out.
+  void on_online();
   // Keeps a message under the device's topic until the broker has it.
   void add_event(std::string_view tail, std::string_view payload);
   [[nodiscard]] bool wants_pool_work();  // False over the high-water mark, or without a sound journal.
@@ -141,39 +147,55 @@ class Service final : public JobListener {
     std::string_view who;
     std::string reply_topic;
     std::string_view correlation;
-    bool from_pool = false;
+    std::string_view pool_model{};  // Of a pool request.
   };
 
   void handle(const Origin& origin, Request request, const IncomingMessage& message);
+  [[nodiscard]] std::optional<Rejection> refuse_place(Origin& origin, const Request& request,
+                                                      const IncomingMessage& message) const;
   void handle_known(const Origin& origin, const Request& request, const Acceptance& acceptance);
   void handle_cancel(const Origin& origin, const Request& request);
   void handle_replay(const Origin& origin, const Request& request);
   void handle_inspection(const Origin& origin, const Request& request);
   void handle_work(const Origin& origin, Request request, const IncomingMessage& message);
+  [[nodiscard]] tl::expected<void, Refusal> admit(const Origin& origin, const Request& request);
+  bool accept(const Origin& origin, const JournalEntry& entry);
   void enqueue(std::shared_ptr<Active> active);
   void run_generations(const std::vector<std::shared_ptr<Active>>& batch);
   void run_action(Active& active);
   [[nodiscard]] std::optional<Rejection> deny(const Origin& origin, OperationKind operation) const;
-  [[nodiscard]] std::vector<std::shared_ptr<Active>> take_batch(std::unique_lock<std::mutex>& lock,
-                                                                std::chrono::milliseconds patience);
+  [[nodiscard]] std::vector<std::shared_ptr<Active>> take_batch();
+  void wait_for_work(std::chrono::milliseconds patience);
+  void end_expired();
   std::optional<Deadline> deadline_of(const Request& request, const IncomingMessage& message) const;
   bool expired(const JournalEntry& entry) const;
+  Result<void> take_up(const JournalEntry& entry);
   JournalEntry entry_of(const Origin& origin, const Request& request, const IncomingMessage& message) const;
 
+  // These take the journal's mutex: call them without either.
   void finish(const RequestKey& key, OutcomeKind kind, std::string payload);
   void end(const RequestKey& key, OutcomeKind kind, std::string_view reason, std::string_view detail);
+  // These are called with it.
+  void finish_locked(const RequestKey& key, OutcomeKind kind, std::string payload);
   bool keep(const RequestKey& key, const Outcome& outcome);
   void keep_what_failed();
+  void pump_outbox();
+  void settle_acknowledged();
+
   void count(OutcomeKind kind);
   void reject(const Origin& origin, std::string_view id, const Rejection& rejection,
               std::chrono::milliseconds retry_after = std::chrono::milliseconds(0));
   void reply(const std::string& topic, std::string_view correlation, std::string_view payload, int qos = 1);
+  // Tells the log, and who listens to event/audit, of a refusal or a privileged act.
+  void audit(std::string_view who, std::string_view operation, std::string_view id, std::string_view what);
   // Does what the answer brings about and returns it as a JSON list, empty where there is nothing.
   std::string act_on_answer(const Active& active, std::optional<double> confidence);
   std::string do_deed(const Active& active, const AnswerActions::Deed& deed);
+  [[nodiscard]] std::string generation_message(const Active& active, OutcomeKind kind, const JobReport& report,
+                                               std::string_view actions) const;
   void record(const Active& active, const JobReport& report);
+  void close_chunk(Active& active);
   void send_chunk(const Active& active, std::uint64_t sequence);
-  void pump_outbox();
   void forget(const RequestKey& key);
   void remember_answer(std::shared_ptr<Active> active);
 
@@ -185,20 +207,25 @@ class Service final : public JobListener {
   ServiceCounters counters_;
   std::atomic<Clock::rep> progress_{0};
 
+  mutable std::mutex journal_mutex_;
+  Journal journal_;
+  std::map<int, std::int64_t> in_flight_;  // Token -> outbox sequence.
+  std::int64_t handed_over_ = 0;           // The outbox is sent up to here.
+  // Outcomes that could not be kept yet; tick() tries again.
+  std::vector<std::pair<RequestKey, Outcome>> unkept_;
+  std::chrono::seconds last_forgetting_{0};
+
   mutable std::mutex mutex_;
   std::condition_variable work_;
-  Journal journal_;
   AdmissionQueue queue_;
   std::map<RequestKey, std::shared_ptr<Active>> active_;  // Waiting or running.
   std::vector<std::shared_ptr<Active>> answered_;         // For replay, oldest first.
-  std::map<int, std::int64_t> in_flight_;                 // Token -> outbox sequence.
-  std::int64_t handed_over_ = 0;                          // The outbox is sent up to here.
+  std::vector<std::pair<int, bool>> acknowledged_;        // Tokens that the outbox has not heard of yet.
+  Journal::FlushCost flush_cost_;
   bool stopping_ = false;
-  bool unsound_ = false;             // The journal failed: nothing is accepted from pools until it works again.
-  std::optional<Error> last_fault_;  // Of the journal.
-  // Outcomes that could not be kept yet; tick() tries again.
-  std::vector<std::pair<RequestKey, Outcome>> unkept_;
-  std::string message_;  // Buffer of the message being written.
+  std::string chunk_message_;  // Buffer of the chunk being written.
+
+  std::atomic<bool> unsound_{false};  // The journal failed: nothing is taken from pools until it works again.
 };
 
 }  // namespace linnet::daemon

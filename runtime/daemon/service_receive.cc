@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "runtime/daemon/active.h"
+#include "runtime/daemon/fail_point.h"
+#include "runtime/daemon/log.h"
 #include "runtime/daemon/service.h"
 
 namespace linnet::daemon {
@@ -28,8 +30,7 @@ void Service::receive(const IncomingMessage& message) {
   const auto topic = parse_request_topic(options_.address, message.topic);
   if (!topic || message.retained) return;
   ++counters_.received;
-  const std::lock_guard lock(mutex_);
-  Origin origin{topic->who, "", message.correlation, !topic->pool_model.empty()};
+  Origin origin{topic->who, "", message.correlation, topic->pool_model};
   origin.reply_topic = default_reply_topic(options_.address, topic->who, "none");
   // A refusal of what cannot be read goes where the client listens, not where it would only look with an id.
   if (may_reply_to(options_.address, topic->who, message.response_topic, options_.reply_prefix)) {
@@ -37,26 +38,37 @@ void Service::receive(const IncomingMessage& message) {
   }
   const auto operation = parse_operation(topic->operation);
   if (!operation) return reject(origin, "", {ReasonCode::kImplementationError, "unknown operation"});
-  if (const auto denied = deny(origin, *operation)) return reject(origin, "", *denied);
+  if (const auto denied = deny(origin, *operation)) {
+    audit(origin.who, topic->operation, "", "refused: " + denied->reason);
+    return reject(origin, "", *denied);
+  }
   auto request = parse_request(*operation, message.payload, options_.request);
   if (!request) return reject(origin, "", request.error());
   origin.reply_topic = default_reply_topic(options_.address, topic->who, request->id);
-  const std::string_view asked = message.response_topic.empty() ? request->reply_topic : message.response_topic;
-  if (!asked.empty() && !may_reply_to(options_.address, topic->who, asked, options_.reply_prefix)) {
-    return reject(origin, request->id, {ReasonCode::kNotAuthorized, "the response topic is not below rsp/{who}/"});
-  }
-  if (!asked.empty()) origin.reply_topic = asked;
-  if (message.correlation.size() > kMostCorrelation) {
-    return reject(origin, request->id, {ReasonCode::kTooLarge, "the correlation data is larger than 64 bytes"});
-  }
+  if (const auto refused = refuse_place(origin, *request, message)) return reject(origin, request->id, *refused);
   handle(origin, *std::move(request), message);
 }
 
+// Where the answers go, or why they may not.
+std::optional<Rejection> Service::refuse_place(Origin& origin, const Request& request,
+                                               const IncomingMessage& message) const {
+  const std::string_view asked = message.response_topic.empty() ? request.reply_topic : message.response_topic;
+  if (!asked.empty() && !may_reply_to(options_.address, origin.who, asked, options_.reply_prefix)) {
+    return Rejection{ReasonCode::kNotAuthorized, "the response topic is not below rsp/{who}/"};
+  }
+  if (!asked.empty()) origin.reply_topic = asked;
+  if (message.correlation.size() > kMostCorrelation) {
+    return Rejection{ReasonCode::kTooLarge, "the correlation data is larger than 64 bytes"};
+  }
+  return std::nullopt;
+}
+
 std::optional<Rejection> Service::deny(const Origin& origin, OperationKind operation) const {
+  const std::lock_guard lock(mutex_);
   if (!options_.roles.allows(origin.who, operation)) {
     return Rejection{ReasonCode::kNotAuthorized, "the role of this client does not allow it"};
   }
-  if (origin.from_pool && operation != OperationKind::kInfer) {
+  if (!origin.pool_model.empty() && operation != OperationKind::kInfer) {
     return Rejection{ReasonCode::kNotAuthorized, "only infer is taken from a pool"};
   }
   return std::nullopt;
@@ -78,6 +90,7 @@ JournalEntry Service::entry_of(const Origin& origin, const Request& request, con
   entry.correlation = origin.correlation;
   entry.priority = static_cast<int>(request.priority);
   entry.durable = request.durable;
+  entry.pool_model = origin.pool_model;
   entry.boot_id = options_.boot_id;
   entry.deadline = deadline_of(request, message);
   return entry;
@@ -95,30 +108,18 @@ std::optional<Deadline> Service::deadline_of(const Request& request, const Incom
   return deadline;
 }
 
+// The journal's mutex is held from the look for an earlier request with this key to the place in the queue, so that the
+// same request from both sessions is one.
 void Service::handle_work(const Origin& origin, Request request, const IncomingMessage& message) {
+  const std::lock_guard journal(journal_mutex_);
   const RequestKey key{std::string(origin.who), request.id};
   const auto known = journal_.find(key);
   if (known && *known) return handle_known(origin, request, **known);
-  if (request.durable && !options_.keeps_durable) {
-    return reject(origin, request.id,
-                  {ReasonCode::kImplementationError, "nothing can be kept: no journal on the disk"});
-  }
-  if (stopping_) return reject(origin, request.id, {ReasonCode::kServerBusy, "the device stops"});
-  if (const auto admitted = queue_.admit(key.who, clock_.now()); !admitted) {
+  if (const auto admitted = admit(origin, request); !admitted) {
     return reject(origin, request.id, admitted.error().rejection, admitted.error().retry_after);
   }
   const JournalEntry entry = entry_of(origin, request, message);
-  const auto accepted = journal_.accept(entry);
-  if (!accepted) {
-    last_fault_ = accepted.error();
-    unsound_ = accepted.error().kind != ErrorKind::kBusy;
-    const auto code = unsound_ ? ReasonCode::kImplementationError : ReasonCode::kServerBusy;
-    return reject(origin, request.id, {code, "the request cannot be kept: " + accepted.error().message},
-                  std::chrono::seconds(10));
-  }
-  unsound_ = false;
-  ++counters_.accepted;
-  const auto now = clock_.now();
+  if (!accept(origin, entry)) return;
   if (entry.deadline) {
     const auto left = entry.deadline->boot_time - clock_.boot_time();
     request.deadline = std::chrono::duration_cast<std::chrono::milliseconds>(left);
@@ -127,67 +128,131 @@ void Service::handle_work(const Origin& origin, Request request, const IncomingM
   if (const auto* infer = std::get_if<InferArguments>(&request.arguments)) {
     most_tokens = infer->max_tokens.value_or(options_.default_max_tokens);
   }
-  const std::size_t before = queue_.size();
-  write_accepted(message_, request.id, before, queue_.expected_wait(before));
-  reply(origin.reply_topic, origin.correlation, message_);
-  auto active = std::make_shared<Active>(std::move(request), entry, most_tokens, now);
-  active->from_pool = origin.from_pool;
-  enqueue(std::move(active));
+  enqueue(std::make_shared<Active>(std::move(request), entry, most_tokens, clock_.now()));
+}
+
+tl::expected<void, Refusal> Service::admit(const Origin& origin, const Request& request) {
+  const auto refuse = [](ReasonCode code, const char* reason) {
+    return tl::unexpected(Refusal{{code, reason}, std::chrono::milliseconds(0)});
+  };
+  if (request.durable && !options_.keeps_durable) {
+    return refuse(ReasonCode::kImplementationError, "nothing can be kept: no journal on the disk");
+  }
+  const auto* infer = std::get_if<InferArguments>(&request.arguments);
+  if (infer != nullptr && !backend_.serves(infer->model.empty() ? origin.pool_model : infer->model)) {
+    return refuse(ReasonCode::kPayloadInvalid, "no model of that name is configured");
+  }
+  const std::lock_guard lock(mutex_);
+  if (stopping_) return refuse(ReasonCode::kServerBusy, "the device stops");
+  return queue_.admit(std::string(origin.who), clock_.now());
+}
+
+// Keeps the request and says so. Rejects it and gives false where it cannot be kept.
+bool Service::accept(const Origin& origin, const JournalEntry& entry) {
+  fail_point(FailPoint::kReceived);
+  const auto accepted = journal_.accept(entry);
+  if (!accepted) {
+    unsound_ = accepted.error().kind != ErrorKind::kBusy;
+    const auto code = unsound_ ? ReasonCode::kImplementationError : ReasonCode::kServerBusy;
+    reject(origin, entry.key.id, {code, "the request cannot be kept: " + accepted.error().message},
+           std::chrono::seconds(10));
+    return false;
+  }
+  unsound_ = false;
+  ++counters_.accepted;
+  fail_point(FailPoint::kAccepted);
+  std::string message;
+  {
+    const std::lock_guard lock(mutex_);
+    const std::size_t before = queue_.size();
+    write_accepted(message, entry.key.id, before, queue_.expected_wait(before));
+  }
+  reply(origin.reply_topic, origin.correlation, message);
+  fail_point(FailPoint::kAcceptedSent);
+  return true;
 }
 
 void Service::handle_known(const Origin& origin, const Request& request, const Acceptance& acceptance) {
   ++counters_.duplicates;
   if (acceptance.outcome) return reply(origin.reply_topic, origin.correlation, acceptance.outcome->payload);
-  write_accepted(message_, request.id, 0, std::chrono::milliseconds(0));
-  reply(origin.reply_topic, origin.correlation, message_);
+  std::string message;
+  write_accepted(message, request.id, 0, std::chrono::milliseconds(0));
+  reply(origin.reply_topic, origin.correlation, message);
 }
 
 void Service::handle_inspection(const Origin& origin, const Request& request) {
   const auto result = operations_.inspect(origin.who, request);
   if (!result) return reject(origin, request.id, {ReasonCode::kImplementationError, result.error().message});
-  write_result(message_, request.id, *result);
-  reply(origin.reply_topic, origin.correlation, message_);
+  std::string message;
+  write_result(message, request.id, *result);
+  reply(origin.reply_topic, origin.correlation, message);
 }
 
 void Service::handle_cancel(const Origin& origin, const Request& request) {
   // The key holds the canceller's own identity: nobody cancels another's request.
   const RequestKey key{std::string(origin.who), std::get<CancelArguments>(request.arguments).target};
-  const auto found = active_.find(key);
   const char* state = "unknown";
-  if (found != active_.end()) {
-    state = "cancelling";
-    found->second->cancelled = true;
-    if (queue_.remove(key)) end(key, OutcomeKind::kCancelled, "cancelled", "cancelled before it started");
-  } else if (const auto known = journal_.find(key); known && *known) {
-    state = "finished";
+  bool waited = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = active_.find(key); found != active_.end()) {
+      state = "cancelling";
+      found->second->cancelled = true;
+      waited = queue_.remove(key);
+    }
   }
-  write_result(message_, request.id, "\"" + std::string(state) + "\"");
-  reply(origin.reply_topic, origin.correlation, message_);
+  if (waited) {
+    end(key, OutcomeKind::kCancelled, "cancelled", "cancelled before it started");
+  } else if (std::string_view(state) == "unknown") {
+    const std::lock_guard journal(journal_mutex_);
+    const auto known = journal_.find(key);
+    if (known && *known) state = "finished";
+  }
+  std::string message;
+  write_result(message, request.id, "\"" + std::string(state) + "\"");
+  reply(origin.reply_topic, origin.correlation, message);
 }
 
 void Service::handle_replay(const Origin& origin, const Request& request) {
   const auto& arguments = std::get<ReplayArguments>(request.arguments);
   const RequestKey key{std::string(origin.who), arguments.target};
-  std::shared_ptr<Active> active;
-  if (const auto found = active_.find(key); found != active_.end()) active = found->second;
-  for (const auto& answer : answered_) {
-    if (answer->key == key) active = answer;
-  }
-  if (active) {
-    for (auto sequence = arguments.from_sequence; sequence < active->stream.chunks(); ++sequence) {
+  bool known = false;
+  {
+    const std::lock_guard lock(mutex_);
+    std::shared_ptr<Active> active;
+    if (const auto found = active_.find(key); found != active_.end()) active = found->second;
+    for (const auto& answer : answered_) {
+      if (answer->key == key) active = answer;
+    }
+    known = active != nullptr;
+    for (auto sequence = arguments.from_sequence; known && sequence < active->stream.chunks(); ++sequence) {
       send_chunk(*active, sequence);
     }
   }
+  const std::lock_guard journal(journal_mutex_);
   const auto outcome = journal_.outcome(key);
   if (outcome && *outcome) return reply(origin.reply_topic, origin.correlation, (*outcome)->payload);
-  if (!active) reject(origin, request.id, {ReasonCode::kUnspecified, "no such request, or its outcome was forgotten"});
+  if (!known) reject(origin, request.id, {ReasonCode::kUnspecified, "no such request, or its outcome was forgotten"});
 }
 
 void Service::reject(const Origin& origin, std::string_view id, const Rejection& rejection,
                      std::chrono::milliseconds retry_after) {
   ++counters_.rejected;
-  write_rejected(message_, id, rejection, retry_after, queue_.size());
-  reply(origin.reply_topic, origin.correlation, message_);
+  std::string message;
+  write_rejected(message, id, rejection, retry_after, queue_depth());
+  reply(origin.reply_topic, origin.correlation, message);
+}
+
+void Service::audit(std::string_view who, std::string_view operation, std::string_view id, std::string_view what) {
+  std::string text = "{\"who\":";
+  append_json_string(text, who);
+  append_json_string(text.append(",\"op\":"), operation);
+  if (!id.empty()) append_json_string(text.append(",\"id\":"), id);
+  append_json_string(text.append(",\"result\":"), what);
+  text.push_back('}');
+  log(LogLevel::kNotice, "audit " + text);
+  // Not kept: whoever floods the device with refusals shall not fill its disk. The log is the record.
+  reply(device_topic(options_.address, "event/audit"), "", text);
 }
 
 }  // namespace linnet::daemon

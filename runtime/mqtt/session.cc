@@ -263,6 +263,7 @@ void Session::turn_loop() {
   while (true) {
     const int code = mosquitto_loop(client_.get(), kLoopTimeoutMs, 1);
     last_tick_ = Clock::now().time_since_epoch().count();
+    listener_.on_turned();
     if (code != MOSQ_ERR_SUCCESS) {
       const std::lock_guard lock(mutex_);
       if (!stopping_ && status_.last_failure.empty()) status_.last_failure = mosquitto_strerror(code);

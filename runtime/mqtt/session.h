@@ -57,6 +57,8 @@ class Listener {
   virtual void on_connected() = 0;     // After each CONNACK of success: subscribe here, publish the birth here.
   virtual void on_disconnected() = 0;  // After each on_connected, once.
   virtual void on_message(const IncomingMessage& message) = 0;
+  // The loop turned once more: the acknowledgements of what on_message() saw in the turn before have left.
+  virtual void on_turned() {}
   // The broker answered a subscription; `accepted` is false where it refused it (ACL).
   virtual void on_subscribed(bool /*accepted*/) {}
   // The broker acknowledged the QoS 1 message that publish() gave `token`; `accepted` is false where it refused it

@@ -89,9 +89,7 @@ class Levers final : public Operations {
 // Does one deed for each answer.
 class Deeds final : public AnswerActions {
  public:
-  std::vector<Deed> deeds_of(std::string_view, std::optional<double>) override {
-    return {{"r", "line LAMP", refused, 0}};
-  }
+  std::vector<Deed> deeds_of(std::string_view, std::optional<double>) override { return {{"r", "line LAMP", refused}}; }
   Result<void> perform(const Deed&) override {
     ++done;
     return {};
