@@ -35,8 +35,7 @@ Result<Embedder> Embedder::make(engine::Engine& engine, const text::Tokenizer& t
   return Embedder(engine, tokenizer, *program.pooling, width);
 }
 
-Embedder::Embedder(engine::Engine& engine, const text::Tokenizer& tokenizer, models::Pooling pooling,
-                   std::size_t width)
+Embedder::Embedder(engine::Engine& engine, const text::Tokenizer& tokenizer, models::Pooling pooling, std::size_t width)
     : engine_(engine), encoder_(tokenizer), pooling_(pooling), embedding_(width) {}
 
 Result<std::span<const float>> Embedder::embed(std::string_view text) {

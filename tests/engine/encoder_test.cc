@@ -14,9 +14,7 @@ constexpr std::array<std::size_t, 8> kRows = {0, 1, 100, 254, 255, 256, 257, 299
 
 class Encoder : public testing::TestWithParam<const char*> {
  protected:
-  std::string golden(const std::string& what) const {
-    return data_path(std::string(GetParam()) + "." + what + ".npy");
-  }
+  std::string golden(const std::string& what) const { return data_path(std::string(GetParam()) + "." + what + ".npy"); }
 };
 
 // 300 tokens: later ones change what the first sees, and lie on another page.
@@ -45,8 +43,8 @@ TEST_P(Encoder, TextsDoNotSeeEachOther) {
   Engine one = open_model(*model, {.context = 64, .max_batch_rows = 64, .max_outputs = 64});
   const auto first = all_logits(one, std::span(tokens).first(40), 40);
   const auto second = all_logits(one, std::span(tokens).subspan(40, 20), 20);
-  Engine both = open_model(
-      *model, {.context = 64, .max_sequences = 2, .max_batch_rows = 64, .max_outputs = 64, .threads = 3});
+  Engine both =
+      open_model(*model, {.context = 64, .max_sequences = 2, .max_batch_rows = 64, .max_outputs = 64, .threads = 3});
   const auto a = *both.begin_sequence();
   const auto b = *both.begin_sequence();
   std::vector<BatchRow> rows;
