@@ -32,7 +32,7 @@ Reduced reduce(double angle) {
 double sin_of_rest(double x) {
   const double square = x * x;
   double series = 0.0;
-  for (double n = 16.0; n >= 2.0; n -= 2.0) {
+  for (int n = 16; n >= 2; n -= 2) {
     series = (1.0 + series) * (-square / (n * (n + 1.0)));
   }
   return std::fma(x, series, x);
@@ -41,7 +41,7 @@ double sin_of_rest(double x) {
 double cos_of_rest(double x) {
   const double square = x * x;
   double series = 0.0;
-  for (double n = 17.0; n >= 3.0; n -= 2.0) {
+  for (int n = 17; n >= 3; n -= 2) {
     series = (1.0 + series) * (-square / (n * (n + 1.0)));
   }
   return 1.0 + std::fma(-0.5 * square, series, -0.5 * square);
@@ -64,7 +64,7 @@ double logarithm(double x) {
   const double s = (mantissa - 1.0) / (mantissa + 1.0);
   const double square = s * s;
   double series = 0.0;
-  for (double n = 23.0; n >= 3.0; n -= 2.0) series = series * square + 1.0 / n;
+  for (int n = 23; n >= 3; n -= 2) series = series * square + 1.0 / n;
   const double fraction = 2.0 * s + 2.0 * s * square * series;
   const double turns = exponent;
   return turns * kLn2High + (turns * kLn2Low + fraction);
@@ -74,7 +74,7 @@ double exponential(double x) {
   const double n = (x * std::numbers::log2e + kRound) - kRound;
   const double rest = std::fma(-n, kLn2Low, std::fma(-n, kLn2High, x));
   double series = 1.0;
-  for (double k = 14.0; k >= 1.0; k -= 1.0) series = 1.0 + series * rest / k;
+  for (int k = 14; k >= 1; --k) series = 1.0 + series * rest / k;
   return std::ldexp(series, static_cast<int>(n));
 }
 
