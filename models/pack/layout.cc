@@ -52,4 +52,6 @@ Layout packed_layout(const gguf::Reader& file, const gguf::Tensor& tensor) {
 
 bool is_packed(const gguf::Reader& file) { return file.contains(kVersionKey); }
 
+bool is_section(const gguf::Tensor& tensor) { return tensor.name.starts_with(kSectionPrefix); }
+
 }  // namespace linnet::pack

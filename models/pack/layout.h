@@ -22,6 +22,7 @@ enum class Layout : std::uint8_t {
 
 // Keys of a packed file. The arrays have one element a tensor (dims: four), in the order of the tensors.
 inline constexpr std::string_view kKeyPrefix = "linnet.pack.";              // Other linnet.* keys are the model's own.
+inline constexpr std::string_view kSectionPrefix = "linnet.";               // Of tensors that are no weights.
 inline constexpr std::string_view kVersionKey = "linnet.pack.version";      // uint32, kVersion.
 inline constexpr std::string_view kLayoutKey = "linnet.pack.layout";        // The layout of matrices: "panel16".
 inline constexpr std::string_view kAlignmentKey = "linnet.pack.alignment";  // general.alignment before, 0: no key.
@@ -50,5 +51,8 @@ inline constexpr std::uint32_t kVersion = 1;
 [[nodiscard]] Layout packed_layout(const gguf::Reader& file, const gguf::Tensor& tensor);
 
 [[nodiscard]] bool is_packed(const gguf::Reader& file);
+
+// Whether packing added the tensor: it is no part of the model.
+[[nodiscard]] bool is_section(const gguf::Tensor& tensor);
 
 }  // namespace linnet::pack

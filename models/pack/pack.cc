@@ -39,22 +39,31 @@ struct Source {
 // One run of pack(): what it reads, where it writes, and the arrays of linnet.pack.tensor.* as they grow.
 class Packer {
  public:
-  Packer(const gguf::Reader& file, gguf::Sink& sink, Hasher& hasher, gguf::Progress progress)
-      : file_(file), sink_(sink), hasher_(hasher), writer_(kernels::kPanelAlignment), progress_(progress) {}
+  Packer(const gguf::Reader& file, std::span<const Section> sections, gguf::Sink& sink, Hasher& hasher,
+         gguf::Progress progress)
+      : file_(file),
+        sections_(sections),
+        sink_(sink),
+        hasher_(hasher),
+        writer_(kernels::kPanelAlignment),
+        progress_(progress) {}
 
   [[nodiscard]] Result<PackSummary> run();
 
  private:
   void describe_file();
   [[nodiscard]] Result<void> declare(const gguf::Tensor& tensor);
+  [[nodiscard]] Result<void> declare(const Section& section);
   void set_arrays();
   [[nodiscard]] Result<void> write(std::size_t index, Meter& meter);
-  [[nodiscard]] Result<void> write_as_it_is(std::size_t index, Meter& meter);
+  [[nodiscard]] Result<void> write(const Section& section, std::size_t index, Meter& meter);
+  [[nodiscard]] Result<void> write_as_it_is(std::size_t index, std::span<const std::byte> bytes, Meter& meter);
   [[nodiscard]] Result<void> write_bands(std::size_t index, Meter& meter);
   [[nodiscard]] const std::byte* in_kept_format(const Source& source, std::span<const std::byte> rows);
   [[nodiscard]] Result<void> put(std::size_t index, std::size_t offset, std::span<const std::byte> bytes);
 
   const gguf::Reader& file_;
+  std::span<const Section> sections_;
   gguf::Sink& sink_;
   Hasher& hasher_;
   gguf::Writer writer_;
@@ -70,11 +79,15 @@ class Packer {
 Result<PackSummary> Packer::run() {
   describe_file();
   for (const auto& tensor : file_.tensors()) LINNET_CHECK(declare(tensor));
-  hashes_.assign(file_.tensors().size(), to_hex(Digest{}));
+  for (const Section& section : sections_) LINNET_CHECK(declare(section));
+  hashes_.assign(sources_.size() + sections_.size(), to_hex(Digest{}));
   set_arrays();
   LINNET_CHECK(writer_.begin(sink_));
   Meter meter(progress_, bytes_in_all_);
-  for (std::size_t i = 0; i < file_.tensors().size(); ++i) LINNET_CHECK(write(i, meter));
+  for (std::size_t i = 0; i < sources_.size(); ++i) LINNET_CHECK(write(i, meter));
+  for (std::size_t i = 0; i < sections_.size(); ++i) {
+    LINNET_CHECK(write(sections_[i], sources_.size() + i, meter));
+  }
   writer_.set_strings(kHashesKey, hashes_);
   LINNET_CHECK(writer_.rewrite_header(sink_));
   summary_.tensors = file_.tensors().size();
@@ -115,6 +128,12 @@ Result<void> Packer::declare(const gguf::Tensor& tensor) {
   return writer_.add_tensor(tensor.name, gguf::TensorType::kI8, size).map([](auto) {});
 }
 
+Result<void> Packer::declare(const Section& section) {
+  bytes_in_all_ += section.bytes.size();
+  const std::array<std::uint64_t, 1> size = {section.bytes.size()};
+  return writer_.add_tensor(section.name, gguf::TensorType::kI8, size).map([](auto) {});
+}
+
 void Packer::set_arrays() {
   std::vector<std::string> names;
   std::vector<std::string> types;
@@ -129,6 +148,13 @@ void Packer::set_arrays() {
     converted.emplace_back(source.conversion != nullptr ? tensor.type->name : std::string_view{});
     for (std::size_t d = 0; d < tensor.dims.size(); ++d) dims.push_back(d < tensor.rank ? tensor.dims[d] : 0);
   }
+  for (const Section& section : sections_) {
+    names.emplace_back(section.name);
+    types.emplace_back(gguf::info(gguf::TensorType::kI8).name);
+    layouts.emplace_back(name_of(Layout::kRows));
+    converted.emplace_back();
+    dims.insert(dims.end(), {section.bytes.size(), 0, 0, 0});
+  }
   writer_.set_strings(kNamesKey, names);
   writer_.set_strings(kTypesKey, types);
   writer_.set_u64s(kDimsKey, dims);
@@ -141,7 +167,7 @@ Result<void> Packer::write(std::size_t index, Meter& meter) {
   hasher_.begin();
   const Source& source = sources_[index];
   if (source.layout == Layout::kRows && source.conversion == nullptr) {
-    LINNET_CHECK(write_as_it_is(index, meter));
+    LINNET_CHECK(write_as_it_is(index, source.tensor->data, meter));
   } else {
     LINNET_CHECK(write_bands(index, meter));
   }
@@ -149,8 +175,15 @@ Result<void> Packer::write(std::size_t index, Meter& meter) {
   return {};
 }
 
-Result<void> Packer::write_as_it_is(std::size_t index, Meter& meter) {
-  return for_pieces(sources_[index].tensor->data, [&](auto piece, std::size_t offset) -> Result<void> {
+Result<void> Packer::write(const Section& section, std::size_t index, Meter& meter) {
+  hasher_.begin();
+  LINNET_CHECK(write_as_it_is(index, section.bytes, meter));
+  hashes_[index] = to_hex(hasher_.finish());
+  return {};
+}
+
+Result<void> Packer::write_as_it_is(std::size_t index, std::span<const std::byte> bytes, Meter& meter) {
+  return for_pieces(bytes, [&](auto piece, std::size_t offset) -> Result<void> {
     LINNET_CHECK(put(index, offset, piece));
     return meter.add(piece.size());
   });
@@ -212,12 +245,12 @@ std::string conversion_text(std::span<const ConvertedTensor> converted) {
 }
 
 Result<PackSummary> pack(const gguf::Reader& file, gguf::Sink& sink, Hasher& hasher, gguf::Progress progress,
-                         std::string_view layout) {
+                         std::string_view layout, std::span<const Section> sections) {
   if (layout != name_of(Layout::kPanels)) {
     return fail(ErrorKind::kUsage, "there is no layout " + gguf::quoted(layout) + "; use panel16");
   }
   if (is_packed(file)) return fail(ErrorKind::kUsage, "the model is packed already");
-  return Packer(file, sink, hasher, progress).run();
+  return Packer(file, sections, sink, hasher, progress).run();
 }
 
 }  // namespace linnet::pack

@@ -28,6 +28,13 @@ struct ConvertedTensor {
   bool keeps_weights;  // Every weight kept its value.
 };
 
+// Something that travels with the weights, such as a tokenizer's lookup tables: the packer only stores it, as an opaque
+// I8 tensor behind the model's own, aligned and hashed as they are. unpack() leaves it out.
+struct Section {
+  std::string_view name;  // Begins with kSectionPrefix.
+  std::span<const std::byte> bytes;
+};
+
 struct PackSummary {
   std::size_t tensors = 0;
   std::size_t in_panels = 0;
@@ -38,11 +45,12 @@ struct PackSummary {
 // What conversions there were, a line each kind: "12 tensors of type Q3_K became Q6_K, which keeps every weight\n".
 [[nodiscard]] std::string conversion_text(std::span<const ConvertedTensor> converted);
 
-// Writes `file` packed. Beside the header it holds one band of rows (about 4 MiB) in memory. Errors: kUsage (already
-// packed, no such layout), kUnsupported (a quantised type with neither kernels nor a conversion, by tensor and type
-// name), kInterrupted, the sink's.
+// Writes `file` packed, the sections behind it. Beside the header it holds one band of rows (about 4 MiB) in memory.
+// Errors: kUsage (already packed, no such layout), kUnsupported (a quantised type with neither kernels nor a
+// conversion, by tensor and type name), kInterrupted, the sink's.
 [[nodiscard]] Result<PackSummary> pack(const gguf::Reader& file, gguf::Sink& sink, Hasher& hasher,
-                                       gguf::Progress progress, std::string_view layout = "panel16");
+                                       gguf::Progress progress, std::string_view layout = "panel16",
+                                       std::span<const Section> sections = {});
 
 // Writes the file that was packed: the same metadata and tensors, byte for byte; converted tensors stay so. Errors:
 // kUsage (not packed), those of PackedView::open, kInterrupted, the sink's.

@@ -10,9 +10,9 @@ namespace {
 
 tl::unexpected<Error> not_packed() { return fail(ErrorKind::kUsage, "the model is not packed"); }
 
-std::uint64_t stored_bytes(const PackedView& view) {
+std::uint64_t stored_bytes(std::span<const PackedTensor* const> tensors) {
   std::uint64_t sum = 0;
-  for (const auto& tensor : view.tensors()) sum += tensor.stored->data.size();
+  for (const auto* tensor : tensors) sum += tensor->stored->data.size();
   return sum;
 }
 
@@ -82,19 +82,21 @@ Result<PackSummary> unpack(const gguf::Reader& file, gguf::Sink& sink, gguf::Pro
   gguf::Writer writer(alignment.bytes);
   copy_metadata(file, alignment, writer);
   PackSummary summary;
+  std::vector<const PackedTensor*> kept;
   for (const auto& tensor : view.tensors()) {
+    if (is_section(*tensor.stored)) continue;
+    kept.push_back(&tensor);
     const auto dims = std::span(tensor.dims).first(tensor.rank);
     LINNET_TRY([[maybe_unused]] const auto index, writer.add_tensor(tensor.stored->name, tensor.type->type, dims));
     summary.in_panels += tensor.layout == Layout::kPanels ? 1U : 0U;
   }
   LINNET_CHECK(writer.begin(sink));
-  Meter meter(progress, stored_bytes(view));
-  for (std::size_t i = 0; i < view.tensors().size(); ++i) {
-    const auto& tensor = view.tensors()[i];
-    const auto write = tensor.layout == Layout::kPanels ? write_from_panels : write_rows;
-    LINNET_CHECK(write(tensor, i, writer, sink, meter));
+  Meter meter(progress, stored_bytes(kept));
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    const auto write = kept[i]->layout == Layout::kPanels ? write_from_panels : write_rows;
+    LINNET_CHECK(write(*kept[i], i, writer, sink, meter));
   }
-  summary.tensors = view.tensors().size();
+  summary.tensors = kept.size();
   summary.file_bytes = writer.file_bytes();
   return summary;
 }
@@ -102,7 +104,9 @@ Result<PackSummary> unpack(const gguf::Reader& file, gguf::Sink& sink, gguf::Pro
 Result<std::size_t> verify(const gguf::Reader& file, Hasher& hasher, gguf::Progress progress) {
   if (!is_packed(file)) return not_packed();
   LINNET_TRY(const auto view, PackedView::open(file));
-  Meter meter(progress, stored_bytes(view));
+  std::uint64_t size = 0;
+  for (const auto& tensor : view.tensors()) size += tensor.stored->data.size();
+  Meter meter(progress, size);
   for (const auto& tensor : view.tensors()) {
     hasher.begin();
     LINNET_CHECK(for_pieces(tensor.stored->data, [&](auto piece, std::size_t) -> Result<void> {

@@ -14,6 +14,7 @@ Result<ModelSummary> summarise(const gguf::Reader& file, const pack::PackedView&
   summary.file_size = Bytes{file.bytes().size()};
   summary.packed = tensors.packed();
   for (const pack::PackedTensor& tensor : tensors.tensors()) {
+    if (pack::is_section(*tensor.stored)) continue;  // The tokenizer's tables are no parameters.
     const std::uint64_t weights = tensor.rows() * tensor.columns();
     FormatShare& share = summary.formats[tensor.type->name];
     ++share.tensors;

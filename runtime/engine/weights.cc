@@ -58,7 +58,7 @@ Result<void> check_all_known(const pack::PackedView& file, const Program& progra
   for (const models::Rotation& rotation : program.rotations) known.insert(rotation.factors);
   for (const pack::PackedTensor& tensor : file.tensors()) {
     const std::string_view name = tensor.stored->name;
-    if (known.contains(name) || name.starts_with(pack::kKeyPrefix)) continue;
+    if (known.contains(name) || pack::is_section(*tensor.stored)) continue;
     return fail(ErrorKind::kUnsupported, "tensor '" + std::string(name) + "' is no part of a '" + program.architecture +
                                              "' model as this build knows it");
   }

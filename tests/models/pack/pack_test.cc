@@ -149,6 +149,36 @@ TEST(Pack, ConvertsAndReportsForeignTypes) {
   EXPECT_EQ(again.find_tensor("blk.0.ffn_down.weight")->type->name, "Q4_K");
 }
 
+// Also beside a converted tensor, whose array has an element for every tensor of the file.
+TEST(Pack, CarriesSectionsThatUnpackLeavesOut) {
+  for (const TensorType type : {TensorType::kF32, TensorType::kQ3_K}) {
+    const std::vector<TensorSpec> specs = {{"token_embd.weight", type, {256, 5}}};
+    const auto plain = model_of(specs);
+    const auto reader = *Reader::open(plain);
+    const std::vector<std::byte> bytes(5000, std::byte{7});
+    const Section section{"linnet.test.section", bytes};
+    gguf::MemorySink sink;
+    Blake2b hasher;
+    const auto summary = pack(reader, sink, hasher, kGoOn, "panel16", std::span(&section, 1));
+    ASSERT_TRUE(summary) << summary.error().message;
+    EXPECT_EQ(summary->tensors, 1U);
+    const std::vector<std::byte> file(sink.bytes().begin(), sink.bytes().end());
+    const auto packed_reader = *Reader::open(file);
+    const auto view = PackedView::open(packed_reader);
+    ASSERT_TRUE(view) << view.error().message;
+    EXPECT_TRUE(std::ranges::equal(view->find(section.name)->stored->data, bytes));
+    if (type == TensorType::kQ3_K) {
+      const auto converted = *packed_reader.strings(kConvertedKey);
+      EXPECT_THAT(std::vector<std::string>(converted.begin(), converted.end()), testing::ElementsAre("Q3_K", ""));
+    }
+    EXPECT_EQ(verify(packed_reader, hasher, kGoOn).value_or(0), 2U);
+    const auto again_file = unpacked(file);
+    const auto again = *Reader::open(again_file);
+    ASSERT_EQ(again.tensors().size(), 1U);
+    EXPECT_EQ(again.tensors()[0].name, "token_embd.weight");
+  }
+}
+
 TEST(Pack, VerifyFindsEveryChangedByte) {
   const auto file = packed(model_of(every_format()));
   const auto reader = *Reader::open(file);
