@@ -2,7 +2,6 @@
 #include "models/pack/pack.h"
 
 #include "models/gguf/atomic_file.h"
-#include "models/pack/blake2b.h"
 #include "runtime/base/clock.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/json_writer.h"
@@ -33,10 +32,9 @@ Result<pack::PackSummary> rewrite(const std::string& input, const std::string& o
 
 Result<void> execute(const PackOptions& options, Console& console) {
   const auto started = Clock::now();
-  pack::Blake2b hasher;
   LINNET_TRY(const auto summary,
-             rewrite(options.input, options.output, "packing", console, [&](auto& header, auto& sink, auto& progress) {
-               return pack::pack(header, sink, hasher, progress);
+             rewrite(options.input, options.output, "packing", console, [](auto& header, auto& sink, auto& progress) {
+               return language::pack_model(header, sink, progress);
              }));
   const double seconds = milliseconds_between(started, Clock::now()) / 1e3;
   if (options.json) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "models/gguf/reader.h"
+#include "models/pack/pack.h"
 #include "runtime/base/result.h"
 #include "runtime/base/units.h"
 #include "runtime/language/model_bytes.h"
@@ -37,6 +38,11 @@ struct ModelFile {
 
 // Whether the file must be packed before the engine can read it. Errors: those of pack::PackedView::open.
 [[nodiscard]] Result<bool> needs_packing(const ModelFile& file);
+
+// Packs the file, with the lookup tables of its tokenizer where this build knows it, so that a start maps them.
+// In packed_copy.cc. Errors: those of pack::pack.
+[[nodiscard]] Result<pack::PackSummary> pack_model(const gguf::Reader& header, gguf::Sink& sink,
+                                                   gguf::Progress progress);
 
 enum class CacheUse : unsigned char { kAllowed, kForbidden };
 

@@ -8,15 +8,15 @@
 #include "models/pack/packed_view.h"
 #include "runtime/language/model_cache.h"
 #include "runtime/language/model_file.h"
+#include "runtime/text/tables_builder.h"
 
 namespace linnet::language {
 namespace {
 
 // Writes the packed form of `plain` to `sink`.
 Result<void> pack_to(gguf::Sink& sink, const ModelFile& plain, PreparationWatcher& watcher) {
-  pack::Blake2b hasher;
   const auto progress = [&](std::uint64_t done, std::uint64_t all) { return watcher.packing(done, all); };
-  auto packed = pack::pack(*plain.header, sink, hasher, progress);
+  auto packed = pack_model(*plain.header, sink, progress);
   if (!packed) return tl::unexpected(rewriting_error(plain.path, packed.error()));
   std::string conversions = pack::conversion_text(packed->converted);
   while (!conversions.empty()) {
@@ -74,6 +74,15 @@ bool is_about_the_disk(ErrorKind kind) {
 }
 
 }  // namespace
+
+Result<pack::PackSummary> pack_model(const gguf::Reader& header, gguf::Sink& sink, gguf::Progress progress) {
+  pack::Blake2b hasher;
+  const auto tables = text::build_tables(header);
+  // A vocabulary that is absent or unknown takes nothing from the weights: what needs it will say what is wrong.
+  if (!tables) return pack::pack(header, sink, hasher, progress);
+  const pack::Section section{text::kTablesTensor, tables->bytes()};
+  return pack::pack(header, sink, hasher, progress, name_of(pack::Layout::kPanels), std::span(&section, 1));
+}
 
 Result<ModelFile> packed_copy(const ModelFile& plain, CacheUse cache, std::optional<Bytes> memory_limit,
                               PreparationWatcher& watcher) {

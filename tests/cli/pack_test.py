@@ -47,6 +47,26 @@ class Pack(support.CommandTest):
         self.assertEqual(report["tensors"], 21)
         self.assertEqual(report["in_panels"], 16 - 1)  # All matrices but the embedding table.
 
+    def test_the_tokenizers_tables_travel_along(self):
+        packed = self.path("packed.gguf")
+        self.ok("pack", self.model, "-o", packed)
+        self.assertIn("linnet.tokenizer.tables", [tensor["name"] for tensor in self.ok_json("info", packed)["tensors"]])
+        texts = ["tokenize", "--lines", "-m"]
+        self.assertEqual(self.ok(*texts, packed, input="hell\nhe ll\n"), self.ok(*texts, self.model, input="hell\nhe ll\n"))
+        self.ok("info", packed, "--verify")
+        # They are what is read: damage to them is noticed at load, and the line says what to do.
+        bytes_ = self.read(packed)
+        at = bytes_.index(b"LLNTTOK1")
+        damaged = self.path("damaged.gguf", bytes_[:at] + b"LLNTTOK9" + bytes_[at + 8 :])
+        self.refused(3, "tokenize", "-m", damaged, "--text", "x", says="pack the model again")
+        self.refused(3, "info", damaged, "--verify", says="linnet.tokenizer.tables")
+
+    def test_an_unknown_tokenizer_does_not_keep_weights_from_being_packed(self):
+        known = tiny_model.model_bytes(tiny_model.Q4_0)
+        strange = self.path("strange.gguf", known.replace(b"gpt-2", b"gpt-?"))
+        self.ok("pack", strange, "-o", self.path("packed.gguf"))
+        self.refused(3, "tokenize", "-m", self.path("packed.gguf"), "--text", "x", says="gpt-?")
+
     def test_a_packed_file_is_not_packed_again_and_a_plain_one_not_unpacked(self):
         self.ok("pack", self.model, "-o", self.path("packed.gguf"))
         self.refused(2, "pack", self.path("packed.gguf"), "-o", self.path("twice.gguf"), says="packed.gguf")
