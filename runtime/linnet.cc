@@ -183,21 +183,26 @@ class WithoutForm {
   std::unique_ptr<ForcedForm> form_;
 };
 
-Result<std::vector<text::TokenId>> prompt_ids(linnet_model& model, const std::vector<Message>& messages, bool raw) {
-  if (!raw) return model.text.encode(model.encoder, messages);
+Result<language::Prompt> prompt_of(linnet_model& model, const std::vector<Message>& messages, bool raw) {
+  if (!raw) return model.text.prompt(model.encoder, messages);
   LINNET_TRY(const auto ids,
-             model.encoder.encode(messages.back().second, {.add_special = true, .parse_special = true}));
-  return std::vector<text::TokenId>(ids.begin(), ids.end());
+             model.encoder.encode(messages.back().content, {.add_special = true, .parse_special = true}));
+  return language::Prompt{std::vector<text::TokenId>(ids.begin(), ids.end())};
 }
 
 Result<Answer> answer_to(linnet_session& session, const std::vector<Message>& messages,
                          const linnet_generate_options& options, linnet_on_text on_text, void* user) {
   linnet_model& model = *session.model;
   const WithoutForm form(model.text, options.raw != 0);
-  LINNET_TRY(const auto ids, prompt_ids(model, messages, options.raw != 0));
-  const Question question{ids, messages.back().second, generation_options(options, session.cancel)};
-  const auto deliver = [&](std::string_view piece) -> Result<void> {
-    if (on_text != nullptr && on_text(piece.data(), piece.size(), user) != 0) session.cancel = true;
+  LINNET_TRY(const auto prompt, prompt_of(model, messages, options.raw != 0));
+  const Question question{prompt.ids,
+                          messages.back().content,
+                          {.split = options.raw == 0, .inside = prompt.opens_reasoning},
+                          generation_options(options, session.cancel)};
+  // The caller is given the answer; what a reasoning model thinks before it stays here.
+  const auto deliver = [&](text::AnswerPart part, std::string_view piece) -> Result<void> {
+    if (part == text::AnswerPart::kText && on_text != nullptr && on_text(piece.data(), piece.size(), user) != 0)
+      session.cancel = true;
     return {};
   };
   return generate(model.engine, model.text, question, deliver);
@@ -211,7 +216,7 @@ Result<void> converse(linnet_session& session, const char* prompt, const linnet_
   LINNET_TRY(Answer answer, answer_to(session, messages, options, on_text, user));
   write_report(report, report_of(answer));
   if (options.raw != 0 || answer.finish == engine::FinishReason::kCancelled) return {};
-  messages.emplace_back("assistant", std::move(answer.text));
+  messages.emplace_back("assistant", std::move(answer.text), std::move(answer.reasoning));
   session.messages = std::move(messages);
   return {};
 }

@@ -11,6 +11,7 @@
 #include "runtime/cli/ctl/arguments.h"
 #include "runtime/cli/help.h"
 #include "runtime/cli/page_formatter.h"
+#include "runtime/text/template/chat.h"
 
 namespace linnet::cli {
 namespace {
@@ -123,6 +124,29 @@ void add_sampling(CLI::App& app, engine::SamplerOptions& sampling, const std::st
   add_seed(app, sampling.seed, "Makes sampling repeatable (default: a random one)");
 }
 
+void add_template(CLI::App& app, std::string& name) {
+  std::vector<std::string> names;
+  for (const std::string_view built_in : templates::built_in_template_names()) names.emplace_back(built_in);
+  app.add_option("--template", name,
+                 "A built-in chat template in place of the model's:\n" + CLI::detail::join(names, ", "))
+      ->type_name("NAME")
+      ->check(CLI::IsMember(names));
+}
+
+void add_reasoning(CLI::App& app, ReasoningOptions& options) {
+  app.add_option_function<std::string>(
+         "--reasoning",
+         [&](const std::string& word) {
+           options.reasoning = word == "hide" ? Reasoning::kHide : word == "off" ? Reasoning::kOff : Reasoning::kShow;
+         },
+         "What becomes of a model's thoughts: show (default; on\nstandard error), hide, or off: the model is not to "
+         "think")
+      ->type_name("WORD")
+      ->check(CLI::IsMember({"show", "hide", "off"}));
+  count_option(app, "--max-reasoning-tokens", options.most_tokens,
+               "Ends the thoughts after N tokens (default: as many as it takes)");
+}
+
 void declare(CLI::App& app, RunOptions& options) {
   add_model(app, options.model.path);
   app.add_option("-p,--prompt", options.prompt, "The prompt (default: standard input)")->type_name("TEXT");
@@ -130,7 +154,14 @@ void declare(CLI::App& app, RunOptions& options) {
   count_option(app, "-n,--max-tokens", options.maximum_tokens,
                "Stops after N generated tokens\n(default 512; 0: when the context is full)");
   add_switch(app, "--raw", options.raw, "Takes the prompt as it is: no chat template, no forced form");
-  add_switch(app, "!--no-grammar", options.grammar, "Does not force the form that the model file asks for");
+  auto* const grammar =
+      app.add_flag("!--no-grammar", options.grammar, "Does not force the form that the model file asks for");
+  grammar->disable_flag_override();
+  app.add_option("--schema", options.schema, "Forces an answer of JSON that this JSON Schema accepts")
+      ->type_name("FILE")
+      ->excludes(grammar);
+  add_template(app, options.template_name);
+  add_reasoning(app, options.reasoning);
   add_sampling(app, options.sampling, "Temperature; 0, the default, always takes the likeliest token");
   add_engine_options(app, options.model,
                      "Positions of prompt and answer together\n(default: what -n allows, at most the model's own)");
@@ -142,6 +173,8 @@ void declare(CLI::App& app, ChatOptions& options) {
   add_model(app, options.model.path);
   app.add_option("--system", options.system, "A system message before the conversation")->type_name("TEXT");
   count_option(app, "-n,--max-tokens", options.maximum_tokens, "Longest answer in tokens (default 0: what fits)");
+  add_template(app, options.template_name);
+  add_reasoning(app, options.reasoning);
   add_sampling(app, options.sampling, "Temperature (default 0.6); 0 is greedy");
   add_engine_options(app, options.model,
                      "Positions of the whole conversation\n(default: 4096, or the model's own if less)");
@@ -159,6 +192,7 @@ void declare(CLI::App& app, TemplateOptions& options) {
   auto* const model =
       app.add_option("-m,--model", options.model, "A GGUF file with a chat template")->type_name("FILE");
   app.add_option("--file", options.file, "A template by itself")->type_name("FILE")->excludes(model);
+  add_template(app, options.name);
   app.add_option("--messages", options.messages, "The conversation, a JSON array; - is standard input")
       ->type_name("FILE")
       ->required();

@@ -1,4 +1,5 @@
 // `linnet chat`: a conversation on the terminal.
+#include "runtime/cli/answer_output.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/interrupt.h"
 #include "runtime/cli/open_model.h"
@@ -22,17 +23,23 @@ void forget(Conversation& conversation) {
 
 // Answers the last message of the history and appends the answer to it.
 Result<void> answer(Conversation& conversation, Console& console) {
-  LINNET_TRY(const auto ids, conversation.text.encode(conversation.encoder, conversation.history));
-  Question question{ids, conversation.history.back().second, {}};
+  const ReasoningOptions& reasoning = conversation.options.reasoning;
+  LINNET_TRY(const Prompt prompt,
+             conversation.text.prompt(conversation.encoder, conversation.history, thinking_of(reasoning)));
+  Question question{prompt.ids, conversation.history.back().content, reasoning_plan(reasoning, prompt), {}};
   question.options.sampling = conversation.options.sampling;
   question.options.max_tokens = conversation.options.maximum_tokens;
   question.options.cancel = &console.stop();
-  LINNET_TRY(Answer given, generate(conversation.engine, conversation.text, question,
-                                    [&](std::string_view piece) { return console.print(piece); }));
+  AnswerOutput output(console, reasoning.reasoning);
+  LINNET_TRY(Answer given,
+             generate(conversation.engine, conversation.text, question,
+                      [&](text::AnswerPart part, std::string_view piece) { return output.push(part, piece); }));
+  output.finish();
   LINNET_CHECK(console.print("\n"));
   if (given.finish == engine::FinishReason::kLength)
     console.note("linnet: the answer was cut off: -n or the context is full");
-  conversation.history.emplace_back("assistant", std::move(given.text));
+  // The template says what becomes of the thoughts: most show them to no later turn.
+  conversation.history.emplace_back("assistant", std::move(given.text), std::move(given.reasoning));
   return {};
 }
 
@@ -43,7 +50,8 @@ Result<void> take_turn(Conversation& conversation, std::string line, Console& co
   auto result = answer(conversation, console);
   forget_interrupts();
   if (result) return {};
-  conversation.history.resize(before);
+  conversation.history.erase(conversation.history.begin() + static_cast<std::ptrdiff_t>(before),
+                             conversation.history.end());
   if (console.reader_gone() || result.error().kind != ErrorKind::kExhausted) return result;
   console.note("linnet: " + result.error().message + "; /reset forgets the conversation");
   return {};
@@ -67,7 +75,7 @@ Result<void> converse(Conversation& conversation, Console& console) {
 Result<void> execute(const ChatOptions& options, Console& console) {
   LINNET_TRY(const Machine machine, inspect_machine());
   LINNET_TRY(const ModelFile file, open_model(options.model, machine, console));
-  LINNET_TRY(const LanguageText text, LanguageText::load(file, {}));
+  LINNET_TRY(const LanguageText text, LanguageText::load(file, {.built_in_template = options.template_name}));
   if (!text.chat_template) {
     return fail(ErrorKind::kUnsupported, file.path + ": has no chat template; linnet run --raw completes text with it");
   }

@@ -88,11 +88,11 @@ Result<IntentReport> answer_all(const Subject& subject, const std::vector<Intent
   const auto started = Clock::now();
   for (const IntentExample& example : examples) {
     LINNET_TRY(const auto ids, subject.text.encode(encoder, {{"user", example.text}}));
-    Question question{ids, example.text, {}};
+    Question question{ids, example.text, {}, {}};
     question.options.cancel = &console.stop();
     question.options.sampling.want_probability = true;
-    LINNET_TRY(const Answer answer,
-               generate(engine, subject.text, question, [](std::string_view) { return Result<void>(); }));
+    LINNET_TRY(const Answer answer, generate(engine, subject.text, question,
+                                             [](text::AnswerPart, std::string_view) { return Result<void>(); }));
     if (answer.finish == engine::FinishReason::kCancelled) return interrupted();
     report.score.add(example.expected, parse_intent_answer(answer.text), answer.confidence);
     tokens += answer.tokens.size();

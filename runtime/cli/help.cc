@@ -28,14 +28,19 @@ constexpr HelpPage kRun{
     "linnet run -m MODEL.gguf [-p TEXT | < TEXT] [OPTIONS]",
     R"(The prompt becomes the user's message of the chat template in the model file; --raw, or a model without a
 template, takes it as it is. Only what the model generates is printed, without the prompt. A model that carries
-a grammar (key linnet.grammar) answers in that form and no other, unless --no-grammar.
+a grammar (key linnet.grammar) answers in that form and no other, unless --no-grammar; --schema forces JSON that a
+JSON Schema accepts.
+
+What a reasoning model thinks before it answers is written to standard error; --reasoning hide leaves it out, off
+asks the model not to think, and --max-reasoning-tokens ends the thoughts.
 
 A plain quantised GGUF is first rewritten in the order that the kernels read, once, into the cache directory;
 later starts map that file. F32, F16 and packed files are mapped as they are.
 
-With --json one object is printed at the end: text, tokens (ids), prompt_tokens, finish (stop: the model ended;
-length: -n or the context was reached), seed, timings (load_ms, first_token_ms, prefill and decode tokens/s),
-memory (anonymous_bytes, mapped_bytes) and confidence (geometric mean probability of the tokens that no grammar forced).
+With --json one object is printed at the end: text, reasoning (or null), tokens (ids), prompt_tokens, finish
+(stop: the model ended; length: -n or the context was reached), seed, timings (load_ms, first_token_ms, prefill
+and decode tokens/s), memory (anonymous_bytes, mapped_bytes) and confidence (geometric mean probability of the
+answer's tokens that no grammar forced).
 
 Examples:
   linnet run -m models/pilot/pilot-int4.gguf -p 'turn off the lights in the bedroom'
@@ -66,7 +71,7 @@ Examples:
 
 constexpr HelpPage kTemplate{
     "template", "Renders a conversation with a chat template.",
-    "linnet template (-m MODEL.gguf | --file TEMPLATE.jinja) --messages MESSAGES.json [OPTIONS]",
+    "linnet template (-m MODEL.gguf | --file TEMPLATE.jinja | --template NAME) --messages MESSAGES.json [OPTIONS]",
     R"(Prints the prompt, byte for byte, with nothing added. MESSAGES.json is an array of objects with role and content
 (and whatever else the template reads); - is standard input. From a model file the template, BOS and EOS are
 taken.

@@ -25,10 +25,12 @@ using language::Message;
 using language::ModelFile;
 using language::ModelOptions;
 using language::open_engine;
+using language::Prompt;
 using language::Question;
 using language::rewriting_error;
 using language::TextEncoder;
 using language::TextParts;
+using language::Thinking;
 
 // language::open_as_it_is, the file named for the line about a mapping that shrank.
 [[nodiscard]] Result<ModelFile> open_as_it_is(const std::string& path);

@@ -17,14 +17,29 @@ namespace linnet::cli {
 
 using language::ModelOptions;
 
+// What becomes of a model's reasoning.
+enum class Reasoning : std::uint8_t {
+  kShow,  // On standard error, so that standard output is the answer alone.
+  kHide,  // Generated and left out.
+  kOff,   // Not generated.
+};
+
+struct ReasoningOptions {
+  Reasoning reasoning = Reasoning::kShow;
+  std::optional<std::size_t> most_tokens;
+};
+
 struct RunOptions {
   ModelOptions model;
   engine::SamplerOptions sampling;
   std::optional<std::string> prompt;  // Absent: standard input.
   std::optional<std::string> system;
   std::size_t maximum_tokens = 512;
-  bool raw = false;     // No chat template.
-  bool grammar = true;  // The file's own grammar forces the answer's form.
+  ReasoningOptions reasoning;
+  std::string template_name;          // Of a built-in template; empty: the file's own.
+  std::optional<std::string> schema;  // A file: the answer is JSON that this schema accepts.
+  bool raw = false;                   // No chat template.
+  bool grammar = true;                // The file's own grammar forces the answer's form.
   bool json = false;
 };
 
@@ -33,6 +48,8 @@ struct ChatOptions {
   engine::SamplerOptions sampling;
   std::optional<std::string> system;
   std::size_t maximum_tokens = 0;  // 0: until the model ends or the context is full.
+  ReasoningOptions reasoning;
+  std::string template_name;
 };
 
 struct TokenizeOptions {
@@ -46,6 +63,7 @@ struct TokenizeOptions {
 struct TemplateOptions {
   std::optional<std::string> model;  // One of model and file is given.
   std::optional<std::string> file;
+  std::string name;  // Of a built-in template, in place of both.
   std::string messages;
   std::optional<std::string> tools;
   bool generation_prompt = true;

@@ -1,9 +1,12 @@
 // `linnet run`: one prompt, one answer, streamed.
 #include "runtime/base/clock.h"
+#include "runtime/cli/answer_output.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/json_writer.h"
 #include "runtime/cli/open_model.h"
 #include "runtime/cli/process_memory.h"
+#include "runtime/cli/text_file.h"
+#include "runtime/text/grammar/json_schema.h"
 
 namespace linnet::cli {
 namespace {
@@ -18,7 +21,9 @@ std::vector<Message> messages_of(const RunOptions& options, const std::string& p
 Result<void> print_report(const RunOptions& options, const Answer& answer, double load_milliseconds, Console& console) {
   LINNET_TRY(const ProcessMemory memory, measure_process_memory());
   JsonWriter json;
-  json.begin_object().member("text", answer.text).key("tokens").begin_array();
+  json.begin_object().member("text", answer.text);
+  json.member("reasoning", answer.reasoning.empty() ? std::optional<std::string>() : answer.reasoning);
+  json.key("tokens").begin_array();
   for (const auto token : answer.tokens) json.value(token);
   json.end_array().member("prompt_tokens", answer.timings.prompt_tokens);
   json.member("finish", engine::to_string(answer.finish)).member("seed", options.sampling.seed);
@@ -36,6 +41,21 @@ Result<void> end_line(const Answer& answer, Console& console) {
   return console.print("\n");
 }
 
+// The file's text machinery, with the form that the options ask for.
+Result<LanguageText> load_text(const ModelFile& file, const RunOptions& options) {
+  const bool own_form = options.grammar && !options.raw && !options.schema;
+  LINNET_TRY(LanguageText text, LanguageText::load(file, {.chat_template = !options.raw,
+                                                          .built_in_template = options.template_name,
+                                                          .forced_form = own_form}));
+  if (!options.schema) return text;
+  LINNET_TRY(const std::string schema, read_text_file(*options.schema));
+  auto grammar = text::grammar_of_json_schema(schema);
+  // What a person hands in is usage; the model file is not involved.
+  if (!grammar) return fail(ErrorKind::kUsage, *options.schema + ": " + grammar.error().message);
+  LINNET_TRY(text.form, language::ForcedForm::compile(*grammar, *options.schema, *text.tokenizer));
+  return text;
+}
+
 }  // namespace
 
 Result<void> execute(const RunOptions& options, Console& console) {
@@ -46,24 +66,25 @@ Result<void> execute(const RunOptions& options, Console& console) {
   const auto started = Clock::now();
   LINNET_TRY(const Machine machine, inspect_machine());
   LINNET_TRY(const ModelFile file, open_model(options.model, machine, console));
-  const bool with_form = options.grammar && !options.raw;
-  LINNET_TRY(const LanguageText text,
-             LanguageText::load(file, {.chat_template = !options.raw, .forced_form = with_form}));
+  LINNET_TRY(const LanguageText text, load_text(file, options));
   TextEncoder encoder(*text.tokenizer);
-  LINNET_TRY(const auto ids, text.encode(encoder, messages_of(options, prompt)));
+  LINNET_TRY(const Prompt start, text.prompt(encoder, messages_of(options, prompt), thinking_of(options.reasoning)));
   // Prompt and answer are known to need no more than this; without an end, the engine's default has to do.
-  const std::size_t positions = options.maximum_tokens == 0 ? 0 : ids.size() + options.maximum_tokens;
+  const std::size_t positions = options.maximum_tokens == 0 ? 0 : start.ids.size() + options.maximum_tokens;
   LINNET_TRY(auto engine, open_engine(file, options.model, machine,
                                       {.context = positions, .text_memory = encoder.memory() + text.memory()}));
   const double load_milliseconds = milliseconds_between(started, Clock::now());
 
-  Question question{ids, prompt, {}};
+  Question question{start.ids, prompt, reasoning_plan(options.reasoning, start), {}};
   question.options.sampling = options.sampling;
   question.options.sampling.want_probability = options.json;
   question.options.max_tokens = options.maximum_tokens;
   question.options.cancel = &console.stop();
-  const auto stream = [&](std::string_view piece) { return options.json ? Result<void>() : console.print(piece); };
-  LINNET_TRY(const Answer answer, generate(engine, text, question, stream));
+  AnswerOutput output(console, options.reasoning.reasoning);
+  LINNET_TRY(const Answer answer, generate(engine, text, question, [&](text::AnswerPart part, std::string_view piece) {
+               return options.json ? Result<void>() : output.push(part, piece);
+             }));
+  output.finish();
   LINNET_CHECK(options.json ? print_report(options, answer, load_milliseconds, console) : end_line(answer, console));
   return answer.finish == engine::FinishReason::kCancelled ? interrupted() : Result<void>();
 }

@@ -27,13 +27,13 @@ Result<TemplateSource> read_source(const TemplateOptions& options) {
   TemplateSource source;
   if (options.file) {
     LINNET_TRY(source.text, read_text_file(*options.file));
-  } else {
+  } else if (options.model) {
     LINNET_TRY(const ModelFile model, open_as_it_is(*options.model));
     auto text = model.header->string("tokenizer.chat_template");
-    if (!text) return tl::unexpected(content_error(*options.model, text.error()));
+    if (!text && options.name.empty()) return tl::unexpected(content_error(*options.model, text.error()));
     auto tokenizer = text::Tokenizer::load(*model.header);
     if (!tokenizer) return tl::unexpected(content_error(*options.model, tokenizer.error()));
-    source = {std::string(*text), language::special_token_texts(*tokenizer)};
+    source = {std::string(text.value_or("")), language::special_token_texts(*tokenizer)};
   }
   if (options.bos) source.tokens.bos = options.bos;
   if (options.eos) source.tokens.eos = options.eos;
@@ -56,13 +56,14 @@ Result<templates::ChatRequest> read_request(const TemplateOptions& options, cons
 }  // namespace
 
 Result<void> execute(const TemplateOptions& options, Console& console) {
-  if (!options.model && !options.file) {
-    return fail(ErrorKind::kUsage, "--model or --file is required (see linnet template --help)");
+  if (!options.model && !options.file && options.name.empty()) {
+    return fail(ErrorKind::kUsage, "--model, --file or --template is required (see linnet template --help)");
   }
   LINNET_TRY(TemplateSource source, read_source(options));
   LINNET_TRY(const auto request, read_request(options, console));
-  const std::string& origin = options.file ? *options.file : *options.model;
-  auto chat_template = ChatTemplate::parse(source.text, std::move(source.tokens));
+  const std::string origin = options.name.empty() ? options.file.value_or(options.model.value_or("")) : options.name;
+  auto chat_template = options.name.empty() ? ChatTemplate::parse(source.text, std::move(source.tokens))
+                                            : ChatTemplate::built_in(options.name, std::move(source.tokens));
   if (!chat_template) return tl::unexpected(with_context(origin, chat_template.error()));
   auto prompt = chat_template->render_chat(request);
   if (!prompt) return tl::unexpected(with_context(origin, prompt.error()));

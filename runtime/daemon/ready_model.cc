@@ -48,8 +48,8 @@ Result<std::unique_ptr<ReadyModel>> ReadyModel::open(const std::string& name, co
   model->identity_ = FileIdentity::of(model->file_.mapped_path);
   LINNET_TRY(model->text_, language::LanguageText::load(model->file_, {}));
   model->encoder_ = std::make_unique<language::TextEncoder>(*model->text_.tokenizer);
-  LINNET_CHECK(model->make_lanes(options.at_once));
-  const Bytes text_memory{model->text_.memory().count * options.at_once + model->encoder_->memory().count};
+  const Bytes text_memory = model->text_.memory(options.at_once) + model->encoder_->memory();
+  LINNET_CHECK(model->make_lanes(options.at_once));  // Takes the form.
   LINNET_TRY(model->engine_, language::open_engine(model->file_, how, machine,
                                                    {.max_sequences = options.at_once, .text_memory = text_memory}));
   LINNET_CHECK(model->check_file());

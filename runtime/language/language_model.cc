@@ -1,6 +1,7 @@
 #include "runtime/language/language_model.h"
 
 #include <cmath>
+#include <optional>
 
 #include "runtime/text/stream_decoder.h"
 
@@ -24,21 +25,98 @@ Error without(const ModelFile& file, Error error, const std::string& option) {
   return content_error(file.path, std::move(error));
 }
 
+// What holds the tokens of one answer: the form, and the reasoning's budget around it.
+class Guide {
+ public:
+  // Errors: those of ForcedForm::begin and TextEncoder.
+  [[nodiscard]] Result<void> begin(const LanguageText& text, const Question& question) {
+    form_ = text.form.get();
+    if (form_ != nullptr) LINNET_CHECK(form_->begin(question.message));
+    const templates::ReasoningMarkers* markers = text.reasoning();
+    if (markers == nullptr || (form_ == nullptr && !question.reasoning.most_tokens)) return {};
+    TextEncoder encoder(*text.tokenizer);
+    LINNET_TRY(const auto closing,
+               encoder.encode("\n" + markers->close + "\n\n", {.add_special = false, .parse_special = true}));
+    reasoning_.emplace(*text.tokenizer, *markers, std::vector(closing.begin(), closing.end()), question.reasoning,
+                       form_);
+    return {};
+  }
+
+  [[nodiscard]] engine::TokenConstraint* constraint() {
+    return reasoning_ ? static_cast<engine::TokenConstraint*>(&*reasoning_) : form_;
+  }
+
+  // Whether the last token was the model's own choice, and of its answer: what confidence is about.
+  [[nodiscard]] bool had_choice() const {
+    return (!reasoning_ || reasoning_->for_answer()) && (form_ == nullptr || form_->had_choice());
+  }
+
+  // A form that cannot go on shows as a mask that allows nothing: the form knows why.
+  [[nodiscard]] Result<void> check() const {
+    if (form_ != nullptr && form_->failure()) return tl::unexpected(*form_->failure());
+    return {};
+  }
+
+ private:
+  ForcedForm* form_ = nullptr;
+  std::optional<ReasoningGuide> reasoning_;
+};
+
+// Token ids to the two parts of an answer.
+class AnswerStream {
+ public:
+  using Deliver = FunctionRef<Result<void>(text::AnswerPart, std::string_view)>;
+
+  AnswerStream(const LanguageText& text, const ReasoningPlan& plan, Answer& answer)
+      : text_(text), decoder_(*text.tokenizer), splitter_(text.splitter(plan)), answer_(answer) {}
+
+  // Errors: those of `deliver`.
+  [[nodiscard]] Result<void> push(text::TokenId token, Deliver deliver) {
+    std::string_view piece = decoder_.push(token);
+    if (const auto* markers = text_.reasoning(); markers != nullptr && piece.empty()) {
+      piece = marker_text(*text_.tokenizer, *markers, token);
+    }
+    return split(piece, deliver);
+  }
+  [[nodiscard]] Result<void> finish(Deliver deliver) {
+    LINNET_CHECK(split(decoder_.finish(), deliver));
+    splitter_.finish([&](text::AnswerPart part, std::string_view words) { note(part, words, deliver); });
+    return outcome_;
+  }
+
+ private:
+  Result<void> split(std::string_view piece, Deliver deliver) {
+    splitter_.push(piece, [&](text::AnswerPart part, std::string_view words) { note(part, words, deliver); });
+    return outcome_;
+  }
+  void note(text::AnswerPart part, std::string_view words, Deliver deliver) {
+    (part == text::AnswerPart::kReasoning ? answer_.reasoning : answer_.text) += words;
+    if (outcome_) outcome_ = deliver(part, words);
+  }
+
+  const LanguageText& text_;
+  text::StreamDecoder decoder_;
+  text::ReasoningSplitter splitter_;
+  Answer& answer_;
+  Result<void> outcome_;
+};
+
 double per_second(std::size_t tokens, double milliseconds) {
   return milliseconds > 0 ? static_cast<double>(tokens) * 1e3 / milliseconds : 0.0;
 }
 
 }  // namespace
 
-Result<LanguageText> LanguageText::load(const ModelFile& file, TextParts parts) {
+Result<LanguageText> LanguageText::load(const ModelFile& file, const TextParts& parts) {
   auto tokenizer = text::Tokenizer::load(*file.header);
   if (!tokenizer) return tl::unexpected(content_error(file.path, tokenizer.error()));
   LanguageText text;
   text.tokenizer = std::make_unique<const text::Tokenizer>(std::move(*tokenizer));
   text.stop_tokens = find_stop_tokens(*text.tokenizer);
   if (parts.chat_template) {
-    auto chat_template = load_chat_template(*file.header, *text.tokenizer);
-    if (!chat_template) return tl::unexpected(without(file, chat_template.error(), "--raw"));
+    auto chat_template = load_chat_template(*file.header, *text.tokenizer, parts.built_in_template);
+    if (!chat_template && chat_template.error().kind == ErrorKind::kUsage) return tl::unexpected(chat_template.error());
+    if (!chat_template) return tl::unexpected(without(file, chat_template.error(), "--raw, or --template chatml,"));
     text.chat_template = std::move(*chat_template);
   }
   if (parts.forced_form) {
@@ -49,18 +127,31 @@ Result<LanguageText> LanguageText::load(const ModelFile& file, TextParts parts) 
   return text;
 }
 
-Result<std::vector<text::TokenId>> LanguageText::encode(TextEncoder& encoder,
-                                                        const std::vector<Message>& messages) const {
+Result<Prompt> LanguageText::prompt(TextEncoder& encoder, const std::vector<Message>& messages,
+                                    Thinking thinking) const {
   std::string prompt;
   if (chat_template) {
-    LINNET_TRY(prompt, render_chat(*chat_template, messages));
+    LINNET_TRY(prompt, render_chat(*chat_template, messages, thinking));
   } else {
-    for (const auto& message : messages) prompt += message.second;
+    for (const auto& message : messages) prompt += message.content;
   }
   // A template writes the special tokens itself (as the reference's apply_chat_template has it).
   const bool add_special = !chat_template;
   LINNET_TRY(const auto ids, encoder.encode(prompt, {.add_special = add_special, .parse_special = true}));
-  return std::vector<text::TokenId>(ids.begin(), ids.end());
+  return Prompt{std::vector<text::TokenId>(ids.begin(), ids.end()),
+                chat_template && chat_template->opens_reasoning(prompt)};
+}
+
+Result<std::vector<text::TokenId>> LanguageText::encode(TextEncoder& encoder,
+                                                        const std::vector<Message>& messages) const {
+  LINNET_TRY(Prompt made, prompt(encoder, messages));
+  return std::move(made.ids);
+}
+
+text::ReasoningSplitter LanguageText::splitter(const ReasoningPlan& plan) const {
+  const auto* markers = reasoning();
+  if (markers == nullptr || !plan.split) return {};
+  return {markers->open, markers->close, plan.inside};
 }
 
 double Answer::prefill_tokens_per_second() const {
@@ -72,33 +163,29 @@ double Answer::decode_tokens_per_second() const {
 }
 
 Result<Answer> generate(engine::Engine& engine, const LanguageText& text, Question question,
-                        FunctionRef<Result<void>(std::string_view)> on_text) {
+                        FunctionRef<Result<void>(text::AnswerPart, std::string_view)> on_text) {
+  Guide guide;
+  LINNET_CHECK(guide.begin(text, question));
   question.options.stop_tokens = text.stop_tokens;
-  question.options.constraint = text.form.get();
-  if (text.form) LINNET_CHECK(text.form->begin(question.message));
+  question.options.constraint = guide.constraint();
   LINNET_TRY(auto generator, engine::Generator::start(engine, question.prompt, question.options));
-  text::StreamDecoder decoder(*text.tokenizer);
   Answer answer;
+  AnswerStream stream(text, question.reasoning, answer);
   double log_probability = 0;
   std::size_t chosen = 0;
-  const auto deliver = [&](std::string_view piece) -> Result<void> {
-    answer.text += piece;
-    return piece.empty() ? Result<void>() : on_text(piece);
-  };
   for (;;) {
     const auto sampled = generator.next();
-    // A form that cannot go on shows as a mask that allows nothing: the form knows why.
-    if (text.form && text.form->failure()) return tl::unexpected(*text.form->failure());
+    LINNET_CHECK(guide.check());
     if (!sampled) return tl::unexpected(sampled.error());
     if (!*sampled) break;
     answer.tokens.push_back((*sampled)->token);
-    if (!text.form || text.form->had_choice()) {
+    if (guide.had_choice()) {
       log_probability += std::log(static_cast<double>((*sampled)->probability));
       ++chosen;
     }
-    LINNET_CHECK(deliver(decoder.push((*sampled)->token)));
+    LINNET_CHECK(stream.push((*sampled)->token, on_text));
   }
-  LINNET_CHECK(deliver(decoder.finish()));
+  LINNET_CHECK(stream.finish(on_text));
   answer.finish = generator.finish();
   answer.timings = generator.timings();
   answer.confidence = chosen == 0 ? 1.0 : std::exp(log_probability / static_cast<double>(chosen));
