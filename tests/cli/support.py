@@ -46,7 +46,7 @@ class CommandTest(unittest.TestCase):
 
     def command(self, *arguments):
         # An emulated program cannot start another one of its kind, which `linnet quantize` does.
-        program = LINNET + "-quantize" if EMULATOR and arguments[0] == "quantize" else LINNET
+        program = LINNET + "-quantize" if EMULATOR and arguments[:1] == ("quantize",) else LINNET
         return [*EMULATOR, program, *map(str, arguments)]
 
     def start(self, *arguments, environment=None, **options):

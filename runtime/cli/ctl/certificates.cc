@@ -34,10 +34,12 @@ Result<void> run_openssl(const std::vector<std::string>& arguments, const std::s
   pid_t process = 0;
   const int failed = posix_spawnp(&process, kProgram, &actions, nullptr, words.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
-  if (failed != 0)
-    return fail(ErrorKind::kUsage, "the program openssl is needed to make keys: install the package openssl");
   int status = 0;
-  while (waitpid(process, &status, 0) < 0 && errno == EINTR) {
+  while (failed == 0 && waitpid(process, &status, 0) < 0 && errno == EINTR) {
+  }
+  // A system may tell of a program that is not there only by the child's exit status 127 (posix_spawn(3p)).
+  if (failed != 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 127)) {
+    return fail(ErrorKind::kUsage, "the program openssl is needed to make keys: install the package openssl");
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
   std::string line;
