@@ -36,7 +36,8 @@ void dequantize(const std::byte* bytes, float* out) {
   for (std::size_t j = 0; j < kParts; ++j) {
     const PartCodes codes = read_part(block, j);
     for (std::size_t i = 0; i < 32; ++i) {
-      const float scale = f16_to_f32(block.scale) * static_cast<float>(block.sub_scales[2 * j + i / kGroup]);
+      const std::size_t group = 2 * j + i / kGroup;
+      const float scale = f16_to_f32(block.scale) * static_cast<float>(block.sub_scales[group]);
       out[32 * j + i] = scale * static_cast<float>(codes[i] - 32);
     }
   }

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "runtime/base/clock.h"
+#include "runtime/base/process_memory.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/json_writer.h"
 #include "runtime/cli/open_model.h"
-#include "runtime/cli/process_memory.h"
 #include "runtime/engine/random.h"
 
 namespace linnet::cli {

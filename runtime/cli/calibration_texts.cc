@@ -25,7 +25,7 @@ Result<LineText> read_line(std::string_view line, const LanguageText& language) 
     return LineText{text->as_string(), false};
   }
   const auto* messages = object.as_dict().find("messages");
-  if (messages == nullptr) return fail(ErrorKind::kUsage, "has neither \"text\" nor \"messages\"");
+  if (messages == nullptr) return fail(ErrorKind::kUsage, R"(has neither "text" nor "messages")");
   if (!language.chat_template) return fail(ErrorKind::kUsage, "holds messages, and the model has no chat template");
   templates::ChatRequest request;
   request.messages = *messages;

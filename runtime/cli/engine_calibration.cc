@@ -26,14 +26,13 @@ class Observer final : public engine::MatMulObserver {
 
 EngineCalibration::EngineCalibration(const ModelFile& file, std::vector<std::vector<text::TokenId>> windows,
                                      std::size_t threads, const Console& console, Machine machine)
-    : file_(file), windows_(std::move(windows)), threads_(threads), console_(console), machine_(std::move(machine)) {}
+    : file_(file), windows_(std::move(windows)), threads_(threads), console_(console), machine_(machine) {}
 
 Result<std::unique_ptr<EngineCalibration>> EngineCalibration::create(const ModelFile& file,
                                                                      std::vector<std::vector<text::TokenId>> windows,
                                                                      std::size_t threads, const Console& console) {
   LINNET_TRY(Machine machine, inspect_machine());
-  std::unique_ptr<EngineCalibration> made(
-      new EngineCalibration(file, std::move(windows), threads, console, std::move(machine)));
+  std::unique_ptr<EngineCalibration> made(new EngineCalibration(file, std::move(windows), threads, console, machine));
   LINNET_TRY(const auto engine, made->open());
   made->program_ = engine.program();
   return made;

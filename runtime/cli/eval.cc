@@ -57,7 +57,7 @@ struct Subject {
   LanguageText text;
 };
 
-Result<Subject> open_subject(const EvalOptions& options, TextParts parts, const Console& console) {
+Result<Subject> open_subject(const EvalOptions& options, const TextParts& parts, const Console& console) {
   LINNET_TRY(const Machine machine, inspect_machine());
   LINNET_TRY(ModelFile file, open_model(options.model, machine, console));
   LINNET_TRY(LanguageText text, LanguageText::load(file, parts));

@@ -43,10 +43,10 @@ Result<void> execute(const ShowText& options, Console& console) { return console
 }  // namespace linnet::cli
 
 int main(int count, char** values) {
-  using namespace linnet::cli;
-  occupy_closed_streams();
-  answer_bus_errors();
-  const StopRequest stop = watch_for_interrupts();
-  Console console(stop);
-  return report(run_caught(count, values, console), console);
+  namespace cli = linnet::cli;
+  cli::occupy_closed_streams();
+  cli::answer_bus_errors();
+  const cli::StopRequest stop = cli::watch_for_interrupts();
+  cli::Console console(stop);
+  return cli::report(cli::run_caught(count, values, console), console);
 }

@@ -1,10 +1,10 @@
 // `linnet run`: one prompt, one answer, streamed.
 #include "runtime/base/clock.h"
+#include "runtime/base/process_memory.h"
 #include "runtime/cli/answer_output.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/json_writer.h"
 #include "runtime/cli/open_model.h"
-#include "runtime/cli/process_memory.h"
 #include "runtime/cli/text_file.h"
 #include "runtime/text/grammar/json_schema.h"
 

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
 #include <cstring>
 
 namespace linnet::daemon {
@@ -19,8 +20,8 @@ std::uintptr_t page_size = 4096;
 void replace_page(int, siginfo_t* info, void*) {
   const int saved = errno;
   // BUS_ADRERR: beyond the end of a mapped file. Anything else (alignment, broken memory) is not ours to mend.
-  const auto address = reinterpret_cast<std::uintptr_t>(info->si_addr) & ~(page_size - 1);
-  void* const page = reinterpret_cast<void*>(address);
+  const std::uintptr_t within = reinterpret_cast<std::uintptr_t>(info->si_addr) & (page_size - 1);
+  void* const page = static_cast<std::byte*>(info->si_addr) - within;
   const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
   if (info->si_code != BUS_ADRERR || mmap(page, page_size, PROT_READ, flags, -1, 0) == MAP_FAILED) {
     signal(SIGBUS, SIG_DFL);  // Returning repeats the access, which now ends the process with its core.

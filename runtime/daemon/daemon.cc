@@ -5,6 +5,7 @@
 #include <fstream>
 #include <utility>
 
+#include "runtime/base/process_memory.h"
 #include "runtime/daemon/fail_point.h"
 #include "runtime/daemon/home_assistant.h"
 #include "runtime/daemon/log.h"
@@ -344,7 +345,10 @@ TelemetrySources Daemon::sources() const {
   sources.broker_connected = link.connected;
   sources.broker_connections = link.connections;
   sources.planned_memory = host_->state().planned;
-  sources.anonymous_memory = anonymous_memory();
+  if (const auto memory = measure_process_memory()) {
+    sources.anonymous_memory = memory->anonymous;
+    sources.mapped_memory = memory->mapped;
+  }
   sources.storage_used = state_->storage_used();
   return sources;
 }

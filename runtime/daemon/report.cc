@@ -119,14 +119,4 @@ Result<void> replace_file(const std::string& path, std::string_view text) {
   return fail(ErrorKind::kIo, path + ": cannot be written");
 }
 
-std::optional<Bytes> anonymous_memory() {
-  std::ifstream file("/proc/self/smaps_rollup");
-  std::string word;
-  std::uint64_t kibibytes = 0;
-  while (file >> word) {
-    if (word == "Anonymous:" && file >> kibibytes) return Bytes{kibibytes * kKiB.count};
-  }
-  return std::nullopt;
-}
-
 }  // namespace linnet::daemon

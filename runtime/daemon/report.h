@@ -47,7 +47,4 @@ void write_alarm(std::string& out, const AlarmChange& change);
 // Writes beside `path` and renames, so that a reader sees the old text or the new one. Errors: kIo.
 [[nodiscard]] Result<void> replace_file(const std::string& path, std::string_view text);
 
-// This process's own memory, as the kernel counts it; absent where it does not say.
-[[nodiscard]] std::optional<Bytes> anonymous_memory();
-
 }  // namespace linnet::daemon

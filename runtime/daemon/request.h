@@ -80,7 +80,7 @@ struct Request {
 
 // What the payload may hold.
 struct RequestLimits {
-  std::size_t payload_bytes = 128 * 1024;
+  std::size_t payload_bytes = std::size_t{128} * 1024;
   std::size_t stop_texts = 8;
   std::size_t stop_bytes = 128;
   std::size_t messages = 256;

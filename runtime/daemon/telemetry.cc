@@ -115,6 +115,7 @@ void Telemetry::add_service(Figures& figures, const TelemetrySources& sources, d
     figures["flush_ms"] = nanoseconds / 1e6 / static_cast<double>(sources.flushes.commits);
   }
   add(figures, "memory_anonymous_bytes", sources.anonymous_memory);
+  add(figures, "memory_mapped_bytes", sources.mapped_memory);
   add(figures, "memory_planned_bytes", sources.planned_memory);
   add(figures, "storage_used", sources.storage_used);
   add(figures, "budget_used", sources.budget_used);
@@ -190,6 +191,7 @@ void write_prometheus(std::string& out, const Figures& figures, const ServiceCou
                                                         {"tokens_per_second", "linnet_tokens_per_second"},
                                                         {"utilisation", "linnet_utilisation_ratio"},
                                                         {"memory_anonymous_bytes", "linnet_memory_anonymous_bytes"},
+                                                        {"memory_mapped_bytes", "linnet_memory_mapped_bytes"},
                                                         {"memory_planned_bytes", "linnet_memory_planned_bytes"},
                                                         {"memory_available_bytes", "linnet_memory_available_bytes"},
                                                         {"temperature_c", "linnet_temperature_celsius"},

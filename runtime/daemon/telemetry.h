@@ -55,7 +55,8 @@ struct TelemetrySources {
   bool broker_connected = false;
   std::uint64_t broker_connections = 0;
   std::optional<Bytes> planned_memory;    // Of the loaded model.
-  std::optional<Bytes> anonymous_memory;  // Of this process.
+  std::optional<Bytes> anonymous_memory;  // Of this process: what only it holds.
+  std::optional<Bytes> mapped_memory;     // Of this process: pages of files, the model above all.
   std::optional<double> storage_used;     // Share of the state directory's file system.
   std::optional<double> budget_used;      // Share of the energy or cost budget.
 };

@@ -114,13 +114,15 @@ def as_labelled(text, label):
 
 
 def say_all(home, labels):
-    """Prints all; returns how many answers are as labelled, and the milliseconds to each one's first token."""
-    right, lines, first = 0, home.lines(), []
+    """Prints all; returns how many answers are as labelled, milliseconds to each one's first token, its tokens a second."""
+    right, lines, first, speed = 0, home.lines(), [], []
     for label in labels:
         outcome = json.loads(home.ask("infer", "-p", label["text"], "--temp", "0", "--json"))
         agrees = as_labelled(outcome["text"], label)
         right += agrees
-        first.append(outcome["timings"]["first_token_ms"])
+        timings = outcome["timings"]
+        first.append(timings["first_token_ms"])
+        speed.append(1000 * (outcome["tokens"] - 1) / (timings["total_ms"] - timings["first_token_ms"]))
         print(f"\n{label['text']}{'' if agrees else '   (labelled otherwise)'}\n  {outcome['text']}", flush=True)
         for deed in outcome.get("actions", []):
             print(f"  rule \"{deed['rule']}\": {deed['target']}{'' if deed['done'] else ', not done: ' + deed['reason']}")
@@ -128,7 +130,7 @@ def say_all(home, labels):
         for name in (name for name in now if now[name] != lines[name]):
             print(f"  line {name}: {lines[name]} -> {now[name]}")
         lines = now
-    return right, first
+    return right, first, speed
 
 
 def figures(home):
@@ -145,13 +147,17 @@ def main():
         began = time.monotonic()
         home.start()
         print(f"mosquitto and linnetd run on the loopback, ready after {time.monotonic() - began:.1f} s")
-        right, first = say_all(home, labels)
+        right, first, speed = say_all(home, labels)
         time.sleep(1.1)  # One more period of telemetry.
         told = figures(home)
-        print(f"\n{len(labels)} sentences, {right} as labelled; first token after {statistics.median(first):.1f} ms (median). The device's figures:")
-        for name in ("requests", "done", "failed", "tokens", "flush_ms", "temperature_c", "power_w", "energy_j", "memory_anonymous_bytes"):
+        print(f"\n{len(labels)} sentences, {right} as labelled; first token after {statistics.median(first):.1f} ms, "
+              f"{statistics.median(speed):.0f} tokens/s (medians). The device's figures:")
+        for name in ("requests", "done", "failed", "tokens", "flush_ms", "temperature_c", "power_w", "energy_j"):
             if name in told:
                 print(f"  {name:24} {told[name]:.6g}")
+        for name in ("memory_anonymous_bytes", "memory_mapped_bytes"):
+            if name in told:
+                print(f"  {name.removesuffix('_bytes'):24} {told[name] / 2**20:.1f} MiB")
 
 
 if __name__ == "__main__":

@@ -13,8 +13,6 @@
 
 #include "runtime/mqtt/topics.h"
 
-extern char** environ;
-
 namespace linnet::cli::ctl {
 namespace {
 

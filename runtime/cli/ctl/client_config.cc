@@ -148,7 +148,7 @@ Result<Endpoint> resolve_endpoint(const CtlOptions& options) {
     if (value != nullptr && *value != '\0') settings[std::string(row.name)] = value;
   }
   for (const auto& [name, value] : options.settings) settings[name] = value;
-  const auto take = [&](std::string_view name, std::string otherwise = {}) {
+  const auto take = [&](std::string_view name, const std::string& otherwise = {}) {
     const auto found = settings.find(name);
     return found == settings.end() ? otherwise : found->second;
   };

@@ -36,9 +36,9 @@ void read_end(const Json& object, Reply& reply) {
 
 ErrorKind kind_of_code(int code) {
   switch (code) {
-    case 0x87: return ErrorKind::kDenied;
+    case 0x87:
     case 0x97: return ErrorKind::kDenied;
-    case 0x95: return ErrorKind::kUsage;
+    case 0x95:
     case 0x99: return ErrorKind::kUsage;
     case 0x89: return ErrorKind::kBusy;
     default: return ErrorKind::kIo;

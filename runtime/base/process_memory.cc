@@ -1,11 +1,11 @@
-#include "runtime/cli/process_memory.h"
+#include "runtime/base/process_memory.h"
 
 #include <charconv>
 #include <fstream>
 #include <optional>
 #include <sstream>
 
-namespace linnet::cli {
+namespace linnet {
 namespace {
 
 // The value of a line "Name:   123 kB".
@@ -39,4 +39,4 @@ Result<ProcessMemory> measure_process_memory() {
   return parse_smaps_rollup("\n" + text.str());
 }
 
-}  // namespace linnet::cli
+}  // namespace linnet

@@ -1,10 +1,12 @@
 // What this process holds in memory, as the kernel counts it.
 #pragma once
 
+#include <string>
+
 #include "runtime/base/result.h"
 #include "runtime/base/units.h"
 
-namespace linnet::cli {
+namespace linnet {
 
 // From /proc/self/smaps_rollup: resident memory, split by what would be lost if the page were dropped.
 struct ProcessMemory {
@@ -18,4 +20,4 @@ struct ProcessMemory {
 // The kernel's own answer as text, for the parser's test: "Rss:   1234 kB\n…".
 [[nodiscard]] Result<ProcessMemory> parse_smaps_rollup(const std::string& text);
 
-}  // namespace linnet::cli
+}  // namespace linnet
