@@ -100,8 +100,8 @@ float search_real_scale(const SymmetricFormat& format, std::span<const float> we
                         std::span<const float> importance, float largest) {
   Fit best;
   const bool lopsided = format.low + format.high != 0.0F;
-  const int steps = static_cast<int>((format.last_divisor - format.first_divisor) / format.divisor_step + 0.5F);
-  for (int step = 0; step <= steps; ++step) {
+  const long steps = std::lround((format.last_divisor - format.first_divisor) / format.divisor_step);
+  for (long step = 0; step <= steps; ++step) {
     const float divisor = format.first_divisor + static_cast<float>(step) * format.divisor_step;
     for (const float sign : {-1.0F, 1.0F}) {
       if (sign > 0 && !lopsided) continue;

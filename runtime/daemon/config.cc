@@ -16,7 +16,7 @@ constexpr std::int64_t kMost = std::int64_t{1} << 40;
 
 std::chrono::seconds read_seconds(TomlTable& table, std::string_view key, std::chrono::seconds otherwise,
                                   std::int64_t least) {
-  return std::chrono::seconds(table.integer(key, otherwise.count(), least, 10 * 365 * 86400LL));
+  return std::chrono::seconds(table.integer(key, otherwise.count(), least, std::int64_t{3650} * 86400));
 }
 
 std::chrono::milliseconds read_milliseconds(TomlTable& table, std::string_view key,

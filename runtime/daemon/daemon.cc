@@ -194,7 +194,7 @@ void Daemon::send_figures() {
   health_due_ = true;  // Another twenty with the next tick.
 }
 
-void Daemon::reload(DaemonConfig config) {
+void Daemon::reload(const DaemonConfig& config) {
   service_->set_policy(config.roles, config.admission);
   host_->configure(config.models, config.default_model);
   actions_->configure(config.rules);

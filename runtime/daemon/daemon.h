@@ -41,7 +41,7 @@ class Daemon final : private LinkEvents {
   void tick();
   // Takes over what can change while it runs: roles, queue limits, models, rules, alarms, telemetry. The rest needs a
   // restart.
-  void reload(DaemonConfig config);
+  void reload(const DaemonConfig& config);
   // Ends or fails what runs within the configured time, then leaves the broker.
   void stop();
 

@@ -9,7 +9,7 @@ namespace {
 
 ErrorKind kind_of(int code) {
   switch (code & 0xFF) {  // The primary code of an extended one.
-    case SQLITE_FULL: return ErrorKind::kExhausted;
+    case SQLITE_FULL:
     case SQLITE_NOMEM: return ErrorKind::kExhausted;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB: return ErrorKind::kMalformed;

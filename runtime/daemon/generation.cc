@@ -1,6 +1,7 @@
 #include "runtime/daemon/generation.h"
 
 #include <cmath>
+#include <ranges>
 #include <utility>
 
 namespace linnet::daemon {
@@ -27,8 +28,8 @@ std::vector<language::Message> messages_of(const InferArguments& arguments) {
 
 // The user's last words, which a form may copy from.
 std::string_view last_words(const InferArguments& arguments) {
-  for (auto turn = arguments.messages.rbegin(); turn != arguments.messages.rend(); ++turn) {
-    if (turn->role == "user") return turn->content;
+  for (const auto& turn : arguments.messages | std::views::reverse) {
+    if (turn.role == "user") return turn.content;
   }
   return arguments.prompt;
 }

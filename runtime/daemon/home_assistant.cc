@@ -55,7 +55,7 @@ std::string discovery_topic(const DeviceAddress& address) {
 void write_discovery(std::string& out, const DeviceAddress& address, std::string_view display_name,
                      std::string_view board) {
   const std::string device = device_id(address);
-  out.assign("{\"dev\":{\"ids\":[");
+  out.assign(R"({"dev":{"ids":[)");
   append_json_string(out, device);
   out.push_back(']');
   append_text(out, "name", display_name);

@@ -296,7 +296,7 @@ Result<std::vector<OutboxRow>> Journal::outbox(std::int64_t after, std::size_t l
 Result<void> Journal::delivered(std::int64_t sequence) {
   // NORMAL does not sync a WAL commit: losing this delete only sends the same bytes again.
   LINNET_CHECK(database_.execute("PRAGMA synchronous = NORMAL"));
-  const auto deleted = statements_[kDelivered].bind(1, sequence).run();
+  auto deleted = statements_[kDelivered].bind(1, sequence).run();
   LINNET_CHECK(database_.execute("PRAGMA synchronous = FULL"));
   return deleted;
 }

@@ -23,8 +23,9 @@ void notify(const char* state) { (void)sd_notify(0, state); }
 void reload(Daemon& daemon, const std::string& path) {
   notify("RELOADING=1");
   auto config = load_config(path);
-  if (config) daemon.reload(*std::move(config));
-  if (!config) {
+  if (config) {
+    daemon.reload(*config);
+  } else {
     for (const std::string& fault : config.error()) log(LogLevel::kError, "not reloaded: " + fault);
   }
   notify("READY=1");

@@ -62,9 +62,10 @@ Result<std::unique_ptr<ReadyModel>> ModelHost::open(const std::string& name, con
   return ReadyModel::open(name, config, options_, machine, watcher);
 }
 
-// The new model becomes ready before the old one goes; where both do not fit, the old one goes first. The name is a
-// copy: the caller's may be the old model's own.
-Result<void> ModelHost::replace_by(std::string name) {
+// The new model becomes ready before the old one goes; where both do not fit, the old one goes first. `wanted` may be
+// the old model's own name, which goes with it.
+Result<void> ModelHost::replace_by(std::string_view wanted) {
+  const std::string name(wanted);
   LINNET_TRY(const ModelConfig config, config_of(name));
   tell({.name = name, .state = "loading", .reason = "", .context = 0, .planned = std::nullopt});
   const auto started = Clock::now();
@@ -151,7 +152,7 @@ ModelState ModelHost::state() const {
 
 bool ModelHost::is_configured(std::string_view name) const { return config_of(name).has_value(); }
 
-void ModelHost::tell(ModelState state) {
+void ModelHost::tell(const ModelState& state) {
   {
     const std::lock_guard lock(mutex_);
     state_ = state;

@@ -66,10 +66,10 @@ class ModelHost final : public ModelSlots {
   class Watcher;
 
   [[nodiscard]] Result<ModelConfig> config_of(std::string_view name) const;
-  [[nodiscard]] Result<void> replace_by(std::string name);
+  [[nodiscard]] Result<void> replace_by(std::string_view wanted);
   [[nodiscard]] Result<std::unique_ptr<ReadyModel>> open(const std::string& name, const ModelConfig& config);
   void release();
-  void tell(ModelState state);
+  void tell(const ModelState& state);
 
   mutable std::mutex mutex_;  // Of the configuration and the state.
   std::map<std::string, ModelConfig> models_;
