@@ -63,6 +63,18 @@ struct Pressure {
   double full = 0;
 };
 
+// Processor time of all cores since boot, in the kernel's ticks; compare two snapshots.
+struct CpuTime {
+  std::uint64_t busy = 0;
+  std::uint64_t total = 0;
+};
+
+// Bytes over all network devices since boot; compare two snapshots.
+struct Traffic {
+  Bytes received;
+  Bytes sent;
+};
+
 // One snapshot. The vectors run parallel to the facts' and keep their size, so sampling allocates nothing.
 struct Vitals {
   Clock::time_point time;
@@ -72,6 +84,8 @@ struct Vitals {
   std::optional<Pressure> cpu_pressure;
   std::optional<Pressure> memory_pressure;
   std::optional<Pressure> io_pressure;
+  std::optional<CpuTime> cpu_time;
+  std::optional<Traffic> network;
   std::vector<std::optional<MilliCelsius>> temperatures;  // One a thermal zone.
   std::vector<std::optional<Milliwatts>> rail_powers;     // One a power rail.
   std::vector<std::optional<Kilohertz>> frequencies;      // One a core, the current one.

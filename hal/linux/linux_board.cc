@@ -11,6 +11,7 @@
 #include "hal/linux/power.h"
 #include "hal/linux/sensor_file.h"
 #include "hal/linux/thermal.h"
+#include "hal/linux/usage.h"
 
 namespace linnet::hal {
 namespace {
@@ -59,7 +60,9 @@ class LinuxBoard final : public Board {
         cpu_pressure_(options.root + "/proc/pressure/cpu"),
         memory_pressure_(options.root + "/proc/pressure/memory"),
         io_pressure_(options.root + "/proc/pressure/io"),
+        stat_(options.root + "/proc/stat"),
         memory_group_(find_memory_group(options.root)),
+        interfaces_(find_interfaces(options.root)),
         throttle_counters_(throttle_counters(options.root)) {
     ThermalSensors thermal = find_thermal_sensors(options.root);
     PowerSensors power = find_power_sensors(options.root);
@@ -83,6 +86,7 @@ class LinuxBoard final : public Board {
   void sample(Vitals& vitals) override {
     vitals.time = Clock::now();
     sample_memory(vitals);
+    sample_usage(vitals);
     sample_sensors(vitals);
   }
 
@@ -95,6 +99,19 @@ class LinuxBoard final : public Board {
     vitals.cpu_pressure = pressure(cpu_pressure_);
     vitals.memory_pressure = pressure(memory_pressure_);
     vitals.io_pressure = pressure(io_pressure_);
+  }
+
+  void sample_usage(Vitals& vitals) {
+    const auto stat = stat_.text(text_);
+    vitals.cpu_time = stat ? parse_cpu_time(*stat) : std::nullopt;
+    vitals.network = std::nullopt;
+    for (InterfaceSensor& interface : interfaces_) {
+      const auto received = as_bytes(interface.received.number());
+      const auto sent = as_bytes(interface.sent.number());
+      if (!received || !sent) continue;
+      const Traffic so_far = vitals.network.value_or(Traffic{});
+      vitals.network = Traffic{Bytes{so_far.received.count + received->count}, Bytes{so_far.sent.count + sent->count}};
+    }
   }
 
   void sample_sensors(Vitals& vitals) {
@@ -125,7 +142,9 @@ class LinuxBoard final : public Board {
   SensorFile cpu_pressure_;
   SensorFile memory_pressure_;
   SensorFile io_pressure_;
+  SensorFile stat_;
   std::optional<MemoryGroup> memory_group_;
+  std::vector<InterfaceSensor> interfaces_;
   std::vector<SensorFile> throttle_counters_;
   std::vector<SensorFile> temperatures_;
   std::vector<RailSensor> rails_;

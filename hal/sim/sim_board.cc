@@ -33,6 +33,8 @@ class PlayedBoard final : public SimBoard {
     vitals.cgroup_usage = now->cgroup_usage;
     vitals.memory_pressure = now->memory_pressure;
     vitals.cpu_pressure = vitals.io_pressure = std::nullopt;
+    vitals.cpu_time = now->cpu_time;
+    vitals.network = now->network;
     vitals.throttle_events = now->throttle_events;
     copy_named(file_.facts.thermal_zones, now->temperatures, vitals.temperatures);
     copy_named(file_.facts.power_rails, now->rails, vitals.rail_powers);

@@ -175,6 +175,22 @@ std::map<std::string, Unit> read_named(Reader& reader, const toml::table& table,
   return values;
 }
 
+// { first = N, second = N }: counters since boot.
+std::optional<std::pair<std::uint64_t, std::uint64_t>> read_counters(Reader& reader, const toml::table& table,
+                                                                     std::string_view key, std::string_view first,
+                                                                     std::string_view second) {
+  const toml::table* entries = table[key].as_table();
+  if (entries == nullptr) return std::nullopt;
+  const auto one = reader.number(*entries, first);
+  const auto other = reader.number(*entries, second);
+  if (!one || !other || *one < 0 || *other < 0) {
+    reader.reject(*entries, "'" + std::string(key) + "' must hold the counters '" + std::string(first) + "' and '" +
+                                std::string(second) + "'");
+    return std::nullopt;
+  }
+  return std::pair{static_cast<std::uint64_t>(*one), static_cast<std::uint64_t>(*other)};
+}
+
 SimVitals read_vitals(Reader& reader, const toml::table& table, const Facts& facts) {
   SimVitals vitals;
   vitals.at = std::chrono::milliseconds(reader.number(table, "at_ms").value_or(0));
@@ -182,6 +198,12 @@ SimVitals read_vitals(Reader& reader, const toml::table& table, const Facts& fac
   vitals.cgroup_limit = reader.bytes(table, "cgroup_limit");
   vitals.cgroup_usage = reader.bytes(table, "cgroup_usage");
   if (const auto some = table["memory_pressure"].value<double>()) vitals.memory_pressure = Pressure{*some, 0};
+  if (const auto ticks = read_counters(reader, table, "cpu_time", "busy", "total")) {
+    vitals.cpu_time = CpuTime{ticks->first, ticks->second};
+  }
+  if (const auto bytes = read_counters(reader, table, "network", "received", "sent")) {
+    vitals.network = Traffic{Bytes{bytes->first}, Bytes{bytes->second}};
+  }
   vitals.temperatures = read_named<MilliCelsius>(reader, table, "temperatures", facts.thermal_zones);
   vitals.rails = read_named<Milliwatts>(reader, table, "rails", facts.power_rails);
   if (const auto frequency = reader.number(table, "frequency_khz")) vitals.frequency = Kilohertz{*frequency};

@@ -246,7 +246,7 @@ void declare(CLI::App& app, QuantizeOptions& options) {
       ->type_name("TYPE")
       ->required()
       ->check(CLI::IsMember({"q8_0", "q4_0"}));
-  app.add_option("--calibration", options.calibration, "Texts, as JSON lines with \"text\" or \"messages\"")
+  app.add_option("--calibration", options.calibration, R"(Texts, as JSON lines with "text" or "messages")")
       ->type_name("F.jsonl");
   app.add_option("--method", options.method,
                  "rtn (round to nearest, default), gptq, awq or awq+gptq\n(all but rtn need calibration)")

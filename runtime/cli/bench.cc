@@ -124,7 +124,7 @@ Result<Measurement> measure(engine::Engine& engine, const BenchOptions& options,
   Measurement result;
   LINNET_TRY(const Repeat cold, measure_once(stopwatch, engine, options));
   result.first_token_milliseconds = cold.prefill_milliseconds;
-  const double decoded = static_cast<double>(options.generate * options.batch);
+  const auto decoded = static_cast<double>(options.generate * options.batch);
   std::vector<double> prefill;
   std::vector<double> decode;
   std::uint64_t heap_calls = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <utility>
 
 namespace linnet::daemon {
 namespace {
@@ -146,6 +147,7 @@ void Telemetry::add_board(Figures& figures, const hal::Facts& facts, const hal::
   if (vitals.memory_pressure) figures["memory_pressure"] = vitals.memory_pressure->some / 100;
   if (vitals.cpu_pressure) figures["cpu_pressure"] = vitals.cpu_pressure->some / 100;
   add(figures, "throttle_events", vitals.throttle_events);
+  add_usage(figures, vitals, seconds);
   std::optional<double> hottest;
   for (const auto& temperature : vitals.temperatures) {
     if (temperature) hottest = std::max(hottest.value_or(-1e9), static_cast<double>(temperature->count) / 1000);
@@ -158,6 +160,22 @@ void Telemetry::add_board(Figures& figures, const hal::Facts& facts, const hal::
     joules_ = joules_.value_or(0) + watts * seconds;
   }
   add(figures, "energy_j", joules_);
+}
+
+// Counters since boot become rates; a counter that went back (an interface that left) gives none this time.
+void Telemetry::add_usage(Figures& figures, const hal::Vitals& vitals, double seconds) {
+  const auto grown = [](std::uint64_t now, std::uint64_t before) { return static_cast<double>(now - before); };
+  const auto last_cpu = std::exchange(last_cpu_time_, vitals.cpu_time);
+  if (last_cpu && vitals.cpu_time && vitals.cpu_time->total > last_cpu->total &&
+      vitals.cpu_time->busy >= last_cpu->busy) {
+    figures["cpu_used"] = grown(vitals.cpu_time->busy, last_cpu->busy) / grown(vitals.cpu_time->total, last_cpu->total);
+  }
+  const auto last_network = std::exchange(last_network_, vitals.network);
+  if (!last_network || !vitals.network || seconds <= 0) return;
+  const hal::Traffic& now = *vitals.network;
+  if (now.received < last_network->received || now.sent < last_network->sent) return;
+  figures["network_received_bytes_per_second"] = grown(now.received.count, last_network->received.count) / seconds;
+  figures["network_sent_bytes_per_second"] = grown(now.sent.count, last_network->sent.count) / seconds;
 }
 
 void write_figures(std::string& out, const Figures& figures, std::string_view extra) {
@@ -187,20 +205,24 @@ void write_prometheus(std::string& out, const Figures& figures, const ServiceCou
   append_histogram(out, "linnet_first_token_seconds", label, totals.first_token);
   append_histogram(out, "linnet_between_tokens_seconds", label, totals.between_tokens);
   append_histogram(out, "linnet_queued_seconds", label, totals.queued);
-  const std::pair<const char*, const char*> gauges[] = {{"queue", "linnet_queue_requests"},
-                                                        {"tokens_per_second", "linnet_tokens_per_second"},
-                                                        {"utilisation", "linnet_utilisation_ratio"},
-                                                        {"memory_anonymous_bytes", "linnet_memory_anonymous_bytes"},
-                                                        {"memory_mapped_bytes", "linnet_memory_mapped_bytes"},
-                                                        {"memory_planned_bytes", "linnet_memory_planned_bytes"},
-                                                        {"memory_available_bytes", "linnet_memory_available_bytes"},
-                                                        {"temperature_c", "linnet_temperature_celsius"},
-                                                        {"power_w", "linnet_power_watts"},
-                                                        {"energy_j", "linnet_energy_joules_total"},
-                                                        {"broker_connected", "linnet_broker_connected"},
-                                                        {"storage_used", "linnet_storage_used_ratio"},
-                                                        {"inconsistency", "linnet_inconsistency_ratio"},
-                                                        {"memory_pressure", "linnet_memory_pressure_ratio"}};
+  const std::pair<const char*, const char*> gauges[] = {
+      {"queue", "linnet_queue_requests"},
+      {"tokens_per_second", "linnet_tokens_per_second"},
+      {"utilisation", "linnet_utilisation_ratio"},
+      {"memory_anonymous_bytes", "linnet_memory_anonymous_bytes"},
+      {"memory_mapped_bytes", "linnet_memory_mapped_bytes"},
+      {"memory_planned_bytes", "linnet_memory_planned_bytes"},
+      {"memory_available_bytes", "linnet_memory_available_bytes"},
+      {"cpu_used", "linnet_cpu_used_ratio"},
+      {"network_received_bytes_per_second", "linnet_network_received_bytes_per_second"},
+      {"network_sent_bytes_per_second", "linnet_network_sent_bytes_per_second"},
+      {"temperature_c", "linnet_temperature_celsius"},
+      {"power_w", "linnet_power_watts"},
+      {"energy_j", "linnet_energy_joules_total"},
+      {"broker_connected", "linnet_broker_connected"},
+      {"storage_used", "linnet_storage_used_ratio"},
+      {"inconsistency", "linnet_inconsistency_ratio"},
+      {"memory_pressure", "linnet_memory_pressure_ratio"}};
   for (const auto& [figure, name] : gauges) {
     const auto found = figures.find(figure);
     if (found == figures.end()) continue;

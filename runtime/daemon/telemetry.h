@@ -77,8 +77,11 @@ class Telemetry {
   void add_model(std::map<std::string, double>& figures, const TelemetrySources& sources, double seconds);
   void add_board(std::map<std::string, double>& figures, const hal::Facts& facts, const hal::Vitals& vitals,
                  double seconds);
+  void add_usage(std::map<std::string, double>& figures, const hal::Vitals& vitals, double seconds);
 
   Clock::time_point last_{};
+  std::optional<hal::CpuTime> last_cpu_time_;
+  std::optional<hal::Traffic> last_network_;
   std::uint64_t last_received_ = 0;
   GenerationFigures::Totals last_totals_;
   std::optional<double> joules_;

@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "hal/sim/sim_board.h"
+#include "tests/source_tree.h"
 
 namespace linnet::daemon {
 namespace {
@@ -71,6 +73,72 @@ TEST_F(TelemetryTest, EnergyIsTheModulesRailAndAbsentSensorsAreAbsent) {
   EXPECT_DOUBLE_EQ(figures["temperature_c"], 45.5);
   EXPECT_FALSE(figures.contains("throttle_events"));
   EXPECT_FALSE(figures.contains("memory_available_bytes"));
+}
+
+TEST_F(TelemetryTest, CountersSinceBootBecomeRates) {
+  TelemetrySources sources;
+  sources.counters = &counters_;
+  sources.generation = &generation_;
+  hal::Vitals vitals = board_->empty_vitals();
+  const auto figures_at = [&](int second, hal::CpuTime cpu, hal::Traffic network) {
+    vitals.cpu_time = cpu;
+    vitals.network = network;
+    return telemetry_.snapshot(sources, board_->facts(), vitals, Clock::time_point(seconds(1000 + second)));
+  };
+  EXPECT_FALSE(figures_at(0, {50, 100}, {Bytes{1000}, Bytes{500}}).contains("cpu_used")) << "one snapshot has no rate";
+  auto second = figures_at(10, {80, 200}, {Bytes{3000}, Bytes{600}});
+  EXPECT_DOUBLE_EQ(second["cpu_used"], 0.3);
+  EXPECT_DOUBLE_EQ(second["network_received_bytes_per_second"], 200);
+  EXPECT_DOUBLE_EQ(second["network_sent_bytes_per_second"], 10);
+  EXPECT_FALSE(figures_at(20, {90, 300}, {Bytes{10}, Bytes{700}}).contains("network_sent_bytes_per_second"))
+      << "an interface left";
+}
+
+// Everything that can be measured, measured.
+std::map<std::string, double> every_figure(Telemetry& telemetry, ServiceCounters& counters,
+                                           GenerationFigures& generation) {
+  TelemetrySources sources;
+  sources.counters = &counters;
+  sources.generation = &generation;
+  sources.flushes.commits = 1;
+  sources.planned_memory = sources.anonymous_memory = sources.mapped_memory = Bytes{1};
+  sources.storage_used = 0.5;
+  hal::Facts facts;
+  facts.power_rails = {{"VDD_IN", true}};
+  hal::Vitals vitals;
+  vitals.memory_available = vitals.cgroup_limit = vitals.cgroup_usage = Bytes{1};
+  vitals.cpu_pressure = vitals.memory_pressure = vitals.io_pressure = hal::Pressure{1, 1};
+  vitals.temperatures = {MilliCelsius{40000}};
+  vitals.rail_powers = {Milliwatts{5000}};
+  vitals.throttle_events = 1;
+  std::map<std::string, double> figures;
+  for (const int second : {1, 2}) {
+    vitals.cpu_time = hal::CpuTime{static_cast<std::uint64_t>(second), static_cast<std::uint64_t>(2 * second)};
+    vitals.network = hal::Traffic{Bytes{1}, Bytes{1}};
+    JobReport report;
+    report.tokens = 2;
+    generation.record(report, microseconds(1));
+    generation.record_token_gap(microseconds(1));
+    generation.record_consistency(1);
+    figures = telemetry.snapshot(sources, facts, vitals, Clock::time_point(seconds(1000 + second)));
+  }
+  return figures;
+}
+
+TEST_F(TelemetryTest, EveryFigureIsInTheManual) {
+  std::ifstream file(test::source_tree() / "docs/metrics.md");
+  const std::string manual{std::istreambuf_iterator<char>(file), {}};
+  const auto figures = every_figure(telemetry_, counters_, generation_);
+  EXPECT_GT(figures.size(), 35u);
+  for (const auto& [name, value] : figures) EXPECT_THAT(manual, HasSubstr("`" + name + "`")) << value;
+  std::string prometheus;
+  write_prometheus(prometheus, figures, counters_, generation_.totals(), "n");
+  std::istringstream lines(prometheus);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("# TYPE ")) continue;
+    const std::string metric = line.substr(7, line.find(' ', 7) - 7);
+    EXPECT_THAT(manual, HasSubstr("`" + metric)) << "Prometheus";
+  }
 }
 
 TEST_F(TelemetryTest, FiguresAreJson) {

@@ -7,6 +7,7 @@
 
 #include "hal/linux/memory.h"
 #include "hal/linux/sensor_file.h"
+#include "hal/linux/usage.h"
 
 namespace linnet::hal {
 namespace {
@@ -36,6 +37,15 @@ RecordedTree orin_tree() {
   tree.put("/proc/meminfo", "MemTotal:        7802648 kB\nMemFree: 100 kB\nMemAvailable:    5120000 kB\n");
   tree.put("/proc/pressure/memory",
            "some avg10=1.25 avg60=0.10 avg300=0.00 total=123\nfull avg10=0.50 avg60=0.00 avg300=0.00 total=9\n");
+  tree.put("/proc/stat", "cpu  100 5 40 800 30 3 2 9 0 0\ncpu0 1 2 3\n");
+  for (const char* device : {"eth0", "wlan0"}) {
+    const std::string folder = std::string("/sys/class/net/") + device;
+    tree.put(folder + "/device/uevent", "DRIVER=x\n");
+    tree.put(folder + "/statistics/rx_bytes", "4000000000\n");
+    tree.put(folder + "/statistics/tx_bytes", "250\n");
+  }
+  tree.put("/sys/class/net/lo/statistics/rx_bytes", "7\n");
+  tree.put("/sys/class/net/lo/statistics/tx_bytes", "7\n");
   tree.put("/sys/devices/system/cpu/online", "0-1,4\n");
   for (const char* cpu : {"cpu0", "cpu1", "cpu4"}) {
     const std::string folder = std::string("/sys/devices/system/cpu/") + cpu;
@@ -94,6 +104,18 @@ TEST(LinuxBoard, SamplesAndLeavesFailedSensorsAbsent) {
   EXPECT_DOUBLE_EQ(vitals.memory_pressure->some, 1.25);
   EXPECT_DOUBLE_EQ(vitals.memory_pressure->full, 0.5);
   EXPECT_FALSE(vitals.cpu_pressure.has_value());
+  ASSERT_TRUE(vitals.cpu_time);
+  EXPECT_EQ(vitals.cpu_time->busy, 150u) << "user, nice, system and both kinds of interrupts";
+  EXPECT_EQ(vitals.cpu_time->total, 980u) << "and idle and waiting, not what a hypervisor took";
+  ASSERT_TRUE(vitals.network);
+  EXPECT_EQ(vitals.network->received.count, 8000000000u) << "two devices, not the loopback";
+  EXPECT_EQ(vitals.network->sent.count, 500u);
+}
+
+TEST(CpuTime, NonsenseIsAbsent) {
+  for (const char* text : {"", "cpu ", "cpu  1 2 3\n", "cpu0 1 2 3 4 5 6 7 8\n", "cpu  1 2 x 4 5 6 7\n"}) {
+    EXPECT_FALSE(parse_cpu_time(text)) << text;
+  }
 }
 
 TEST(LinuxBoard, ASensorThatAppearsLaterIsRead) {

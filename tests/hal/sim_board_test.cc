@@ -31,6 +31,8 @@ at_ms = 0
 memory_available = "2G"
 temperatures = { cpu = 45000 }
 rails = { VDD_IN = 5200 }
+cpu_time = { busy = 20, total = 100 }
+network = { received = 3000, sent = 40 }
 [[vitals]]
 at_ms = 30
 memory_available = "1G"
@@ -46,6 +48,8 @@ TEST(SimBoard, PlaysFactsAndVitals) {
   (*board)->sample(vitals);
   EXPECT_EQ(vitals.temperatures[0], MilliCelsius{45000});
   EXPECT_EQ(vitals.rail_powers[0], Milliwatts{5200});
+  EXPECT_EQ(vitals.cpu_time->busy, 20u);
+  EXPECT_EQ(vitals.network->sent.count, 40u);
   std::this_thread::sleep_for(std::chrono::milliseconds(40));
   (*board)->sample(vitals);
   EXPECT_EQ(vitals.memory_available->count, 1ull << 30);
@@ -99,6 +103,7 @@ TEST(SimBoard, FaultsNameTheLine) {
       {"name = \"x\"\n[facts]\ncpu = [\"mmx\"]", "mmx"},
       {"name = \"x\"\n[[edge]]\nline = \"A\"", "names no [[line]]"},
       {"name = \"x\"\n[[vitals]]\ntemperatures = { cpu = 1 }", "not among the board's facts"},
+      {"name = \"x\"\n[[vitals]]\nnetwork = { received = 1 }", "the counters 'received' and 'sent'"},
       {"name = \"x\"\nline = 3", "array of tables"},
       {"name = \"x\"\n[facts]\nmemory = \"lots\"", "size"},
   };
