@@ -15,6 +15,8 @@ class PlayedBoard final : public SimBoard {
   explicit PlayedBoard(SimFile file)
       : file_(std::move(file)), start_(Clock::now()), gpio_(std::move(file_.lines), start_) {}
 
+  Result<void> open_record() { return file_.record.empty() ? Result<void>() : gpio_.record_to(file_.record); }
+
   const Facts& facts() const override { return file_.facts; }
   Gpio* gpio() override { return &gpio_; }
   FrequencyHold* frequency_hold() override { return nullptr; }
@@ -72,7 +74,9 @@ class PlayedBoard final : public SimBoard {
 
 Result<std::unique_ptr<SimBoard>> SimBoard::parse(std::string_view toml, std::string_view name_for_errors) {
   LINNET_TRY(SimFile file, parse_sim_file(toml, name_for_errors));
-  return std::make_unique<PlayedBoard>(std::move(file));
+  auto board = std::make_unique<PlayedBoard>(std::move(file));
+  LINNET_CHECK(board->open_record());
+  return board;
 }
 
 Result<std::unique_ptr<SimBoard>> SimBoard::load(const std::string& path) {

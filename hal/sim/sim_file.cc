@@ -215,6 +215,10 @@ SimVitals read_vitals(Reader& reader, const toml::table& table, const Facts& fac
 SimFile read_document(Reader& reader, const toml::table& document) {
   SimFile file;
   file.facts = read_facts(reader, document);
+  if (const toml::node* node = document.get("record")) {
+    file.record = node->value_or(std::string{});
+    if (file.record.empty()) reader.reject(*node, "'record' must be a file's name in quotes");
+  }
   file.lines = read_lines(reader, document);
   reader.each(document, "vitals", [&](const toml::table& table) {
     file.vitals.push_back(read_vitals(reader, table, file.facts));

@@ -31,6 +31,7 @@ struct SimVitals {
 
 struct SimFile {
   Facts facts;
+  std::string record;  // The file that line changes are appended to, or empty.
   std::vector<SimLine> lines;
   std::vector<SimVitals> vitals;  // Ascending by `at`; may be empty.
   bool repeat = false;

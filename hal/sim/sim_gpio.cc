@@ -1,5 +1,10 @@
 #include "hal/sim/sim_gpio.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 #include <thread>
 #include <utility>
 
@@ -8,6 +13,12 @@ namespace {
 
 std::chrono::milliseconds since(Clock::time_point start, Clock::time_point now) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(now - start);
+}
+
+// One write a change, so that none is found half.
+void append_record(int file, const std::string& name, bool active, bool released) {
+  const std::string text = name + (active ? " active" : " inactive") + (released ? " released\n" : "\n");
+  [[maybe_unused]] const auto written = write(file, text.data(), text.size());
 }
 
 bool wanted(EdgeDetection edges, bool rising) {
@@ -74,6 +85,16 @@ SimGpio::SimGpio(std::vector<SimLine> lines, Clock::time_point start) : start_(s
   }
 }
 
+SimGpio::~SimGpio() {
+  if (record_ >= 0) close(record_);
+}
+
+Result<void> SimGpio::record_to(const std::string& path) {
+  record_ = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (record_ < 0) return fail(ErrorKind::kIo, path + ": cannot be opened: " + std::strerror(errno));
+  return {};
+}
+
 std::vector<LineInfo> SimGpio::lines() {
   const std::lock_guard lock(mutex_);
   std::vector<LineInfo> infos;
@@ -104,6 +125,7 @@ void SimGpio::drive(const std::string& name, bool active, bool released) {
   LineChange change;
   {
     const std::lock_guard lock(mutex_);
+    if (record_ >= 0) append_record(record_, name, active, released);
     states_.at(name).active = active;
     change = {since(start_, Clock::now()), name, active, released};
     changes_.push_back(change);

@@ -26,12 +26,18 @@ struct SimLine {
 class SimGpio final : public Gpio {
  public:
   SimGpio(std::vector<SimLine> lines, Clock::time_point start);
+  SimGpio(const SimGpio&) = delete;
+  SimGpio& operator=(const SimGpio&) = delete;
+  ~SimGpio() override;
 
   std::vector<LineInfo> lines() override;
   Result<std::unique_ptr<GpioLine>> request(const LineSettings& settings) override;
 
   [[nodiscard]] std::vector<LineChange> changes() const;
   void on_change(std::function<void(const LineChange&)> listener);
+  // Appends each change to a file from now on, before it is told: what was done outlives a killed process.
+  // Errors: kIo.
+  [[nodiscard]] Result<void> record_to(const std::string& path);
 
  private:
   friend class SimGpioLine;
@@ -53,6 +59,7 @@ class SimGpio final : public Gpio {
   std::vector<LineChange> changes_;
   std::function<void(const LineChange&)> listener_;
   Clock::time_point start_;
+  int record_ = -1;
 };
 
 }  // namespace linnet::hal

@@ -1,6 +1,7 @@
 // Named places in a request's life at which a test ends the daemon as a power cut would.
 //
-// LINNET_FAIL_POINT=NAME[:N] in the environment kills the process the N-th time (default the first) that it comes by.
+// LINNET_FAIL_POINT=NAME[:N[:MS]] in the environment kills the process the N-th time (default the first) that it comes
+// by, MS milliseconds later: until then the other threads go on, so that what was handed to the network is also sent.
 // Without it a place costs one comparison; whoever sets a daemon's environment may end the daemon anyway.
 #pragma once
 

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <sstream>
 #include <thread>
 
 namespace linnet::hal {
@@ -74,6 +77,24 @@ TEST(SimBoard, RecordsWhatIsDoneToLinesAndRestoresTheSafeState) {
   EXPECT_FALSE(changes[2].active);
 }
 
+TEST(SimBoard, AppendsWhatIsDoneToLinesToAFile) {
+  const std::string path = testing::TempDir() + "line_record";
+  std::filesystem::remove(path);
+  const std::string toml = "name = \"x\"\nrecord = \"" + path + "\"\n[[line]]\nname = \"LAMP\"";
+  for (int run = 0; run < 2; ++run) {
+    const auto board = SimBoard::parse(toml, "board.toml");
+    ASSERT_TRUE(board) << board.error().message;
+    auto lamp = (*board)->gpio()->request({.name = "LAMP", .direction = Direction::kOutput});
+    ASSERT_TRUE(lamp);
+    ASSERT_TRUE((*lamp)->set_active(true));
+  }
+  std::stringstream text;
+  text << std::ifstream(path).rdbuf();
+  const std::string once = "LAMP inactive\nLAMP active\nLAMP inactive released\n";
+  EXPECT_EQ(text.str(), once + once);
+  EXPECT_EQ(SimBoard::parse("name = \"x\"\nrecord = \"/proc/none/x\"", "board.toml").error().kind, ErrorKind::kIo);
+}
+
 TEST(SimBoard, LinesFailAsTheFileSays) {
   const auto board = SimBoard::parse(kBoard, "board.toml");
   EXPECT_EQ((*board)->gpio()->request({.name = "STUCK"}).error().kind, ErrorKind::kIo);
@@ -104,6 +125,7 @@ TEST(SimBoard, FaultsNameTheLine) {
       {"name = \"x\"\n[[edge]]\nline = \"A\"", "names no [[line]]"},
       {"name = \"x\"\n[[vitals]]\ntemperatures = { cpu = 1 }", "not among the board's facts"},
       {"name = \"x\"\n[[vitals]]\nnetwork = { received = 1 }", "the counters 'received' and 'sent'"},
+      {"name = \"x\"\nrecord = 1", "'record'"},
       {"name = \"x\"\nline = 3", "array of tables"},
       {"name = \"x\"\n[facts]\nmemory = \"lots\"", "size"},
   };

@@ -169,10 +169,11 @@ class Daemon:
 
     BOARD = """
 name = "Test board"
+record = "{record}"
 [facts]
 cores = 2
 memory = "4G"
-zones = [{ name = "cpu", passive = 80000 }]
+zones = [{{ name = "cpu", passive = 80000 }}]
 [[line]]
 name = "LAMP"
 [[line]]
@@ -180,7 +181,7 @@ name = "DOOR"
 [[vitals]]
 at_ms = 0
 memory_available = "2G"
-temperatures = { cpu = 45000 }
+temperatures = {{ cpu = 45000 }}
 """
 
     CONFIGURATION = """
@@ -219,13 +220,17 @@ active = true
 {more}
 """
 
-    def __init__(self, folder, port, node="dut", model=PILOT, top="", mqtt="", more="", state="state"):
+    def __init__(self, folder, port, node="dut", model=PILOT, top="", mqtt="", more="", state="state", lines=0):
+        """`lines`: so many more that clients may drive, L0, L1 …; `record` is what the board says was done to any."""
         self.folder = pathlib.Path(folder)
         self.node, self.process, self.starts = node, None, 0
         self.state = self.folder / state
         self.state.mkdir(exist_ok=True)
         board = self.folder / "board.toml"
-        board.write_text(self.BOARD)
+        self.record = self.folder / "lines.txt"
+        names = [f"L{number}" for number in range(lines)]
+        board.write_text(self.BOARD.format(record=self.record) + "".join(f'[[line]]\nname = "{name}"\n' for name in names))
+        more += "".join(f"[lines.{name}]\nremote = true\n" for name in names)
         self.configuration = self.folder / f"{node}.toml"
         self.configuration.write_text(self.CONFIGURATION.format(
             state=self.state, board=board, node=node, port=port, model=model, top=top, mqtt=mqtt, more=more))
