@@ -1,7 +1,7 @@
 #include "runtime/daemon/generation.h"
 
+#include <algorithm>
 #include <cmath>
-#include <ranges>
 #include <utility>
 
 namespace linnet::daemon {
@@ -28,10 +28,10 @@ std::vector<language::Message> messages_of(const InferArguments& arguments) {
 
 // The user's last words, which a form may copy from.
 std::string_view last_words(const InferArguments& arguments) {
-  for (const auto& turn : arguments.messages | std::views::reverse) {
-    if (turn.role == "user") return turn.content;
-  }
-  return arguments.prompt;
+  const auto& messages = arguments.messages;
+  const auto last =
+      std::find_if(messages.rbegin(), messages.rend(), [](const auto& turn) { return turn.role == "user"; });
+  return last == messages.rend() ? arguments.prompt : last->content;
 }
 
 std::chrono::microseconds microseconds(double milliseconds) {
