@@ -130,7 +130,7 @@ Result<void> open_model(const char* path, const linnet_open_options& options, li
   wanted.cpu = machine.cpu;
   wanted.forced = machine.forced;
   wanted.text_memory = encoder.memory() + text.memory();
-  auto engine = engine::Engine::open(bytes_of(file.bytes), wanted);
+  auto engine = engine::Engine::open(*file.header, wanted);
   if (!engine) return tl::unexpected(with_context(path, engine.error()));
   *model = new linnet_model(std::move(file), std::move(text), std::move(encoder), std::move(*engine));
   return {};

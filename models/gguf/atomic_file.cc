@@ -142,6 +142,12 @@ Result<void> AtomicFile::give_name() {
   return {};
 }
 
+Result<MappedFile> AtomicFile::map() const {
+  auto mapped = MappedFile::open("/proc/self/fd/" + std::to_string(descriptor_));
+  if (!mapped) return tl::unexpected(with_context(path_, mapped.error()));
+  return mapped;
+}
+
 Result<void> AtomicFile::commit() {
   if (fsync(descriptor_) != 0) return failure(errno);
   LINNET_CHECK(give_name());

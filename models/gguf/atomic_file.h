@@ -6,6 +6,7 @@
 #include <string>
 
 #include "models/gguf/sink.h"
+#include "runtime/base/mapped_file.h"
 #include "runtime/base/result.h"
 
 namespace linnet::gguf {
@@ -29,6 +30,9 @@ class AtomicFile final : public Sink {
   // Refuses with both numbers where the file system has less free space; else allocates it.
   [[nodiscard]] Result<void> reserve(std::uint64_t size) override;
   [[nodiscard]] Result<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) override;
+
+  // Maps what was written, with a name or without: the mapping outlives this file.
+  [[nodiscard]] Result<MappedFile> map() const;
 
   // Syncs the bytes, gives them their name and syncs the folder. Errors: kExhausted, kIo; the target is then untouched.
   [[nodiscard]] Result<void> commit();

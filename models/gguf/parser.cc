@@ -262,6 +262,40 @@ Result<std::uint64_t> Parser::place(Tensor& tensor, std::uint64_t data_start, st
   return offset + *size;
 }
 
+Result<Reader> Parser::join(std::span<const Reader> parts) {
+  Parser whole({});
+  whole.reader_ = parts.front();
+  std::erase_if(whole.reader_.entries_, [](const Entry& entry) { return entry.key.starts_with("split."); });
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    LINNET_TRY(const std::uint64_t number, parts[i].u64("split.no"));
+    LINNET_TRY(const std::uint64_t count, parts[i].u64("split.count"));
+    if (number != i || count != parts.size()) {
+      return fail(ErrorKind::kMalformed, "part " + std::to_string(i + 1) + " of " + std::to_string(parts.size()) +
+                                             " says that it is part " + std::to_string(number + 1) + " of " +
+                                             std::to_string(count));
+    }
+    if (i == 0) continue;
+    whole.reader_.other_bytes_ += parts[i].bytes().size();
+    whole.reader_.tensors_.insert(whole.reader_.tensors_.end(), parts[i].tensors_.begin(), parts[i].tensors_.end());
+  }
+  LINNET_CHECK(whole.check_tensor_counts(parts));
+  LINNET_CHECK(whole.index_names());
+  return std::move(whole.reader_);
+}
+
+// Every part tells how many tensors the whole model has: parts of different models seldom agree.
+Result<void> Parser::check_tensor_counts(std::span<const Reader> parts) const {
+  const std::size_t found = reader_.tensors_.size();
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (!parts[i].contains("split.tensors.count")) continue;
+    LINNET_TRY(const std::uint64_t told, parts[i].u64("split.tensors.count"));
+    if (told == found) continue;
+    return fail(ErrorKind::kMalformed, "part " + std::to_string(i + 1) + " is of a model of " + std::to_string(told) +
+                                           " tensors, and the parts have " + std::to_string(found) + " together");
+  }
+  return {};
+}
+
 Result<void> Parser::index_names() {
   const auto key = order_by(
       reader_.entries_, [](const Entry& entry) { return entry.key; }, reader_.entries_by_key_);

@@ -48,6 +48,8 @@ class Parser {
   explicit Parser(std::span<const std::byte> bytes) : cursor_(bytes) { reader_.bytes_ = bytes; }
 
   [[nodiscard]] Result<Reader> parse();
+  // Reader::join.
+  [[nodiscard]] static Result<Reader> join(std::span<const Reader> parts);
 
  private:
   // How a declared text may be long, and what it is called where it is not.
@@ -71,6 +73,7 @@ class Parser {
   [[nodiscard]] Result<void> read_type(Tensor& tensor);
   [[nodiscard]] Result<void> place_tensors();
   [[nodiscard]] Result<std::uint64_t> place(Tensor& tensor, std::uint64_t data_start, std::uint64_t previous_end) const;
+  [[nodiscard]] Result<void> check_tensor_counts(std::span<const Reader> parts) const;
   [[nodiscard]] Result<void> index_names();
 
   [[nodiscard]] tl::unexpected<Error> malformed(std::string_view what) const {

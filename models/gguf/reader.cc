@@ -56,6 +56,8 @@ Result<std::string_view> text(std::string_view key, const Value& value) {
 
 Result<Reader> Reader::open(std::span<const std::byte> bytes) { return Parser(bytes).parse(); }
 
+Result<Reader> Reader::join(std::span<const Reader> parts) { return Parser::join(parts); }
+
 const Entry* Reader::find(std::string_view key) const {
   const auto key_of = [this](std::uint32_t index) { return entries_[index].key; };
   const auto at = std::ranges::lower_bound(entries_by_key_, key, {}, key_of);

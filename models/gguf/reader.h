@@ -54,9 +54,16 @@ class Reader {
   // Errors: kMalformed; kUnsupported for version 1, big-endian files, and tensor types without a known size.
   [[nodiscard]] static Result<Reader> open(std::span<const std::byte> bytes);
 
+  // The parts of a split file as one: the keys of the first (without split.*), the tensors of all, in their order.
+  // Borrows the bytes of all parts; bytes() is the first's. Errors: kMalformed (a part that says it is another one, or
+  // of another number of parts or tensors; a tensor that two have).
+  [[nodiscard]] static Result<Reader> join(std::span<const Reader> parts);
+
   [[nodiscard]] std::uint32_t version() const { return version_; }
   [[nodiscard]] std::uint32_t alignment() const { return alignment_; }
   [[nodiscard]] std::span<const std::byte> bytes() const { return bytes_; }
+  // Of all parts.
+  [[nodiscard]] std::uint64_t file_bytes() const { return bytes_.size() + other_bytes_; }
   [[nodiscard]] std::span<const Entry> entries() const { return entries_; }   // In the order of the file.
   [[nodiscard]] std::span<const Tensor> tensors() const { return tensors_; }  // In the order of the file, by offset.
 
@@ -92,6 +99,7 @@ class Reader {
   [[nodiscard]] Result<const Value*> require_array(std::string_view key) const;
 
   std::span<const std::byte> bytes_;
+  std::uint64_t other_bytes_ = 0;  // Of the parts after the first.
   std::uint32_t version_ = 0;
   std::uint32_t alignment_ = kDefaultAlignment;
   std::vector<Entry> entries_;

@@ -140,7 +140,7 @@ void add_listings(JsonWriter& json, const gguf::Reader& header, const pack::Pack
 
 Result<void> execute(const InfoOptions& options, Console& console) {
   LINNET_TRY(const Machine machine, inspect_machine());
-  LINNET_TRY(const ModelFile file, open_as_it_is(options.model.path));
+  LINNET_TRY(const ModelFile file, open_source(options.model.path, console));
   const auto tensors = pack::PackedView::open(*file.header);
   if (!tensors) return tl::unexpected(with_context(file.path, tensors.error()));
   LINNET_TRY(const ModelSummary summary, summarise(*file.header, *tensors));

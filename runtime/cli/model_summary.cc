@@ -11,7 +11,7 @@ Result<ModelSummary> summarise(const gguf::Reader& file, const pack::PackedView&
   LINNET_TRY(const auto name, file.string_or("general.name", ""));
   summary.architecture = architecture;
   summary.name = name;
-  summary.file_size = Bytes{file.bytes().size()};
+  summary.file_size = Bytes{file.file_bytes()};
   summary.packed = tensors.packed();
   for (const pack::PackedTensor& tensor : tensors.tensors()) {
     if (pack::is_section(*tensor.stored)) continue;  // The tokenizer's tables are no parameters.

@@ -32,8 +32,14 @@ using language::TextEncoder;
 using language::TextParts;
 using language::Thinking;
 
-// language::open_as_it_is, the file named for the line about a mapping that shrank.
-[[nodiscard]] Result<ModelFile> open_as_it_is(const std::string& path);
+// language::open_source for what reads a model and runs nothing, the file named for the line about a mapping that
+// shrank. Decompressing shows a bar and stops when the person asks to.
+[[nodiscard]] Result<ModelFile> open_source(const std::string& path, const Console& console);
+
+// The same for what rewrites a model: a compressed one is decompressed beside `output`, where there must be room
+// anyway, into a file without a name that goes with the result.
+[[nodiscard]] Result<ModelFile> open_source_beside(const std::string& path, const std::string& output,
+                                                   const Console& console);
 
 // language::open_model; packing shows a bar and stops when the person asks to.
 [[nodiscard]] Result<ModelFile> open_model(const ModelOptions& options, const Machine& machine, const Console& console);

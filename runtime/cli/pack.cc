@@ -15,7 +15,7 @@ namespace {
 template <class Work>
 Result<pack::PackSummary> rewrite(const std::string& input, const std::string& output, const std::string& label,
                                   const Console& console, Work work) {
-  LINNET_TRY(const ModelFile model, open_as_it_is(input));
+  LINNET_TRY(const ModelFile model, open_source_beside(input, output, console));
   LINNET_TRY(auto file, gguf::AtomicFile::create(output));
   ProgressBar bar(console, label);
   const auto progress = [&](std::uint64_t done, std::uint64_t all) {

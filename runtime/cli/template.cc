@@ -23,12 +23,12 @@ struct TemplateSource {
   templates::SpecialTokens tokens;
 };
 
-Result<TemplateSource> read_source(const TemplateOptions& options) {
+Result<TemplateSource> read_source(const TemplateOptions& options, const Console& console) {
   TemplateSource source;
   if (options.file) {
     LINNET_TRY(source.text, read_text_file(*options.file));
   } else if (options.model) {
-    LINNET_TRY(const ModelFile model, open_as_it_is(*options.model));
+    LINNET_TRY(const ModelFile model, open_source(*options.model, console));
     auto text = model.header->string("tokenizer.chat_template");
     if (!text && options.name.empty()) return tl::unexpected(content_error(*options.model, text.error()));
     auto tokenizer = text::Tokenizer::load(*model.header);
@@ -59,7 +59,7 @@ Result<void> execute(const TemplateOptions& options, Console& console) {
   if (!options.model && !options.file && options.name.empty()) {
     return fail(ErrorKind::kUsage, "--model, --file or --template is required (see linnet template --help)");
   }
-  LINNET_TRY(TemplateSource source, read_source(options));
+  LINNET_TRY(TemplateSource source, read_source(options, console));
   LINNET_TRY(const auto request, read_request(options, console));
   const std::string origin = options.name.empty() ? options.file.value_or(options.model.value_or("")) : options.name;
   auto chat_template = options.name.empty() ? ChatTemplate::parse(source.text, std::move(source.tokens))

@@ -35,7 +35,7 @@ std::string_view next_line(std::string_view& rest) {
 }  // namespace
 
 Result<void> execute(const TokenizeOptions& options, Console& console) {
-  LINNET_TRY(const ModelFile model, open_as_it_is(options.model));
+  LINNET_TRY(const ModelFile model, open_source(options.model, console));
   auto tokenizer = text::Tokenizer::load(*model.header);
   if (!tokenizer) return tl::unexpected(content_error(options.model, tokenizer.error()));
   std::string input = options.text.value_or("");

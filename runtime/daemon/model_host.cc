@@ -10,12 +10,15 @@ class ModelHost::Watcher final : public language::PreparationWatcher {
  public:
   explicit Watcher(ModelHost& host) : host_(host) {}
   void note(const std::string& line) override { log(LogLevel::kNotice, line); }
-  bool packing(std::uint64_t, std::uint64_t) override {
+  bool unpacking(std::uint64_t, std::uint64_t) override { return goes_on(); }
+  bool packing(std::uint64_t, std::uint64_t) override { return goes_on(); }
+
+ private:
+  bool goes_on() {
     host_.progress_ = Clock::now().time_since_epoch().count();
     return !host_.interrupted_;
   }
 
- private:
   ModelHost& host_;
 };
 

@@ -28,14 +28,14 @@ struct Engine::Parts {
   std::span<StepCost> costs;
   EngineMetrics metrics;
 
-  [[nodiscard]] Result<void> prepare(std::span<const std::byte> model, const EngineOptions& options);
+  [[nodiscard]] Result<void> prepare(gguf::Reader model, const EngineOptions& options);
   [[nodiscard]] Result<void> reserve();
   [[nodiscard]] Result<void> admit(Batch batch);
 };
 
 // All that can be refused without memory.
-Result<void> Engine::Parts::prepare(std::span<const std::byte> model, const EngineOptions& options) {
-  LINNET_TRY(reader, gguf::Reader::open(model));
+Result<void> Engine::Parts::prepare(gguf::Reader model, const EngineOptions& options) {
+  reader.emplace(std::move(model));
   LINNET_TRY(const auto tensors, pack::PackedView::open(*reader));
   LINNET_TRY(setup, set_up(*reader, tensors, options, WeightsFor::kRunning));
   LINNET_TRY(kernels, KernelSet::choose(options.cpu, options.forced));
@@ -68,15 +68,21 @@ Result<void> Engine::Parts::reserve() {
 Result<Engine> Engine::open(const std::string& path, const EngineOptions& options) {
   auto parts = std::make_unique<Parts>();
   LINNET_TRY(parts->file, MappedFile::open(path));
-  auto prepared = parts->prepare(parts->file->bytes(), options);
+  auto header = gguf::Reader::open(parts->file->bytes());
+  auto prepared = header ? parts->prepare(std::move(*header), options) : tl::unexpected(header.error());
   if (!prepared) return tl::unexpected(with_context(path, std::move(prepared).error()));
   LINNET_CHECK(parts->reserve());
   return Engine(std::move(parts));
 }
 
 Result<Engine> Engine::open(std::span<const std::byte> model, const EngineOptions& options) {
+  LINNET_TRY(gguf::Reader header, gguf::Reader::open(model));
+  return open(std::move(header), options);
+}
+
+Result<Engine> Engine::open(gguf::Reader model, const EngineOptions& options) {
   auto parts = std::make_unique<Parts>();
-  LINNET_CHECK(parts->prepare(model, options));
+  LINNET_CHECK(parts->prepare(std::move(model), options));
   LINNET_CHECK(parts->reserve());
   return Engine(std::move(parts));
 }

@@ -78,6 +78,10 @@ class Engine {
   // The same from bytes that must outlive the engine, 64-byte aligned.
   [[nodiscard]] static Result<Engine> open(std::span<const std::byte> model, const EngineOptions& options);
 
+  // The same from a header that was read already, which may be that of several files (Reader::join): the bytes that it
+  // borrows must outlive the engine, each file's start 64-byte aligned.
+  [[nodiscard]] static Result<Engine> open(gguf::Reader model, const EngineOptions& options);
+
   // The plan that open() would follow, without reserving anything; `memory_budget` is not held against it.
   [[nodiscard]] static Result<MemoryPlan> plan(const gguf::Reader& model, const EngineOptions& options);
 

@@ -152,7 +152,7 @@ Result<Setup> set_up(const gguf::Reader& header, const pack::PackedView& tensors
   Bytes taken;
   for (const MemoryRow& row : arena) taken += row.size;
   setup.arena_bytes = static_cast<std::size_t>(taken.count);
-  setup.plan = plan_of(setup, std::move(arena), {header.bytes().size()});
+  setup.plan = plan_of(setup, std::move(arena), {header.file_bytes()});
   return setup;
 }
 

@@ -55,13 +55,18 @@ Result<CachePlace> cache_place(const std::string& model, const std::string& layo
   LINNET_TRY(place.folder, cache_folder());
   std::error_code error;
   const fs::path real = fs::canonical(model, error);
-  struct stat status {};
-  if (error || stat(real.c_str(), &status) != 0) return fail(ErrorKind::kAbsent, model + ": cannot be found");
-  const std::string state = std::to_string(status.st_size) + "." + std::to_string(status.st_mtim.tv_sec) + "." +
-                            std::to_string(status.st_mtim.tv_nsec) + "." + layout;
+  const std::string state = error ? "" : file_state(real.string());
+  if (state.empty()) return fail(ErrorKind::kAbsent, model + ": cannot be found");
   place.family = real.stem().string().substr(0, 100) + "-" + digest(real.string()) + "-";
-  place.path = place.folder + "/" + place.family + digest(state) + ".gguf";
+  place.path = place.folder + "/" + place.family + digest(state + "." + layout) + ".gguf";
   return place;
+}
+
+std::string file_state(const std::string& path) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) != 0) return {};
+  return std::to_string(status.st_size) + "." + std::to_string(status.st_mtim.tv_sec) + "." +
+         std::to_string(status.st_mtim.tv_nsec);
 }
 
 Result<void> make_cache_folder(const std::string& folder) {

@@ -19,6 +19,9 @@ struct CachePlace {
 // HOME is set, or the model is not there), kIo.
 [[nodiscard]] Result<CachePlace> cache_place(const std::string& model, const std::string& layout);
 
+// "size.seconds.nanoseconds" of the file's last change; empty where there is no such file.
+[[nodiscard]] std::string file_state(const std::string& path);
+
 // Makes the folder where it is missing (only this user may read it). Errors: kDenied, kExhausted, kIo.
 [[nodiscard]] Result<void> make_cache_folder(const std::string& folder);
 

@@ -34,7 +34,10 @@ engine::EngineOptions engine_options(const ModelFile& file, const ModelOptions& 
 }
 
 Result<ModelFile> open_model(const ModelOptions& options, const Machine& machine, PreparationWatcher& watcher) {
-  LINNET_TRY(ModelFile plain, open_as_it_is(options.path));
+  const CacheUse cache = options.cache ? CacheUse::kAllowed : CacheUse::kForbidden;
+  const auto limit = options.memory_budget ? options.memory_budget : machine.available_memory;
+  LINNET_TRY(ModelFile plain,
+             open_source(options.path, {.for_engine = true, .cache = cache, .memory_limit = limit}, watcher));
   LINNET_TRY(const bool to_pack, needs_packing(plain));
   if (!to_pack) return plain;
   // The least that any use of it needs: a command's own needs are held against the budget when the engine opens.
@@ -45,13 +48,12 @@ Result<ModelFile> open_model(const ModelOptions& options, const Machine& machine
     auto fits = engine::check_budget(*plan, *least.memory_budget);
     if (!fits) return tl::unexpected(with_context(plain.path, fits.error()));
   }
-  const CacheUse cache = options.cache ? CacheUse::kAllowed : CacheUse::kForbidden;
   return packed_copy(plain, cache, least.memory_budget, watcher);
 }
 
 Result<engine::Engine> open_engine(const ModelFile& file, const ModelOptions& options, const Machine& machine,
                                    const EngineNeeds& needs) {
-  auto engine = engine::Engine::open(bytes_of(file.bytes), engine_options(file, options, machine, needs));
+  auto engine = engine::Engine::open(*file.header, engine_options(file, options, machine, needs));
   // An option that makes no sense is not the file's fault: its line stands alone.
   if (engine || engine.error().kind == ErrorKind::kUsage) return engine;
   return tl::unexpected(with_context(file.path, engine.error()));

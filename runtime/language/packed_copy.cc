@@ -1,4 +1,4 @@
-// A packed copy of a plain model file: in the cache directory, or in memory.
+// What the engine reads in place of a plain or compressed model file: a copy in the cache directory, or in memory.
 #include <unistd.h>
 
 #include "models/gguf/atomic_file.h"
@@ -6,6 +6,7 @@
 #include "models/pack/layout.h"
 #include "models/pack/pack.h"
 #include "models/pack/packed_view.h"
+#include "runtime/language/compressed.h"
 #include "runtime/language/model_cache.h"
 #include "runtime/language/model_file.h"
 #include "runtime/text/tables_builder.h"
@@ -27,11 +28,19 @@ Result<void> pack_to(gguf::Sink& sink, const ModelFile& plain, PreparationWatche
   return {};
 }
 
+// Where the copy of a model lies. A later part of a split file that changes gives the model another place.
+Result<CachePlace> place_of_copy(const std::string& path, std::span<const FilePart> other_parts) {
+  std::string layout =
+      std::string(name_of(pack::Layout::kPanels)) + "." + std::to_string(std::uint32_t{pack::kVersion});
+  for (const FilePart& part : other_parts) layout += "+" + file_state(part.path);
+  return cache_place(path, layout);
+}
+
 // The copy that is already in the cache, if it is there and whole.
 std::optional<ModelFile> find_copy(const CachePlace& place) {
   if (access(place.path.c_str(), F_OK) != 0) return std::nullopt;
   auto copy = open_as_it_is(place.path);
-  if (copy && pack::is_packed(*copy->header)) return std::move(*copy);
+  if (copy && needs_packing(*copy) == false) return std::move(*copy);
   return std::nullopt;
 }
 
@@ -46,15 +55,13 @@ Result<ModelFile> make_copy(const CachePlace& place, const ModelFile& plain, Pre
 }
 
 Result<ModelFile> copy_in_cache(const ModelFile& plain, PreparationWatcher& watcher) {
-  const std::string layout =
-      std::string(name_of(pack::Layout::kPanels)) + "." + std::to_string(std::uint32_t{pack::kVersion});
-  LINNET_TRY(const CachePlace place, cache_place(plain.path, layout));
+  LINNET_TRY(const CachePlace place, place_of_copy(plain.path, plain.other_parts));
   if (auto copy = find_copy(place)) return std::move(*copy);
   return make_copy(place, plain, watcher);
 }
 
 Result<ModelFile> copy_in_memory(const ModelFile& plain, std::optional<Bytes> limit, PreparationWatcher& watcher) {
-  const Bytes size{bytes_of(plain.bytes).size()};
+  const Bytes size{plain.header->file_bytes()};
   if (limit && size > *limit) {
     return fail(ErrorKind::kExhausted, plain.path + ": packing it into memory needs about " + to_string(size) +
                                            " and there are " + to_string(*limit) +
@@ -64,7 +71,7 @@ Result<ModelFile> copy_in_memory(const ModelFile& plain, std::optional<Bytes> li
                " of memory that no other process shares, and this work at each start");
   MemoryFile memory;
   LINNET_CHECK(pack_to(memory, plain, watcher));
-  return open_memory(plain.path, std::move(memory));
+  return open_unnamed(plain.path, std::move(memory));
 }
 
 // Whether a copy in memory helps after the cache failed: what is wrong with the model, or a stop, remains.
@@ -73,7 +80,36 @@ bool is_about_the_disk(ErrorKind kind) {
          kind == ErrorKind::kAbsent;
 }
 
+Result<ModelFile> decompress_in_cache(const std::string& path, bool for_engine, PreparationWatcher& watcher) {
+  LINNET_TRY(const CachePlace place, place_of_copy(path, {}));
+  if (auto copy = for_engine ? find_copy(place) : std::nullopt) {
+    copy->path = path;
+    return std::move(*copy);
+  }
+  LINNET_CHECK(make_cache_folder(place.folder));
+  LINNET_TRY(auto file, gguf::AtomicFile::create(place.path));
+  LINNET_TRY(ModelFile model, decompress_to_disk(path, file, watcher));
+  LINNET_TRY(const bool to_pack, needs_packing(model));
+  if (!for_engine || to_pack) return model;
+  watcher.note("keeping " + path + " decompressed as " + place.path);
+  LINNET_CHECK(file.commit());
+  drop_stale_copies(place);
+  model.mapped_path = place.path;
+  return model;
+}
+
 }  // namespace
+
+Result<ModelFile> open_source(const std::string& path, const SourceOptions& options, PreparationWatcher& watcher) {
+  if (!is_compressed(path)) return open_as_it_is(path);
+  if (options.cache == CacheUse::kAllowed) {
+    auto model = decompress_in_cache(path, options.for_engine, watcher);
+    if (model || !is_about_the_disk(model.error().kind)) return model;
+    if (access(path.c_str(), R_OK) != 0) return model;  // It is the model that is not there.
+    watcher.note("decompressing " + path + " into memory, for no file can be kept: " + model.error().message);
+  }
+  return decompress_to_memory(path, options.memory_limit, watcher);
+}
 
 Result<pack::PackSummary> pack_model(const gguf::Reader& header, gguf::Sink& sink, gguf::Progress progress) {
   pack::Blake2b hasher;

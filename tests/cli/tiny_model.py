@@ -7,7 +7,7 @@ import random
 import struct
 
 F32, F16, Q4_0, Q8_0, Q2_K = 0, 1, 2, 8, 10
-UINT32, FLOAT32, BOOL, STRING, ARRAY, INT32 = 4, 6, 7, 8, 9, 5
+UINT16, UINT32, FLOAT32, BOOL, STRING, ARRAY, INT32 = 2, 4, 6, 7, 8, 9, 5
 
 WIDTH, LAYERS, HEADS, KV_HEADS, FEED_FORWARD, CONTEXT = 64, 2, 4, 2, 128, 256
 
@@ -20,7 +20,7 @@ def text_bytes(text):
 def value_bytes(kind, value):
     if kind == STRING:
         return text_bytes(value)
-    return struct.pack({UINT32: "<I", INT32: "<i", FLOAT32: "<f", BOOL: "<?"}[kind], value)
+    return struct.pack({UINT16: "<H", UINT32: "<I", INT32: "<i", FLOAT32: "<f", BOOL: "<?"}[kind], value)
 
 
 def entry_bytes(key, kind, value):
@@ -99,7 +99,7 @@ def write_hollow_model(path, kind, rows, columns=4096):
         file.truncate(len(header) + size)
 
 
-def model_bytes(
+def model_parts(
     kind=F32,
     architecture="llama",
     template=None,
@@ -109,7 +109,7 @@ def model_bytes(
     layers=LAYERS,
     context=CONTEXT,
 ):
-    """A whole llama-form model; matrices in `kind`, norms in F32."""
+    """Entries and tensors of a whole llama-form model; matrices in `kind`, norms in F32."""
     rng = random.Random(seed)
     entries = [
         ("general.architecture", STRING, architecture),
@@ -126,7 +126,7 @@ def model_bytes(
         *extra,
     ]
     if vocabulary_only:
-        return gguf_bytes(entries, [])
+        return entries, []
     tensors = []
 
     def matrix(name, rows, columns):
@@ -151,4 +151,24 @@ def model_bytes(
         matrix(prefix + "ffn_down.weight", WIDTH, FEED_FORWARD)
     norm("output_norm.weight")
     matrix("output.weight", vocabulary, WIDTH)
-    return gguf_bytes(entries, tensors)
+    return entries, tensors
+
+
+def model_bytes(*arguments, **options):
+    """The file of model_parts()."""
+    return gguf_bytes(*model_parts(*arguments, **options))
+
+
+def split_bytes(entries, tensors, count):
+    """The files that llama.cpp's gguf-split makes of one: the first has the keys of the model, all have split.*."""
+    share = -(-len(tensors) // count)
+    files = []
+    for number in range(count):
+        split = [
+            ("split.no", UINT16, number),
+            ("split.count", UINT16, count),
+            ("split.tensors.count", INT32, len(tensors)),
+        ]
+        own = tensors[number * share : (number + 1) * share]
+        files.append(gguf_bytes([*entries, *split] if number == 0 else split, own))
+    return files
