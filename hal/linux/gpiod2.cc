@@ -181,6 +181,8 @@ class Gpiod2 final : public Gpio {
   }
 
   Result<std::unique_ptr<GpioLine>> request(const LineSettings& settings) override {
+    // The library would find the first line that has no name.
+    if (settings.name.empty()) return gpio_failure("''", "no such GPIO line", ENOENT);
     for (const Chip& chip : open_all_chips()) {
       const int offset = gpiod_chip_get_line_offset_from_name(chip.get(), settings.name.c_str());
       if (offset >= 0) return request_line(chip.get(), static_cast<unsigned>(offset), settings);
