@@ -51,7 +51,7 @@ class Backend {
 
   // How many jobs one run() takes.
   [[nodiscard]] virtual std::size_t batch_limit() const = 0;
-  // Returns when each job has ended.
+  // Returns when each job has ended. What it throws, jobs that have not ended end with.
   virtual void run(std::span<const Job> jobs, JobListener& listener) = 0;
   // Whether `model` names what is loaded; an empty name always does.
   [[nodiscard]] virtual bool serves(std::string_view model) const = 0;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "runtime/base/process_memory.h"
+#include "runtime/daemon/caught.h"
 #include "runtime/daemon/fail_point.h"
 #include "runtime/daemon/home_assistant.h"
 #include "runtime/daemon/log.h"
@@ -133,8 +134,12 @@ void Daemon::start() {
 
 void Daemon::work() {
   while (service_->run_next(kWorkPatience)) {
-    host_->rest(Clock::now());
-    ask_canary();
+    try {
+      host_->rest(Clock::now());
+      ask_canary();
+    } catch (...) {
+      log(LogLevel::kError, caught().words());
+    }
     worker_beat_ = Clock::now().time_since_epoch().count();
   }
 }

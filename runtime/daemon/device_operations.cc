@@ -42,6 +42,11 @@ Result<void> DeviceLines::drive(const std::string& name, bool active, bool remot
   return line->set_active(active);
 }
 
+void DeviceLines::make_safe(const std::string& name) {
+  const auto configured = config_.find(name);
+  if (configured != config_.end()) (void)drive(name, configured->second.settings.safe_active, false);
+}
+
 Result<std::string> DeviceOperations::inspect(std::string_view, const Request& request) {
   switch (request.operation) {
     case OperationKind::kStatus: return status_();
@@ -68,6 +73,10 @@ Result<std::string> DeviceOperations::act(std::string_view, const Request& reque
     default: LINNET_CHECK(models_.swap(model->model)); break;
   }
   return std::string("true");
+}
+
+void DeviceOperations::make_safe(const Request& request) {
+  if (const auto* gpio = std::get_if<GpioArguments>(&request.arguments)) lines_.make_safe(gpio->line);
 }
 
 std::string DeviceOperations::list_models() const {

@@ -37,6 +37,8 @@ class DeviceLines {
   // Errors: kAbsent (not configured), kDenied (not for remote use), those of hal::GpioLine.
   [[nodiscard]] Result<bool> read(const std::string& name, bool remote);
   [[nodiscard]] Result<void> drive(const std::string& name, bool active, bool remote);
+  // To its configured safe state, where it can be had.
+  void make_safe(const std::string& name);
 
  private:
   [[nodiscard]] Result<hal::GpioLine*> find(const std::string& name, bool remote);
@@ -55,6 +57,7 @@ class DeviceOperations final : public Operations {
 
   Result<std::string> inspect(std::string_view who, const Request& request) override;
   Result<std::string> act(std::string_view who, const Request& request) override;
+  void make_safe(const Request& request) override;
 
  private:
   [[nodiscard]] std::string list_models() const;

@@ -1,6 +1,7 @@
 #include "runtime/daemon/engine_backend.h"
 
 #include <algorithm>
+#include <exception>
 #include <map>
 
 namespace linnet::daemon {
@@ -10,7 +11,17 @@ bool EngineBackend::serves(std::string_view model) const { return model.empty() 
 void EngineBackend::run(std::span<const Job> jobs, JobListener& listener) {
   std::map<std::string_view, std::vector<const Job*>> groups;
   for (const Job& job : jobs) groups[job.model].push_back(&job);
-  for (const auto& [model, group] : groups) run_group(group, listener);
+  std::exception_ptr thrown;
+  for (const auto& [model, group] : groups) {
+    try {
+      run_group(group, listener);
+    } catch (...) {
+      // Other models' jobs go on; this engine may be anywhere in a step.
+      thrown = std::current_exception();
+      host_.drop({ErrorKind::kUnsupported, "an answer ended unforeseen; the model is opened anew"});
+    }
+  }
+  if (thrown) std::rethrow_exception(thrown);
 }
 
 void EngineBackend::run_group(std::span<const Job* const> jobs, JobListener& listener) {
@@ -21,14 +32,13 @@ void EngineBackend::run_group(std::span<const Job* const> jobs, JobListener& lis
   }
   const auto joules_before = energy_.joules(Clock::now());
   Running running = start_all(**model, jobs, listener);
-  while (!running.empty()) {
-    const auto advanced = advance(running, joules_before, listener);
-    if (advanced) continue;
-    std::erase(running, nullptr);
-    for (const auto& generation : running) listener.on_end(generation->job(), tl::unexpected(advanced.error()));
-    running.clear();  // Before the model, which they borrow.
-    host_.drop(advanced.error());
-  }
+  auto sound = (*model)->check_file();
+  while (sound && !running.empty()) sound = advance(running, joules_before, listener);
+  if (sound) return;
+  std::erase(running, nullptr);
+  for (const auto& generation : running) listener.on_end(generation->job(), tl::unexpected(sound.error()));
+  running.clear();  // Before the model, which they borrow.
+  host_.drop(sound.error());
 }
 
 EngineBackend::Running EngineBackend::start_all(ReadyModel& model, std::span<const Job* const> jobs,
@@ -38,7 +48,10 @@ EngineBackend::Running EngineBackend::start_all(ReadyModel& model, std::span<con
     auto generation = std::make_unique<Generation>(model, model.lane(i), *jobs[i]);
     const auto started = generation->start(default_max_tokens_);
     if (started) running.push_back(std::move(generation));
-    if (!started) listener.on_end(*jobs[i], tl::unexpected(started.error()));
+    if (started) continue;
+    // A prompt that could not be read through broken tables is not at fault.
+    const auto sound = model.check_file();
+    listener.on_end(*jobs[i], tl::unexpected(sound ? started.error() : sound.error()));
   }
   return running;
 }

@@ -9,6 +9,7 @@ enum class LogLevel : unsigned char { kError = 3, kWarning = 4, kNotice = 5, kIn
 
 // Thread-safe: one write(2) a line. Control characters are shown as '?': a client's text cannot forge a line. Where the
 // stream is connected to journald (JOURNAL_STREAM), the line begins with its "<priority>" (sd-daemon(3)).
-void log(LogLevel level, std::string_view text);
+// Without memory a line says that alone. Throws nothing.
+void log(LogLevel level, std::string_view text) noexcept;
 
 }  // namespace linnet::daemon

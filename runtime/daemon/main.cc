@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "runtime/daemon/bus_guard.h"
+#include "runtime/daemon/caught.h"
 #include "runtime/daemon/command_line.h"
 #include "runtime/daemon/daemon.h"
 #include "runtime/daemon/log.h"
@@ -35,8 +36,12 @@ void run_until_told(Daemon& daemon, Signals& signals, const std::string& path) {
   while (true) {
     const auto signal = signals.wait(kTick);
     if (signal == SIGTERM || signal == SIGINT) return;
-    if (signal == SIGHUP) reload(daemon, path);
-    daemon.tick();
+    try {
+      if (signal == SIGHUP) reload(daemon, path);
+      daemon.tick();
+    } catch (...) {
+      log(LogLevel::kError, caught().words());
+    }
     if (daemon.progresses()) notify("WATCHDOG=1");
   }
 }

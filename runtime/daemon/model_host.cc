@@ -79,9 +79,12 @@ Result<void> ModelHost::replace_by(std::string_view wanted) {
     opened = open(name, config);
   }
   if (!opened) {
-    log(LogLevel::kError, "model " + name + ": " + opened.error().message);
-    tell({.name = name, .state = "failed", .reason = opened.error().message, .context = 0, .planned = std::nullopt});
-    return tl::unexpected(opened.error());
+    Error error = opened.error();
+    // For whoever asked, a file that holds no model is one that cannot be read.
+    if (error.kind == ErrorKind::kMalformed) error.kind = ErrorKind::kIo;
+    log(LogLevel::kError, "model " + name + ": " + error.message);
+    tell({.name = name, .state = "failed", .reason = error.message, .context = 0, .planned = std::nullopt});
+    return tl::unexpected(std::move(error));
   }
   model_ = std::move(*opened);
   last_use_ = Clock::now();

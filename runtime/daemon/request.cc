@@ -266,4 +266,12 @@ tl::expected<Request, Rejection> parse_request(OperationKind operation, std::str
   return request;
 }
 
+std::string request_id_of(std::string_view payload, const RequestLimits& limits) {
+  if (payload.size() > limits.payload_bytes) return {};
+  const Json document = Json::parse(payload, nullptr, false);
+  const auto* id =
+      document.is_object() && document.contains("id") ? document["id"].get_ptr<const std::string*>() : nullptr;
+  return id != nullptr && is_request_id(*id) ? *id : std::string();
+}
+
 }  // namespace linnet::daemon

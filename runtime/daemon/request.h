@@ -91,4 +91,7 @@ struct RequestLimits {
 [[nodiscard]] tl::expected<Request, Rejection> parse_request(OperationKind operation, std::string_view payload,
                                                              const RequestLimits& limits = {});
 
+// The id in such a payload, for a refusal; empty where it cannot be read.
+[[nodiscard]] std::string request_id_of(std::string_view payload, const RequestLimits& limits = {});
+
 }  // namespace linnet::daemon

@@ -34,25 +34,30 @@ std::vector<AnswerActions::Deed> RuleActions::deeds_of(std::string_view answer, 
   return deeds;
 }
 
+std::optional<RuleAction> RuleActions::action_of(const Deed& deed) {
+  const std::lock_guard lock(mutex_);
+  const auto rule = std::find_if(configured_.begin(), configured_.end(),
+                                 [&](const RuleConfig& candidate) { return candidate.name == deed.rule; });
+  return rule == configured_.end() ? std::nullopt : std::optional(rule->action);
+}
+
 Result<void> RuleActions::perform(const Deed& deed) {
-  RuleAction action;
-  {
-    const std::lock_guard lock(mutex_);
-    // By name: the rules may have changed since.
-    const auto rule = std::find_if(configured_.begin(), configured_.end(),
-                                   [&](const RuleConfig& candidate) { return candidate.name == deed.rule; });
-    if (rule == configured_.end()) return fail(ErrorKind::kAbsent, "rule '" + deed.rule + "' is gone");
-    action = rule->action;
-  }
-  if (!action.line.empty()) return lines_.drive(action.line, action.active.value_or(true), false);
+  const auto action = action_of(deed);
+  if (!action) return fail(ErrorKind::kAbsent, "rule '" + deed.rule + "' is gone");
+  if (!action->line.empty()) return lines_.drive(action->line, action->active.value_or(true), false);
   OutgoingMessage message;
-  message.topic = action.topic;
-  message.payload = action.payload;
+  message.topic = action->topic;
+  message.payload = action->payload;
   message.qos = 1;
   message.content_type = "";
   LINNET_TRY(const int token, publisher_.publish(message));
   static_cast<void>(token);
   return {};
+}
+
+void RuleActions::make_safe(const Deed& deed) {
+  const auto action = action_of(deed);
+  if (action && !action->line.empty()) lines_.make_safe(action->line);
 }
 
 }  // namespace linnet::daemon

@@ -23,8 +23,12 @@ class RuleActions final : public AnswerActions {
 
   std::vector<Deed> deeds_of(std::string_view answer, std::optional<double> confidence) override;
   Result<void> perform(const Deed& deed) override;
+  void make_safe(const Deed& deed) override;
 
  private:
+  // By name: the rules may have changed since.
+  [[nodiscard]] std::optional<RuleAction> action_of(const Deed& deed);
+
   DeviceLines& lines_;
   Publisher& publisher_;
   std::mutex mutex_;

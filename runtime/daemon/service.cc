@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <ctime>
+#include <thread>
 #include <utility>
 
 #include "runtime/daemon/active.h"
 #include "runtime/daemon/fail_point.h"
+#include "runtime/daemon/log.h"
 #include "runtime/daemon/telemetry.h"
 
 namespace linnet::daemon {
@@ -122,6 +124,59 @@ void Service::enqueue(std::shared_ptr<Active> active) {
 }
 
 bool Service::run_next(std::chrono::milliseconds patience) {
+  try {
+    end_thrown_out();
+    if (lost_track_.exchange(false)) end_lost();
+    return run_batch(patience);
+  } catch (...) {
+    caught_ = caught();
+    log(LogLevel::kError, "what was worked on ended unforeseen:");
+    log(LogLevel::kError, caught_.words());
+  }
+  // Memory that is short stays short for a while.
+  std::this_thread::sleep_for(kWorkPoll);
+  return true;
+}
+
+// Between two batches nothing runs: what still says so was thrown out of its run.
+void Service::end_thrown_out() {
+  std::vector<RequestKey> keys;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [key, active] : active_) {
+      if (active->running) keys.push_back(key);
+    }
+  }
+  for (const RequestKey& key : keys) {
+    Result<bool> acted = false;
+    {
+      const std::lock_guard journal(journal_mutex_);
+      acted = journal_.has_intent(key);
+    }
+    end(key, OutcomeKind::kFailed, acted && *acted ? "outcome_unknown" : reason_of(caught_.kind), caught_.words());
+  }
+}
+
+// A request that was kept and then lost before it had its place in memory.
+void Service::end_lost() {
+  const std::lock_guard journal(journal_mutex_);
+  const auto entries = journal_.unfinished();
+  lost_track_ = !entries;
+  for (std::size_t i = 0; entries && i < entries->size(); ++i) {
+    const RequestKey& key = (*entries)[i].key;
+    const bool known = [&] {
+      const std::lock_guard lock(mutex_);
+      return active_.contains(key);
+    }();
+    if (known || std::ranges::find(unkept_, key, [](const auto& kept) { return kept.first; }) != unkept_.end())
+      continue;
+    std::string message;
+    write_ended(message, key.id, OutcomeKind::kFailed, "does_not_fit", "the device had no memory left for it");
+    finish_locked(key, OutcomeKind::kFailed, std::move(message));
+  }
+}
+
+bool Service::run_batch(std::chrono::milliseconds patience) {
   wait_for_work(patience);
   end_expired();
   const auto batch = take_batch();
@@ -202,7 +257,13 @@ void Service::run_action(Active& active) {
     }
   }
   fail_point(FailPoint::kIntended);
-  const auto result = operations_.act(active.key.who, active.request);
+  Result<std::string> result;
+  try {
+    result = operations_.act(active.key.who, active.request);
+  } catch (...) {
+    operations_.make_safe(active.request);
+    throw;
+  }
   fail_point(FailPoint::kDriven);
   audit(active.key.who, to_string(active.request.operation), active.key.id,
         result ? "done" : "failed: " + result.error().message);
@@ -286,6 +347,15 @@ std::string Service::act_on_answer(const Active& active, std::optional<double> c
   return list.empty() ? list : list + "]";
 }
 
+Result<void> Service::perform(const AnswerActions::Deed& deed) {
+  try {
+    return options_.actions->perform(deed);
+  } catch (...) {
+    options_.actions->make_safe(deed);
+    throw;
+  }
+}
+
 std::string Service::do_deed(const Active& active, const AnswerActions::Deed& deed) {
   std::string failure = deed.refused;
   if (failure.empty()) {
@@ -295,7 +365,7 @@ std::string Service::do_deed(const Active& active, const AnswerActions::Deed& de
       done = journal_.intend(active.key, "rule " + deed.rule);
     }
     if (done) fail_point(FailPoint::kIntended);
-    if (done) done = options_.actions->perform(deed);
+    if (done) done = perform(deed);
     fail_point(FailPoint::kDriven);
     if (!done) failure = done.error().message;
   }

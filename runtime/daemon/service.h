@@ -24,6 +24,7 @@
 #include "runtime/base/function_ref.h"
 #include "runtime/daemon/admission.h"
 #include "runtime/daemon/backend.h"
+#include "runtime/daemon/caught.h"
 #include "runtime/daemon/journal.h"
 #include "runtime/daemon/messages.h"
 #include "runtime/daemon/mqtt_session.h"
@@ -76,6 +77,8 @@ class Operations {
   // Changes something: drives a line, loads or unloads a model. Called on the worker thread, after its intent is on the
   // disk.
   [[nodiscard]] virtual Result<std::string> act(std::string_view who, const Request& request) = 0;
+  // act() did not return: nobody knows what it did. Puts what it may have driven into its safe state.
+  virtual void make_safe(const Request& /*request*/) {}
 };
 
 // What a model's answer brings about, by the configured rules.
@@ -90,6 +93,8 @@ class AnswerActions {
   [[nodiscard]] virtual std::vector<Deed> deeds_of(std::string_view answer, std::optional<double> confidence) = 0;
   // Called after the intent is on the disk.
   [[nodiscard]] virtual Result<void> perform(const Deed& deed) = 0;
+  // perform() did not return: see Operations::make_safe.
+  virtual void make_safe(const Deed& /*deed*/) {}
 };
 
 // What telemetry reads; all since the start.
@@ -110,10 +115,11 @@ class Service final : public JobListener {
   // first.
   [[nodiscard]] Result<void> recover();
 
-  // A message from the control or the pool session.
+  // A message from the control or the pool session. Throws nothing: what cannot be taken in is refused.
   void receive(const IncomingMessage& message);
 
   // Runs the next batch, waiting at most `patience` for one. False when stop() was called and nothing is left to run.
+  // Throws nothing: what is thrown meanwhile ends the requests that it hit as `failed`, with the next call.
   bool run_next(std::chrono::milliseconds patience);
 
   // Ends expired requests, forgets old outcomes, sends what waits in the outbox.
@@ -150,6 +156,9 @@ class Service final : public JobListener {
     std::string_view pool_model{};  // Of a pool request.
   };
 
+  void take_in(const IncomingMessage& message);
+  [[nodiscard]] Origin origin_of(const RequestTopic& topic, const IncomingMessage& message, std::string_view id) const;
+  void refuse_thrown(const IncomingMessage& message);
   void handle(const Origin& origin, Request request, const IncomingMessage& message);
   [[nodiscard]] std::optional<Rejection> refuse_place(Origin& origin, const Request& request,
                                                       const IncomingMessage& message) const;
@@ -159,7 +168,12 @@ class Service final : public JobListener {
   void handle_inspection(const Origin& origin, const Request& request);
   void handle_work(const Origin& origin, Request request, const IncomingMessage& message);
   [[nodiscard]] tl::expected<void, Refusal> admit(const Origin& origin, const Request& request);
-  bool accept(const Origin& origin, const JournalEntry& entry);
+  bool keep_request(const Origin& origin, const JournalEntry& entry);
+  void take_over(Request request, const JournalEntry& entry);
+  void tell_accepted(const Origin& origin, const JournalEntry& entry);
+  bool run_batch(std::chrono::milliseconds patience);
+  void end_thrown_out();
+  void end_lost();
   void enqueue(std::shared_ptr<Active> active);
   void run_generations(const std::vector<std::shared_ptr<Active>>& batch);
   void run_action(Active& active);
@@ -190,6 +204,7 @@ class Service final : public JobListener {
   void audit(std::string_view who, std::string_view operation, std::string_view id, std::string_view what);
   // Does what the answer brings about and returns it as a JSON list, empty where there is nothing.
   std::string act_on_answer(const Active& active, std::optional<double> confidence);
+  [[nodiscard]] Result<void> perform(const AnswerActions::Deed& deed);
   std::string do_deed(const Active& active, const AnswerActions::Deed& deed);
   [[nodiscard]] std::string generation_message(const Active& active, OutcomeKind kind, const JobReport& report,
                                                std::string_view actions) const;
@@ -223,7 +238,9 @@ class Service final : public JobListener {
   std::vector<std::pair<int, bool>> acknowledged_;        // Tokens that the outbox has not heard of yet.
   Journal::FlushCost flush_cost_;
   bool stopping_ = false;
-  std::string chunk_message_;  // Buffer of the chunk being written.
+  Caught caught_;                        // What the worker caught last.
+  std::atomic<bool> lost_track_{false};  // A request is in the journal that is nowhere in memory.
+  std::string chunk_message_;            // Buffer of the chunk being written.
 
   std::atomic<bool> unsound_{false};  // The journal failed: nothing is taken from pools until it works again.
 };

@@ -26,27 +26,58 @@ bool is_inspection(const Request& request) {
 }  // namespace
 
 void Service::receive(const IncomingMessage& message) {
+  try {
+    take_in(message);
+  } catch (...) {
+    refuse_thrown(message);
+  }
+}
+
+// Nothing was kept. Where not even that can be said, the client hears nothing and asks again.
+void Service::refuse_thrown(const IncomingMessage& message) {
+  const Caught what = caught();
+  log(LogLevel::kError, what.words());
+  try {
+    const auto topic = parse_request_topic(options_.address, message.topic);
+    if (!topic) return;
+    const std::string id = request_id_of(message.payload, options_.request);
+    reject(origin_of(*topic, message, id), id, {ReasonCode::kImplementationError, std::string(what.words())},
+           std::chrono::seconds(10));
+  } catch (...) {
+    log(LogLevel::kError, "a request was dropped: no memory");
+  }
+}
+
+void Service::take_in(const IncomingMessage& message) {
   // A retained command would be carried out again at each start.
   const auto topic = parse_request_topic(options_.address, message.topic);
   if (!topic || message.retained) return;
   ++counters_.received;
-  Origin origin{topic->who, "", message.correlation, topic->pool_model};
-  origin.reply_topic = default_reply_topic(options_.address, topic->who, "none");
-  // A refusal of what cannot be read goes where the client listens, not where it would only look with an id.
-  if (may_reply_to(options_.address, topic->who, message.response_topic, options_.reply_prefix)) {
-    origin.reply_topic = message.response_topic;
-  }
   const auto operation = parse_operation(topic->operation);
-  if (!operation) return reject(origin, "", {ReasonCode::kImplementationError, "unknown operation"});
-  if (const auto denied = deny(origin, *operation)) {
-    audit(origin.who, topic->operation, "", "refused: " + denied->reason);
-    return reject(origin, "", *denied);
-  }
+  const auto refuse = [&](const Rejection& why) {
+    const std::string id = request_id_of(message.payload, options_.request);
+    if (why.code == ReasonCode::kNotAuthorized) audit(topic->who, topic->operation, id, "refused: " + why.reason);
+    reject(origin_of(*topic, message, id), id, why);
+  };
+  if (!operation) return refuse({ReasonCode::kImplementationError, "unknown operation"});
+  Origin origin{topic->who, "", message.correlation, topic->pool_model};
+  if (const auto denied = deny(origin, *operation)) return refuse(*denied);
   auto request = parse_request(*operation, message.payload, options_.request);
-  if (!request) return reject(origin, "", request.error());
+  if (!request) return refuse(request.error());
   origin.reply_topic = default_reply_topic(options_.address, topic->who, request->id);
   if (const auto refused = refuse_place(origin, *request, message)) return reject(origin, request->id, *refused);
   handle(origin, *std::move(request), message);
+}
+
+// For a refusal: it goes where the client listens, or where it looks with that id.
+Service::Origin Service::origin_of(const RequestTopic& topic, const IncomingMessage& message,
+                                   std::string_view id) const {
+  Origin origin{topic.who, "", message.correlation, topic.pool_model};
+  origin.reply_topic = default_reply_topic(options_.address, topic.who, id.empty() ? "none" : id);
+  if (may_reply_to(options_.address, topic.who, message.response_topic, options_.reply_prefix)) {
+    origin.reply_topic = message.response_topic;
+  }
+  return origin;
 }
 
 // Where the answers go, or why they may not.
@@ -119,7 +150,19 @@ void Service::handle_work(const Origin& origin, Request request, const IncomingM
     return reject(origin, request.id, admitted.error().rejection, admitted.error().retry_after);
   }
   const JournalEntry entry = entry_of(origin, request, message);
-  if (!accept(origin, entry)) return;
+  if (!keep_request(origin, entry)) return;
+  try {
+    tell_accepted(origin, entry);
+    take_over(std::move(request), entry);
+  } catch (...) {
+    // It is on the disk, so it shall have its outcome.
+    lost_track_ = true;
+    log(LogLevel::kError, caught().words());
+  }
+}
+
+// Puts a request that was kept into the queue.
+void Service::take_over(Request request, const JournalEntry& entry) {
   if (entry.deadline) {
     const auto left = entry.deadline->boot_time - clock_.boot_time();
     request.deadline = std::chrono::duration_cast<std::chrono::milliseconds>(left);
@@ -147,8 +190,8 @@ tl::expected<void, Refusal> Service::admit(const Origin& origin, const Request& 
   return queue_.admit(std::string(origin.who), clock_.now());
 }
 
-// Keeps the request and says so. Rejects it and gives false where it cannot be kept.
-bool Service::accept(const Origin& origin, const JournalEntry& entry) {
+// Rejects the request and gives false where it cannot be kept.
+bool Service::keep_request(const Origin& origin, const JournalEntry& entry) {
   fail_point(FailPoint::kReceived);
   const auto accepted = journal_.accept(entry);
   if (!accepted) {
@@ -161,6 +204,10 @@ bool Service::accept(const Origin& origin, const JournalEntry& entry) {
   unsound_ = false;
   ++counters_.accepted;
   fail_point(FailPoint::kAccepted);
+  return true;
+}
+
+void Service::tell_accepted(const Origin& origin, const JournalEntry& entry) {
   std::string message;
   {
     const std::lock_guard lock(mutex_);
@@ -169,7 +216,6 @@ bool Service::accept(const Origin& origin, const JournalEntry& entry) {
   }
   reply(origin.reply_topic, origin.correlation, message);
   fail_point(FailPoint::kAcceptedSent);
-  return true;
 }
 
 void Service::handle_known(const Origin& origin, const Request& request, const Acceptance& acceptance) {

@@ -98,31 +98,33 @@ tl::unexpected<Error> failure(int code, const char* what) {
 struct Session::Callbacks {
   static Session& session(void* object) { return *static_cast<Session*>(object); }
 
+  // An exception must not travel through libmosquitto, which holds its locks here. A listener that throws has missed
+  // something: what it missed on_connected() makes up for, so the connection is made anew where that is what threw.
+  template <class F>
+  static bool guarded(F call) noexcept {
+    try {
+      call();
+      return true;
+    } catch (...) {
+      return false;
+    }
+  }
+
   static void connected(mosquitto*, void* object, int reason, int, const mosquitto_property*) {
     Session& self = session(object);
-    {
-      const std::lock_guard lock(self.mutex_);
-      self.status_.refusal = reason;
-    }
-    if (reason != 0) return self.note_failure(std::string("the broker refused: ") + mosquitto_reason_string(reason));
-    {
-      const std::lock_guard lock(self.mutex_);
-      self.status_.connected = true;
-      self.status_.last_failure.clear();
-      ++self.status_.connections;
-    }
-    self.connected_ = true;
-    self.listener_.on_connected();
+    if (!guarded([&] { self.on_connack(reason); })) self.missed_ = true;
   }
 
   static void disconnected(mosquitto*, void* object, int reason, const mosquitto_property*) {
     Session& self = session(object);
-    // The library gives its own error codes here, the broker's reasons begin at 0x80. A refusal was noted already.
-    if (reason != 0 && self.connected_) {
-      self.note_failure(std::string("the connection ended: ") +
-                        (reason < 0x80 ? mosquitto_strerror(reason) : mosquitto_reason_string(reason)));
-    }
-    self.leave();
+    guarded([&] {
+      // The library gives its own error codes here, the broker's reasons begin at 0x80. A refusal was noted already.
+      if (reason != 0 && self.connected_) {
+        self.note_failure(std::string("the connection ended: ") +
+                          (reason < 0x80 ? mosquitto_strerror(reason) : mosquitto_reason_string(reason)));
+      }
+    });
+    guarded([&] { self.leave(); });
   }
 
   static void message(mosquitto*, void* object, const mosquitto_message* message, const mosquitto_property* list) {
@@ -135,16 +137,16 @@ struct Session::Callbacks {
     if (received.epoch) incoming.epoch = received.epoch.get();
     incoming.expiry = received.expiry;
     incoming.retained = message->retain;
-    session(object).listener_.on_message(incoming);
+    guarded([&] { session(object).listener_.on_message(incoming); });
   }
 
   static void subscribed(mosquitto*, void* object, int, int count, const int* granted, const mosquitto_property*) {
     // A SUBACK without codes must not be read (CVE-2024-10525): it accepts nothing.
-    session(object).listener_.on_subscribed(count > 0 && granted[0] < 0x80);
+    guarded([&] { session(object).listener_.on_subscribed(count > 0 && granted[0] < 0x80); });
   }
 
   static void published(mosquitto*, void* object, int token, int reason, const mosquitto_property*) {
-    session(object).listener_.on_acknowledged(token, reason < 0x80);
+    guarded([&] { session(object).listener_.on_acknowledged(token, reason < 0x80); });
   }
 };
 
@@ -211,12 +213,37 @@ void Session::stop(bool with_will) {
   thread_.join();
 }
 
-void Session::run() {
-  for (int failures = 0;;) {
-    const auto before = status().connections;
+void Session::on_connack(int reason) {
+  {
+    const std::lock_guard lock(mutex_);
+    status_.refusal = reason;
+  }
+  if (reason != 0) return note_failure(std::string("the broker refused: ") + mosquitto_reason_string(reason));
+  {
+    const std::lock_guard lock(mutex_);
+    status_.connected = true;
+    status_.last_failure.clear();
+    ++status_.connections;
+  }
+  connected_ = true;
+  listener_.on_connected();
+}
+
+// One connection, from the attempt to its end. Memory that is short ends it, and it is tried again.
+void Session::attempt() {
+  try {
     if (connect_once() == MOSQ_ERR_SUCCESS) turn_loop();
     leave();
-    failures = status().connections > before ? 0 : failures + 1;
+  } catch (...) {
+    connected_ = false;
+  }
+}
+
+void Session::run() {
+  for (int failures = 0;;) {
+    const auto before = connections();
+    attempt();
+    failures = connections() > before ? 0 : failures + 1;
     if (!wait_before_retry(failures)) return;
   }
 }
@@ -264,6 +291,7 @@ void Session::turn_loop() {
     const int code = mosquitto_loop(client_.get(), kLoopTimeoutMs, 1);
     last_tick_ = Clock::now().time_since_epoch().count();
     listener_.on_turned();
+    if (missed_.exchange(false)) mosquitto_disconnect_v5(client_.get(), MQTT_RC_DISCONNECT_WITH_WILL_MSG, nullptr);
     if (code != MOSQ_ERR_SUCCESS) {
       const std::lock_guard lock(mutex_);
       if (!stopping_ && status_.last_failure.empty()) status_.last_failure = mosquitto_strerror(code);
@@ -340,6 +368,11 @@ void Session::set_will(Will will) {
   const std::lock_guard lock(mutex_);
   options_.will = std::move(will);
   will_changed_ = true;
+}
+
+std::uint64_t Session::connections() const {
+  const std::lock_guard lock(mutex_);
+  return status_.connections;
 }
 
 Status Session::status() const {

@@ -50,7 +50,8 @@ struct OutgoingMessage {
   std::optional<std::chrono::seconds> expiry{};
 };
 
-// Called on the session's thread, never two at once. Must not call stop() or destroy the session.
+// Called on the session's thread, never two at once. Must not call stop() or destroy the session. What it throws goes
+// no further: the message is lost to the listener; after on_connected() the connection is made anew.
 class Listener {
  public:
   virtual ~Listener() = default;
@@ -141,6 +142,9 @@ class Session {
   Result<void> configure();
   Result<void> apply_will();
   void run();
+  void attempt();
+  void on_connack(int reason);
+  [[nodiscard]] std::uint64_t connections() const;
   int connect_once();
   void turn_loop();
   void leave();
@@ -158,6 +162,7 @@ class Session {
   bool will_changed_ = true;
   Status status_;
   std::atomic<bool> connected_{false};
+  std::atomic<bool> missed_{false};  // on_connected() threw.
   std::atomic<Clock::rep> last_tick_{0};
   std::minstd_rand jitter_;
 };

@@ -235,8 +235,7 @@ class LinnetdTest(unittest.TestCase):
     def test_a_stranger_is_refused_until_the_roles_are_reloaded(self):
         client = self.start("eve")
         client.send("infer", "r0", {"prompt": "hello"})
-        # Who may not ask is answered before the payload is read: without an id.
-        self.assertEqual(wait_for(lambda: client.end_of(""), "the refusal")["rc"], 0x87)
+        self.assertEqual(wait_for(lambda: client.end_of("r0"), "the refusal")["rc"], 0x87)
         wait_for(lambda: "event/audit" in client.topics, "the audit")
         self.configure(('eve = "viewer"', 'eve = "emperor"'))
         self.daemon.send_signal(signal.SIGHUP)
@@ -254,7 +253,8 @@ class LinnetdTest(unittest.TestCase):
         whole = (self.folder / "tiny.gguf").read_bytes()
         os.truncate(self.folder / "tiny.gguf", 8192)
         self.assertEqual(wait_for(lambda: client.end_of("r1"), "the end")["reason"], "io")
-        self.assertEqual(client.ask("infer", "r2", {"prompt": "hello", "model": "tiny"})["status"], "failed")
+        cut = client.ask("infer", "r2", {"prompt": "hello", "model": "tiny"})
+        self.assertEqual((cut["status"], cut["reason"]), ("failed", "io"))
         (self.folder / "tiny.gguf").write_bytes(whole)
         again = client.ask("infer", "r3", {"prompt": "hello", "model": "tiny", "max_tokens": 4})
         self.assertEqual((again["status"], again["tokens"]), ("done", 4))

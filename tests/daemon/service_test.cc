@@ -1,161 +1,11 @@
 #include "runtime/daemon/service.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <deque>
-#include <filesystem>
-#include <nlohmann/json.hpp>
-#include <thread>
+#include "tests/daemon/service_fixture.h"
 
 namespace linnet::daemon {
 namespace {
-
-using Json = nlohmann::json;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
-
-struct Sent {
-  std::string topic, correlation;
-  Json body;
-  std::string bytes;
-  int qos;
-};
-
-// Keeps what is published; acknowledges nothing by itself.
-class Recorder final : public Publisher {
- public:
-  Result<int> publish(const OutgoingMessage& m) override {
-    if (!connected) return fail(ErrorKind::kBusy, "not connected");
-    sent.push_back(
-        {std::string(m.topic), std::string(m.correlation), Json::parse(m.payload), std::string(m.payload), m.qos});
-    return ++last_token;
-  }
-  // The messages of one request, in order.
-  std::vector<Json> of(const std::string& id) const {
-    std::vector<Json> bodies;
-    for (const Sent& s : sent) {
-      if (s.body.value("id", "") == id) bodies.push_back(s.body);
-    }
-    return bodies;
-  }
-
-  bool connected = true;
-  int last_token = 0;
-  std::vector<Sent> sent;
-};
-
-// Says the words of `script`, one token each.
-class Parrot final : public Backend {
- public:
-  std::size_t batch_limit() const override { return limit; }
-  bool serves(std::string_view) const override { return true; }
-  void run(std::span<const Job> jobs, JobListener& listener) override {
-    batches.push_back(jobs.size());
-    for (const Job& job : jobs) listener.on_end(job, say(job, listener));
-  }
-
-  Result<JobReport> say(const Job& job, JobListener& listener) {
-    JobReport report;
-    report.finish = "stop";
-    for (const std::string& word : script) {
-      if (*job.cancelled) report.finish = "cancelled";
-      if (*job.cancelled) break;
-      if (word == "FAIL") return fail(ErrorKind::kIo, "the model file changed");
-      listener.on_text(job, word, 1);
-      if (during) during();
-      ++report.tokens;
-    }
-    return report;
-  }
-
-  std::size_t limit = 2;
-  std::vector<std::string> script = {"Hello", " ", "world"};
-  std::function<void()> during;
-  std::vector<std::size_t> batches;
-};
-
-class Levers final : public Operations {
- public:
-  Result<std::string> inspect(std::string_view, const Request&) override { return std::string("{\"ok\":true}"); }
-  Result<std::string> act(std::string_view, const Request& request) override {
-    ++acts;
-    if (std::get<GpioArguments>(request.arguments).line == "STUCK") return fail(ErrorKind::kIo, "STUCK: stuck");
-    return std::string("true");
-  }
-  int acts = 0;
-};
-
-// Does one deed for each answer.
-class Deeds final : public AnswerActions {
- public:
-  std::vector<Deed> deeds_of(std::string_view, std::optional<double>) override { return {{"r", "line LAMP", refused}}; }
-  Result<void> perform(const Deed&) override {
-    ++done;
-    return {};
-  }
-  std::string refused;
-  int done = 0;
-};
-
-class TestClock final : public ServiceClock {
- public:
-  Clock::time_point now() const override { return Clock::time_point(time); }
-  std::chrono::nanoseconds boot_time() const override { return time; }
-  std::optional<seconds> trusted_wall() const override { return synchronised ? std::optional(wall()) : std::nullopt; }
-  seconds wall() const override { return seconds(1000000) + std::chrono::duration_cast<seconds>(time); }
-
-  std::chrono::nanoseconds time{seconds(100)};
-  bool synchronised = true;
-};
-
-class ServiceTest : public testing::Test {
- protected:
-  void SetUp() override {
-    path_ = testing::TempDir() + "service-" + testing::UnitTest::GetInstance()->current_test_info()->name();
-    for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(path_ + suffix);
-    options_.address = {"linnet", "home", "n1"};
-    options_.boot_id = "boot-1";
-    options_.roles.assign("alice", Role::kOperator);
-    options_.roles.assign("bob", Role::kRequester);
-    options_.roles.assign("eve", Role::kViewer);
-    start();
-  }
-
-  // Starts the service on the journal that is there, as after a crash.
-  void start() {
-    service_.reset();
-    auto journal = Journal::open(path_, {});
-    ASSERT_TRUE(journal);
-    service_ = std::make_unique<Service>(options_, *std::move(journal), parrot_, recorder_, levers_, clock_);
-    ASSERT_TRUE(service_->recover());
-  }
-
-  void send(const std::string& who, const std::string& operation, const Json& body,
-            std::optional<seconds> expiry = std::nullopt) {
-    send_raw("linnet/1/home/n1/req/" + who + "/" + operation, body.dump(), expiry);
-  }
-  void send_raw(const std::string& topic, const std::string& payload, std::optional<seconds> expiry = std::nullopt) {
-    IncomingMessage message;
-    message.topic = topic;
-    message.payload = payload;
-    message.correlation = "c1";
-    message.expiry = expiry;
-    service_->receive(message);
-  }
-  static Json infer(const std::string& id) { return {{"id", id}, {"args", {{"prompt", "say"}}}}; }
-  void acknowledge_all() {
-    for (int token = 1; token <= recorder_.last_token; ++token) service_->on_acknowledged(token, true);
-  }
-
-  std::string path_;
-  ServiceOptions options_;
-  Recorder recorder_;
-  Parrot parrot_;
-  Levers levers_;
-  TestClock clock_;
-  std::unique_ptr<Service> service_;
-};
 
 TEST_F(ServiceTest, ARequestIsAcceptedStreamedAndDoneOnce) {
   send("alice", "infer", infer("r1"));
@@ -217,6 +67,7 @@ TEST_F(ServiceTest, StrangersAndLesserRolesAreRefused) {
   EXPECT_EQ(recorder_.sent.back().body["rc"], 0x87);
   send("eve", "infer", infer("r1"));
   EXPECT_EQ(recorder_.sent.back().body["rc"], 0x87);
+  EXPECT_EQ(recorder_.sent.back().body["id"], "r1");
   send("eve", "status", {{"id", "s"}});
   EXPECT_EQ(recorder_.sent.back().body["result"]["ok"], true);
   send("bob", "gpio", {{"id", "g"}, {"args", {{"line", "LAMP"}, {"active", true}}}});
@@ -244,7 +95,9 @@ TEST_F(ServiceTest, RefusalsGoToTheResponseTopicEvenBeforeTheIdIsRead) {
     EXPECT_EQ(recorder_.sent.back().topic, answers);
     message.response_topic = "linnet/1/home/n1/rsp/alice/there";
     service_->receive(message);
-    EXPECT_EQ(recorder_.sent.back().topic, "linnet/1/home/n1/rsp/" + who + "/none") << "never to another's folder";
+    const std::string id = recorder_.sent.back().body["id"];
+    EXPECT_EQ(recorder_.sent.back().topic, "linnet/1/home/n1/rsp/" + who + "/" + (id.empty() ? "none" : id))
+        << "never to another's folder";
   }
 }
 

@@ -24,11 +24,13 @@ class Recorder : public Listener {
 
   void on_connected() override {
     ++connected;
+    if (during_connected && connected == 1) throw std::bad_alloc();
     if (filter_.empty()) return;
     EXPECT_TRUE(session_.load()->subscribe(filter_, 1, false));
   }
   void on_disconnected() override { ++disconnected; }
   void on_message(const IncomingMessage& m) override {
+    if (m.payload == "throw") throw std::bad_alloc();
     const std::lock_guard lock(mutex_);
     received_.push_back({std::string(m.topic), std::string(m.payload), std::string(m.response_topic),
                          std::string(m.correlation), std::string(m.epoch), m.expiry});
@@ -51,6 +53,7 @@ class Recorder : public Listener {
   }
 
   std::atomic<int> connected{0};
+  std::atomic<bool> during_connected{false};  // The first on_connected() throws.
   std::atomic<int> disconnected{0};
   std::atomic<int> subscriptions_refused{0};
 
@@ -228,6 +231,20 @@ TEST_F(MqttSessionTest, StoppingIsQuickWhereNobodyAnswers) {
   const auto start = Clock::now();
   session->stop();
   EXPECT_LT(milliseconds_between(start, Clock::now()), 4000);
+}
+
+// libmosquitto holds its locks while it calls: an exception that went through it would end the process.
+TEST_F(MqttSessionTest, AListenerThatThrowsMissesThatAndNothingElse) {
+  Mosquitto broker(free_port());
+  Recorder recorder("t/#");
+  recorder.during_connected = true;
+  const auto session = open(quick_options(broker.port()), recorder);
+  ASSERT_TRUE(eventually([&] { return recorder.connected == 2; })) << "what it missed, the next connection brings";
+  ASSERT_TRUE(session->publish({.topic = "t/a", .payload = "throw", .qos = 1}));
+  ASSERT_TRUE(session->publish({.topic = "t/a", .payload = "after", .qos = 1}));
+  ASSERT_TRUE(eventually([&] { return recorder.received().size() == 1; }));
+  EXPECT_EQ(recorder.received()[0].payload, "after");
+  EXPECT_EQ(recorder.connected, 2);
 }
 
 }  // namespace

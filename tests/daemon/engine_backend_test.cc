@@ -1,0 +1,137 @@
+// The engine behind the service: what breaks under it ends the answers that it hit, and the next one finds a model.
+#include "runtime/daemon/engine_backend.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <functional>
+#include <new>
+
+#include "runtime/daemon/bus_guard.h"
+#include "tests/source_tree.h"
+
+namespace linnet::daemon {
+namespace {
+
+constexpr auto kOverwrite = std::filesystem::copy_options::overwrite_existing;
+
+class Watcher final : public JobListener {
+ public:
+  void on_text(const Job&, std::string_view, std::uint64_t) override {
+    ++pieces;
+    if (during) during();
+  }
+  void on_end(const Job& job, const Result<JobReport>& report) override {
+    ends[job.key.id] = report ? std::string(report->finish) : "failed";
+    if (!report) kinds[job.key.id] = report.error().kind;
+  }
+  int pieces = 0;
+  std::function<void()> during;
+  std::map<std::string, std::string> ends;
+  std::map<std::string, ErrorKind> kinds;
+};
+
+class EngineBackendTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(install_bus_guard());
+    path_ = testing::TempDir() + testing::UnitTest::GetInstance()->current_test_info()->name() + ".gguf";
+    std::filesystem::copy_file(tiny(), path_, kOverwrite);
+    ModelConfig model;
+    model.path = path_;
+    std::map<std::string, ModelConfig> models = {{"first", model}, {"second", model}};
+    host_ = std::make_unique<ModelHost>(
+        std::move(models), "first", HostOptions{.threads = 1, .memory_budget = std::nullopt, .at_once = 2},
+        language::inspect_machine, [this](const ModelState& state) { states_.emplace_back(state.state); });
+    backend_ = std::make_unique<EngineBackend>(*host_, energy_, 2, 64);
+    arguments_.prompt = "The rain in the north";
+  }
+
+  // Its weights are mapped as they lie in the file: no packed copy stands between. It answers until it may no more.
+  static std::filesystem::path tiny() { return linnet::test::source_tree() / "tests/data/models/llama-f16.gguf"; }
+
+  Job job(const std::string& id, std::string_view model = "") {
+    return {.key = {"t", id}, .arguments = &arguments_, .cancelled = &cancelled_, .model = model};
+  }
+  void run(std::vector<Job> jobs) { backend_->run(jobs, watcher_); }
+  // What is there from now on, put there in one move.
+  void replace_file_by(const std::filesystem::path& other) {
+    std::filesystem::copy_file(other, path_ + ".new", kOverwrite);
+    std::filesystem::rename(path_ + ".new", path_);
+  }
+
+  std::string path_;
+  EnergyMeter energy_;
+  std::unique_ptr<ModelHost> host_;
+  std::unique_ptr<EngineBackend> backend_;
+  InferArguments arguments_;
+  std::atomic<bool> cancelled_{false};
+  Watcher watcher_;
+  std::vector<std::string> states_;
+};
+
+TEST_F(EngineBackendTest, WhatIsThrownEndsItsModelOnlyAndTheModelIsOpenedAnew) {
+  watcher_.during = [&] {
+    if (watcher_.pieces == 2) throw std::bad_alloc();
+  };
+  EXPECT_THROW(run({job("1", "first"), job("2", "second")}), std::bad_alloc);
+  EXPECT_FALSE(watcher_.ends.contains("1"));
+  EXPECT_EQ(watcher_.ends["2"], "length");
+  run({job("3", "first")});
+  EXPECT_EQ(watcher_.ends["3"], "length");
+  EXPECT_EQ(states_, (std::vector<std::string>{"loading", "ready", "failed", "loading", "ready", "loading", "ready"}));
+}
+
+TEST_F(EngineBackendTest, AFileCutUnderItFailsWhatRunsAndWhatComesUntilItIsWholeAgain) {
+  watcher_.during = [&] {
+    if (watcher_.pieces != 3) return;
+    ASSERT_EQ(truncate(path_.c_str(), 100000), 0);
+  };
+  run({job("1"), job("2")});
+  for (const char* id : {"1", "2"}) {
+    EXPECT_EQ(watcher_.ends[id], "failed");
+    EXPECT_EQ(watcher_.kinds[id], ErrorKind::kIo);
+  }
+  run({job("3")});
+  EXPECT_EQ(watcher_.kinds["3"], ErrorKind::kIo) << "what is left of the file is no model";
+  std::filesystem::copy_file(tiny(), path_, kOverwrite);
+  run({job("4")});
+  EXPECT_EQ(watcher_.ends["4"], "length");
+}
+
+// Before the first token: the tokenizer's tables are mapped too.
+TEST_F(EngineBackendTest, AFileCutBetweenAnswersFailsTheNextAsIo) {
+  run({job("1")});
+  ASSERT_EQ(truncate(path_.c_str(), 4096), 0);
+  run({job("2"), job("3")});
+  EXPECT_EQ(watcher_.kinds["2"], ErrorKind::kIo);
+  EXPECT_EQ(watcher_.kinds["3"], ErrorKind::kIo);
+}
+
+TEST_F(EngineBackendTest, AFileWrittenOverInPlaceFailsWhatRuns) {
+  watcher_.during = [&] {
+    if (watcher_.pieces == 3) std::filesystem::copy_file(tiny(), path_, kOverwrite);
+  };
+  run({job("1")});
+  EXPECT_EQ(watcher_.kinds["1"], ErrorKind::kIo);
+  run({job("2")});
+  EXPECT_EQ(watcher_.ends["2"], "length");
+}
+
+TEST_F(EngineBackendTest, AFilePutInItsPlaceIsTakenByTheNextAnswerAndLeavesTheRunningOneAlone) {
+  watcher_.during = [&] {
+    if (watcher_.pieces == 3) replace_file_by(tiny());
+  };
+  run({job("1")});
+  EXPECT_EQ(watcher_.ends["1"], "length");
+  run({job("2")});
+  EXPECT_EQ(watcher_.ends["2"], "length");
+  EXPECT_EQ(states_, (std::vector<std::string>{"loading", "ready", "loading", "ready"}));
+  replace_file_by(tiny().parent_path() / "bert_to_gguf.py");
+  run({job("3")});
+  EXPECT_EQ(watcher_.kinds["3"], ErrorKind::kIo);
+}
+
+}  // namespace
+}  // namespace linnet::daemon
