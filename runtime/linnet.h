@@ -12,6 +12,7 @@
 // so that later versions can add members: a member that a caller does not know has its default.
 #pragma once
 
+// NOLINTBEGIN(modernize-deprecated-headers,modernize-use-using): C reads this header too.
 #include <stddef.h>
 #include <stdint.h>
 
@@ -132,3 +133,4 @@ linnet_status linnet_read_metrics(linnet_model* model, linnet_metrics* metrics);
 #ifdef __cplusplus
 }
 #endif
+// NOLINTEND(modernize-deprecated-headers,modernize-use-using)

@@ -14,7 +14,7 @@ using models::Stretch;
 
 // The number of the pair, not whole, that turns `turns` times in the original context.
 double pair_of(const Rotation& rotation, double turns) {
-  const double context = static_cast<double>(rotation.stretch.original_context);
+  const auto context = static_cast<double>(rotation.stretch.original_context);
   const double pairs = static_cast<double>(rotation.dimensions) / 2.0;
   return pairs * std::log(context / (turns * 2.0 * std::numbers::pi)) / std::log(rotation.base);
 }

@@ -71,9 +71,9 @@ class KvCache {
   void truncate(SequenceId id, std::size_t length);
 
   // Where a state keeps keys [256, key_width] and values [256, value_width] of one KV head in the sequence's page
-  // number `page`.
-  [[nodiscard]] std::uint16_t* keys(models::StateId state, SequenceId id, std::size_t page, std::size_t head) const;
-  [[nodiscard]] std::uint16_t* values(models::StateId state, SequenceId id, std::size_t page, std::size_t head) const;
+  // `number`.
+  [[nodiscard]] std::uint16_t* keys(models::StateId state, SequenceId id, std::size_t number, std::size_t head) const;
+  [[nodiscard]] std::uint16_t* values(models::StateId state, SequenceId id, std::size_t number, std::size_t head) const;
 
   [[nodiscard]] const CacheShape& shape() const { return shape_; }
 

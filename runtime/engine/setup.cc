@@ -15,8 +15,8 @@ constexpr std::size_t kMaxBatchRows = 8192;
 
 // Anonymous memory of a process that runs a model, beside what the engine plans: C and C++ libraries' data, relocated
 // tables, the heap of the command line, the main stack. Measured: `tests/engine/memory_truth_test.cc`.
-constexpr Bytes kProcess{768 * 1024};
-constexpr Bytes kThread{32 * 1024};  // Touched stack and bookkeeping of one pool thread.
+constexpr Bytes kProcess{768 * kKiB.count};
+constexpr Bytes kThread{32 * kKiB.count};  // Touched stack and bookkeeping of one pool thread.
 
 Result<void> check_range(std::string_view what, std::size_t value, std::size_t most) {
   if (value >= 1 && value <= most) return {};
@@ -48,7 +48,7 @@ Result<void> check_addressable(const models::Program& program, const EngineOptio
     const auto& kv = std::get<models::KvCache>(state);
     cache += static_cast<double>(kv.kv_heads) * static_cast<double>(kv.key_width + kv.value_width) * 2;
   }
-  const double positions = static_cast<double>(options.context + kPagePositions);
+  const auto positions = static_cast<double>(options.context + kPagePositions);
   const double bytes = cache * positions * static_cast<double>(options.max_sequences) +
                        width * 64 * static_cast<double>(options.max_batch_rows);
   if (bytes < static_cast<double>(std::numeric_limits<std::size_t>::max()) / 4) return {};

@@ -10,11 +10,11 @@ Result<std::unique_ptr<ForcedForm>> ForcedForm::load(const gguf::Reader& file, c
   return compile(source, "linnet.grammar", tokenizer);
 }
 
-Result<std::unique_ptr<ForcedForm>> ForcedForm::compile(std::string_view source, const std::string& name,
+Result<std::unique_ptr<ForcedForm>> ForcedForm::compile(std::string_view grammar, const std::string& name,
                                                         const text::Tokenizer& tokenizer) {
-  auto grammar = text::Grammar::compile(source);
-  if (!grammar) return tl::unexpected(with_context(name, grammar.error()));
-  return std::unique_ptr<ForcedForm>(new ForcedForm(name, std::move(*grammar), text::TokenTrie::build(tokenizer)));
+  auto compiled = text::Grammar::compile(grammar);
+  if (!compiled) return tl::unexpected(with_context(name, compiled.error()));
+  return std::unique_ptr<ForcedForm>(new ForcedForm(name, std::move(*compiled), text::TokenTrie::build(tokenizer)));
 }
 
 ForcedForm::ForcedForm(std::string name, text::Grammar grammar, text::TokenTrie trie)

@@ -83,7 +83,7 @@ class SchemaReader {
   Result<std::string> read() {
     LINNET_TRY(const std::string start, named("#", root_));
     std::string out = "root ::= " + start + "\n";
-    for (std::size_t i = 0; i < rules_.size(); ++i) out += rules_[i].first + " ::= " + rules_[i].second + "\n";
+    for (const auto& [name, body] : rules_) out += name + " ::= " + body + "\n";
     return out;
   }
 
@@ -103,7 +103,7 @@ class SchemaReader {
   }
 
   std::string add_rule(std::string body) {
-    const std::string name = "r" + std::to_string(count_++);
+    std::string name = "r" + std::to_string(count_++);
     rules_.emplace_back(name, std::move(body));
     return name;
   }
@@ -229,10 +229,10 @@ class SchemaReader {
       return std::ranges::any_of(keys, [&](const char* key) { return schema.contains(key); });
     };
     if (uses({"properties", "required", "additionalProperties", "minProperties", "maxProperties"}))
-      out.push_back("object");
-    if (uses({"items", "prefixItems", "minItems", "maxItems", "additionalItems"})) out.push_back("array");
-    if (uses({"minLength", "maxLength", "pattern", "format"})) out.push_back("string");
-    if (uses({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})) out.push_back("number");
+      out.emplace_back("object");
+    if (uses({"items", "prefixItems", "minItems", "maxItems", "additionalItems"})) out.emplace_back("array");
+    if (uses({"minLength", "maxLength", "pattern", "format"})) out.emplace_back("string");
+    if (uses({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})) out.emplace_back("number");
     return out;
   }
 

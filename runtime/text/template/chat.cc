@@ -19,6 +19,7 @@ Result<ChatTemplate> ChatTemplate::parse(std::string_view text, SpecialTokens to
 const std::vector<std::string_view>& built_in_template_names() {
   static const std::vector<std::string_view> names = [] {
     std::vector<std::string_view> found;
+    found.reserve(std::size(kBuiltInTemplates));
     for (const BuiltInTemplate& built_in : kBuiltInTemplates) found.push_back(built_in.name);
     return found;
   }();
