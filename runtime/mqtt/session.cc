@@ -4,6 +4,7 @@
 #include <mqtt_protocol.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -152,7 +153,12 @@ struct Session::Callbacks {
 
 void Session::Destroy::operator()(mosquitto* client) const { mosquitto_destroy(client); }
 
-Library::Library() { mosquitto_lib_init(); }
+Library::Library() {
+  mosquitto_lib_init();
+  struct sigaction action {};
+  action.sa_handler = [](int) {};  // Without SA_RESTART: the call that it interrupts fails with EINTR.
+  sigaction(SIGUSR1, &action, nullptr);
+}
 Library::~Library() { mosquitto_lib_cleanup(); }
 
 Session::Session(Options options, Listener& listener, mosquitto* client)
@@ -210,6 +216,11 @@ void Session::stop(bool with_will) {
   stopped_.notify_all();
   const int reason = with_will ? MQTT_RC_DISCONNECT_WITH_WILL_MSG : MQTT_RC_NORMAL_DISCONNECTION;
   mosquitto_disconnect_v5(client_.get(), reason, nullptr);
+  // The kernel tries a host that does not answer for two minutes. Signalled again: one may come just before the call.
+  while (connecting_) {
+    pthread_kill(thread_.native_handle(), SIGUSR1);
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
   thread_.join();
 }
 
@@ -262,14 +273,23 @@ int Session::connect_once() {
   properties.add(MQTT_PROP_SESSION_EXPIRY_INTERVAL, static_cast<std::uint32_t>(expiry.count()));
   properties.add16(MQTT_PROP_RECEIVE_MAXIMUM, options_.receive_maximum);
   properties.add(MQTT_PROP_MAXIMUM_PACKET_SIZE, options_.maximum_packet);
+  if (!start_connecting()) return MOSQ_ERR_NO_CONN;
   const int code = mosquitto_connect_bind_v5(client_.get(), options_.host.c_str(), options_.port,
                                              static_cast<int>(options_.keep_alive.count()), nullptr, properties.list());
+  connecting_ = false;
   // errno is stale where the library returns MOSQ_ERR_ERRNO, so it is not quoted.
   if (code != MOSQ_ERR_SUCCESS) {
     note_failure("cannot connect to " + options_.host + ":" + std::to_string(options_.port) +
                  (code == MOSQ_ERR_ERRNO ? "" : std::string(": ") + mosquitto_strerror(code)));
   }
   return code;
+}
+
+// False when stop() was called: it looks at `connecting_` after it has said so.
+bool Session::start_connecting() {
+  const std::lock_guard lock(mutex_);
+  connecting_ = !stopping_;
+  return connecting_;
 }
 
 Result<void> Session::apply_will() {

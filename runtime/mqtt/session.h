@@ -94,7 +94,8 @@ struct Options {
   std::uint16_t receive_maximum = 16;
   std::uint32_t maximum_packet = 256 * 1024;
   std::chrono::milliseconds first_backoff{1000};
-  std::chrono::milliseconds longest_backoff{120000};
+  // With the keep-alive that finds a dead connection, within the 120 s in which a session is back after any cause.
+  std::chrono::milliseconds longest_backoff{60000};
 };
 
 // What status, telemetry and the watchdog show.
@@ -146,6 +147,7 @@ class Session {
   void on_connack(int reason);
   [[nodiscard]] std::uint64_t connections() const;
   int connect_once();
+  bool start_connecting();
   void turn_loop();
   void leave();
   void note_failure(std::string text);
@@ -163,11 +165,13 @@ class Session {
   Status status_;
   std::atomic<bool> connected_{false};
   std::atomic<bool> missed_{false};  // on_connected() threw.
+  std::atomic<bool> connecting_{false};  // Inside the library's call, which may block.
   std::atomic<Clock::rep> last_tick_{0};
   std::minstd_rand jitter_;
 };
 
-// libmosquitto's global set-up; one lives in main while sessions exist.
+// libmosquitto's global set-up; one lives in main while sessions exist. Takes SIGUSR1, which ends a connect(2) that
+// blocks.
 class Library {
  public:
   Library();

@@ -1,5 +1,6 @@
 """Faults that the tests put between a daemon and its world: a TCP proxy, a broker that misbehaves."""
 
+import random
 import select
 import socket
 import threading
@@ -9,12 +10,14 @@ import time
 class Proxy:
     """Forwards TCP from `port` to a target. Settings may change while it runs:
 
-    delay: seconds before a piece of data is passed on; stalled: nothing is passed on, and nothing is closed (half-open);
-    refusing: new connections are reset at once; cut(): every connection is reset.
+    delay: seconds before a piece of data is passed on; loss: the share of pieces that have to be sent again, and so hold up
+    all behind them as TCP does; stalled: nothing is passed on, and nothing is closed (half-open); refusing: new connections
+    are reset at once; refusal: new connections get a CONNACK with that reason; cut(): every connection is reset.
     """
 
     def __init__(self, target):
         self.target, self.delay, self.stalled, self.refusing, self.garbage = target, 0.0, False, False, b""
+        self.loss, self.refusal, self.random = 0.0, None, random.Random(5)
         self.accepted = 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -35,6 +38,9 @@ class Proxy:
                 client.sendall(self.garbage)
                 client.close()
                 continue
+            if self.refusal is not None:
+                threading.Thread(target=self._refuse, args=(client, self.refusal), daemon=True).start()
+                continue
             try:
                 server = socket.create_connection(("127.0.0.1", self.target), timeout=5)
             except OSError:
@@ -44,6 +50,24 @@ class Proxy:
                 self.pairs.append((client, server))
             for source, sink in ((client, server), (server, client)):
                 threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
+
+    @staticmethod
+    def _refuse(client, reason):
+        try:
+            client.settimeout(10)
+            client.recv(4096)  # CONNECT
+            client.sendall(FakeBroker.connack(reason))
+            client.recv(1)  # Until it closes.
+        except OSError:
+            pass
+        client.close()
+
+    def _resent(self):
+        """Seconds that a piece waits for being sent again: 200 ms, twice as long each time that it is lost again."""
+        seconds, wait = 0.0, 0.2
+        while self.random.random() < self.loss:
+            seconds, wait = seconds + wait, 2 * wait
+        return seconds
 
     def _pump(self, source, sink):
         waiting = []  # (when, data), in order.
@@ -58,7 +82,7 @@ class Proxy:
                     data = source.recv(65536)
                     if not data:
                         break
-                    waiting.append((time.monotonic() + self.delay, data))
+                    waiting.append((time.monotonic() + self.delay + self._resent(), data))
                 while waiting and waiting[0][0] <= time.monotonic():
                     sink.sendall(waiting.pop(0)[1])
         except (OSError, ValueError):
@@ -88,6 +112,26 @@ class Proxy:
         self.closing = True
         self.listener.close()
         self.cut()
+
+
+class SilentHost:
+    """A port whose connections are never made: its queue is full, so that the kernel drops every SYN, as a dead host does."""
+
+    def __init__(self):
+        self.listener = socket.socket()
+        self.listener.bind(("127.0.0.1", 0))
+        self.listener.listen(0)
+        self.port = self.listener.getsockname()[1]
+        self.fillers = []
+        for _ in range(8):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", self.port))
+            self.fillers.append(filler)
+
+    def close(self):
+        for end in (*self.fillers, self.listener):
+            end.close()
 
 
 class FakeBroker:

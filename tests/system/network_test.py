@@ -1,13 +1,12 @@
 """The network fails in every way that a loopback can be made to: the daemon comes back, and what it promised holds."""
 
-import datetime
-import json
+import hashlib
 import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
+import sys
 import threading
 import time
 import unittest
@@ -64,6 +63,58 @@ class Network(world.World):
         self.proxy.refusing = False
         print(f"refused: served again after {self.served(BACK_SECONDS, 'refused'):.1f} s")
 
+    def test_refused_by_connack_until_the_cause_ends(self):
+        device = self.daemon(self.proxy.port)
+        self.wait_ready(device, self.client_)
+        for reason in (0x87, 0x88, 0x89, 0x97):
+            with self.subTest(hex(reason)):
+                self.proxy.refusal, before = reason, self.proxy.accepted
+                self.proxy.cut()
+                world.wait_until(lambda: self.proxy.accepted >= before + world.scaled(2, 6), 600, "it is refused, and asks again")
+                self.assertTrue(device.running, device.words()[-2000:])
+                self.proxy.refusal = None
+                print(f"refused with {reason:#x}: served again after {self.served(BACK_SECONDS, f'refusal-{reason}'):.1f} s")
+
+    def test_a_broker_that_stops_and_goes_on(self):
+        """It is not killed: its connections stay, and nothing moves on them."""
+        device = self.daemon(self.proxy.port, mqtt="keep_alive_s = 5")
+        self.wait_ready(device, self.client_)
+        self.broker_.process.send_signal(signal.SIGSTOP)
+        self.addCleanup(self.broker_.process.send_signal, signal.SIGCONT)
+        accepted = self.proxy.accepted
+        world.wait_until(lambda: self.proxy.accepted > accepted, 60, "the keep-alive finds out")
+        time.sleep(world.scaled(1, 60))
+        self.broker_.process.send_signal(signal.SIGCONT)
+        print(f"stopped: served again after {self.served(BACK_SECONDS, 'stopped'):.1f} s")
+
+    def test_connections_that_nothing_passes_from_the_start(self):
+        self.proxy.stalled = True
+        device = self.daemon(self.proxy.port, mqtt="keep_alive_s = 5")
+        world.wait_until(lambda: self.proxy.accepted >= 2, 60, "it gives up, and connects anew")
+        self.proxy.stalled = False
+        print(f"silent: served after {self.served(BACK_SECONDS, 'silent'):.1f} s")
+
+    def test_term_while_connecting_to_a_host_that_does_not_answer(self):
+        host = faults.SilentHost()
+        self.addCleanup(host.close)
+        device = self.daemon(host.port)
+        time.sleep(2)
+        self.assertTrue(device.running, device.words())
+        began = time.monotonic()
+        self.assertEqual(device.stop(60), 0)
+        self.assertLess(time.monotonic() - began, 5 + 2 * world.LEEWAY, "stop_time_ms is 5000")
+
+    def test_a_long_outage_is_not_followed_by_a_long_wait(self):
+        if not world.SOAK:
+            self.skipTest("takes minutes: make soak")
+        device = self.daemon(self.proxy.port)
+        self.wait_ready(device, self.client_)
+        self.proxy.refusing = True
+        self.proxy.cut()
+        time.sleep(400)  # The back-off is at its longest.
+        self.proxy.refusing = False
+        print(f"after 400 s: served again after {self.served(BACK_SECONDS, 'long'):.1f} s")
+
     def test_garbage_instead_of_a_broker(self):
         device = self.daemon(self.proxy.port, start=False)
         self.proxy.garbage = b"HTTP/1.1 400 Bad Request\r\n\r\n"
@@ -98,8 +149,68 @@ class Network(world.World):
             world.wait_until(lambda: self.client_.outcome_of(f"slow{number}"), 30, "an outcome")
             self.assert_one_outcome(self.client_, f"slow{number}")
 
-    def test_lost_chunks_are_replayed(self):
-        """Chunks are QoS 0: what is said while the connection is down is lost, and asked for afterwards."""
+    def test_loss_and_delay(self):
+        """One piece in ten is lost and sent again, everything takes 200 ms: all is said, in order."""
+        self.proxy.delay, self.proxy.loss = 0.2, 0.1
+        device = self.daemon(self.proxy.port)
+        self.wait_ready(device, self.client_, seconds=10)
+        count = world.scaled(10, 200)
+        for number in range(count):
+            self.client_.send("infer", f"lossy{number}", {"prompt": "turn on the radio"})
+        for number in range(count):
+            outcome = world.wait_until(lambda: self.client_.outcome_of(f"lossy{number}"), 60, "an outcome")
+            self.assert_one_outcome(self.client_, f"lossy{number}")
+            chunks = [said for said in self.client_.said(f"lossy{number}") if "seq" in said]
+            self.assertEqual([chunk["seq"] for chunk in chunks], list(range(outcome["n_chunks"])))
+
+    def stream_of_many_chunks(self):
+        """A daemon whose model talks for seconds; returns the arguments of such a request."""
+        sys.path.insert(0, str(world.SOURCE / "tests/cli"))
+        import tiny_model
+        model = pathlib.Path(self.folder) / "tiny.gguf"
+        model.write_bytes(tiny_model.model_bytes(context=60000, seed=3))
+        device = self.daemon(self.proxy.port, more=f'[models.tiny]\npath = "{model}"\ncontext = 60000\n', start=False)
+        device.start(environment={"XDG_CACHE_HOME": self.folder})
+        self.wait_ready(device, self.client_)
+        return {"prompt": "hello", "model": "tiny", "max_tokens": 8000}
+
+    def chunks_of(self, request):
+        return {said["seq"]: said["text"] for said in self.client_.said(request) if "seq" in said}
+
+    def test_gaps_in_streams_are_seen_and_filled(self):
+        """Chunks are QoS 0: what is said while the connection is down is lost, and asked for with `replay`."""
+        args, gaps = self.stream_of_many_chunks(), 0
+        for number in range(world.scaled(3, 30)):
+            request = f"stream{number}"
+            self.client_.send("infer", request, args)
+            world.wait_until(lambda: self.chunks_of(request), 60, "the first chunk")
+            self.proxy.cut()
+            outcome = world.wait_until(lambda: self.client_.outcome_of(request), BACK_SECONDS, "the outcome, in spite of it")
+            missing = set(range(outcome["n_chunks"])) - set(self.chunks_of(request))
+            gaps += bool(missing)
+            if missing:
+                self.client_.send("replay", f"replay-{request}", {"id": request, "from_seq": min(missing)})
+            world.wait_until(lambda: len(self.chunks_of(request)) == outcome["n_chunks"], 30, "every chunk")
+            text = "".join(text for _, text in sorted(self.chunks_of(request).items()))
+            self.assertEqual(hashlib.sha256(text.encode()).hexdigest(), outcome["sha256"])
+            self.assert_one_outcome(self.client_, request)
+        print(f"{gaps} streams with gaps, all filled")
+        self.assertGreater(gaps, 0)
+
+    def test_ctl_fills_gaps(self):
+        args = self.stream_of_many_chunks()
+        self.client_.ask("swap", "tiny", {"model": "tiny"})
+        command = [world.LINNET, "ctl", "infer", "--host", "127.0.0.1", "--port", str(self.broker_.port), "--group", "lab", "--node", "dut",
+                   "--who", "tester", "-n", str(args["max_tokens"]), "-p", args["prompt"], "--id", "ctl"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            first = process.stdout.read(20)
+            self.proxy.cut()
+            text = first + process.stdout.read()
+        self.assertEqual(process.returncode, 0)
+        outcome = self.client_.ask("infer", "ctl", args)
+        self.assertEqual(text.decode().removesuffix("\n"), outcome["text"].removesuffix("\n"))
+
+    def test_a_whole_answer_is_replayed(self):
         device = self.daemon(self.proxy.port)
         self.wait_ready(device, self.client_)
         outcome = self.client_.ask("infer", "whole", {"prompt": "remove tuesday alarm of nine am"})
@@ -210,6 +321,24 @@ class Tls(world.World):
         broker.kill()
         packaged_port = self.tls_broker_on(port)
         self.await_served(device, packaged_port, BACK_SECONDS)
+
+    def test_a_clock_that_is_wrong_and_set_right(self):
+        """No certificate is valid yet, or none is valid any more, until the clock is set: never is one taken unverified."""
+        broker = self.tls_broker()
+        fault = pathlib.Path(self.folder) / "fault"
+        for name, seconds in (("years behind", -20 * 365 * 86400), ("years ahead", 40 * 365 * 86400)):
+            with self.subTest(name):
+                fault.write_text(f"clock {seconds}")
+                device = self.tls_daemon(broker.port, start=False)
+                device.start(environment={"LD_PRELOAD": os.environ["LINNET_FAULT_PRELOAD"], "LINNET_FAULT_FILE": str(fault)})
+                time.sleep(world.scaled(3, 60))
+                self.assertTrue(device.running, device.words()[-2000:])
+                self.assertNotEqual(self.ctl_status(broker.port).returncode, 0, "it trusts nobody that it cannot verify")
+                fault.unlink()
+                began = time.monotonic()
+                self.await_served(device, broker.port, BACK_SECONDS)
+                print(f"clock {name}: served {time.monotonic() - began:.1f} s after it was set")
+                self.assertEqual(device.stop(), 0)
 
     def tls_broker_on(self, port):
         packaged = world.SOURCE / "packaging/mosquitto"

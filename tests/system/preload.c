@@ -1,9 +1,9 @@
-// Makes a disk slow, full or read-only for one process (LD_PRELOAD), so that no test needs root or a mount.
+// Makes a disk slow, full or read-only, and a clock wrong, for one process (LD_PRELOAD): no test needs root or a mount.
 //
 //   LINNET_FAULT_FOLDER   only files below it are touched
 //   LINNET_FAULT_FILE     while it exists, its content is the fault: "slow MS" (fsync takes MS more), "full" (writes
-//   and
-//                         allocations fail with ENOSPC), "io" (fsync fails with EIO)
+//                         and allocations fail with ENOSPC), "io" (fsync fails with EIO), "clock SECONDS" (the time of
+//                         day is SECONDS ahead, or behind)
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -99,4 +99,25 @@ int fsync(int descriptor) {
 int fdatasync(int descriptor) {
   REAL(fdatasync);
   return flushed(descriptor, real);
+}
+
+// The time of day; clocks that count from the start are right.
+
+static long clock_error(void) {
+  char text[64];
+  return fault(text, sizeof text) && strncmp(text, "clock ", 6) == 0 ? atol(text + 6) : 0;
+}
+
+time_t time(time_t* out) {
+  REAL(time);
+  const time_t now = real(NULL) + clock_error();
+  if (out != NULL) *out = now;
+  return now;
+}
+
+int clock_gettime(clockid_t id, struct timespec* out) {
+  REAL(clock_gettime);
+  const int result = real(id, out);
+  if (result == 0 && id == CLOCK_REALTIME) out->tv_sec += clock_error();
+  return result;
 }
