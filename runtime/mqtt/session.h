@@ -164,7 +164,7 @@ class Session {
   bool will_changed_ = true;
   Status status_;
   std::atomic<bool> connected_{false};
-  std::atomic<bool> missed_{false};  // on_connected() threw.
+  std::atomic<bool> missed_{false};      // on_connected() threw.
   std::atomic<bool> connecting_{false};  // Inside the library's call, which may block.
   std::atomic<Clock::rep> last_tick_{0};
   std::minstd_rand jitter_;

@@ -30,15 +30,15 @@ DUPLICATES = 10000
 def parts(times):
     """[(name, what is done to an ordeal)], a round after the other."""
     for turn in range(times):
-        for number in range(RANDOM_PARTS):
-            yield f"random-{turn}-{number}", lambda trial: [trial.kill_at_random() for _ in range(RANDOM_KILLS)]
+        yield f"duplicates-{turn}", lambda trial: trial.duplicate(DUPLICATES)
         for point in ordeal.fail_points():
             yield f"point-{turn}-{point}", lambda trial, point=point: [trial.kill_at(point) for _ in range(POINT_KILLS)]
         for number in range(BROKER_PARTS):
             yield f"broker-{turn}-{number}", kill_brokers
         for number in range(TERM_PARTS):
             yield f"term-{turn}-{number}", lambda trial: [trial.terminate() for _ in range(TERMS)]
-        yield f"duplicates-{turn}", lambda trial: trial.duplicate(DUPLICATES)
+        for number in range(RANDOM_PARTS):
+            yield f"random-{turn}-{number}", lambda trial: [trial.kill_at_random() for _ in range(RANDOM_KILLS)]
 
 
 def kill_brokers(trial):
