@@ -1,6 +1,6 @@
 # A thin front for people: each target does its own set-up (Debian packages through apt) and is quick when it is done.
 
-.PHONY: help demo check soak bench fuzz coverage fmt tidy deb deb-check clean
+.PHONY: help demo check soak bench fuzz coverage fmt tidy deb deb-check vm-check clean
 
 ARCH ?= amd64
 
@@ -13,6 +13,7 @@ help:
 	@echo 'make coverage   line coverage of the tests, a file a line'
 	@echo 'make deb        Debian packages for ARCH (amd64, arm64 or armhf) in build/deb/ARCH'
 	@echo 'make deb-check  lintian, symbols, dependencies, reproducibility; install, upgrade, downgrade, purge (root)'
+	@echo 'make vm-check   boots a virtual machine, installs the packages of `make deb`, cuts its power (root, 15 minutes)'
 	@echo 'make fmt        format every source'
 	@echo 'make tidy       clang-tidy over every source'
 
@@ -66,6 +67,10 @@ deb:
 deb-check:
 	@toolchains/setup-debian.sh deb
 	@packaging/check-deb.sh $(ARCH)
+
+vm-check:
+	@toolchains/setup-debian.sh vm
+	@tests/vm/vm_check.py build/deb/amd64 build/vm
 
 clean:
 	@rm -rf build .cache

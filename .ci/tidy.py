@@ -62,8 +62,14 @@ def fingerprint(entry):
     kept = [word for word in entry["command"].split() if word.startswith(("-I", "-D", "-isystem", "-std", "-m", "--sysroot"))]
     run = subprocess.run([CLANG, *target_words(entry), *kept, "-w", "-E", "-P", "-C", entry["file"]],
                          cwd=entry["directory"], capture_output=True)
-    settings = (ROOT / ".clang-tidy").read_bytes()
+    settings = b"".join(file.read_bytes() for file in settings_of(entry["file"]))
     return hashlib.sha256(run.stdout + settings + entry["file"].encode()).hexdigest() if run.returncode == 0 else None
+
+
+def settings_of(path):
+    """The .clang-tidy files that hold for a source: its folders' up to the root's."""
+    folders = [folder for folder in pathlib.Path(path).parents if folder == ROOT or ROOT in folder.parents]
+    return [folder / ".clang-tidy" for folder in folders if (folder / ".clang-tidy").exists()]
 
 
 def check(path, directory, entry):

@@ -1,16 +1,16 @@
 #!/bin/sh
 # Makes a tar of a minimal Debian 12 that has what the packages depend on, and nothing of ours.
 #
-#   packaging/make-rootfs.sh amd64|arm64|armhf FILE.tar      quick no-op when FILE.tar was made by this script
+#   packaging/make-rootfs.sh amd64|arm64|armhf FILE.tar [MORE,PACKAGES]      quick no-op when FILE.tar was made by this script
 #
 # Foreign maintainer scripts run under qemu-user through binfmt_misc, which is mounted where it is missing. Needs root.
 set -eu
 
 architecture=${1:?usage: make-rootfs.sh amd64|arm64|armhf FILE.tar}
 file=${2:?usage: make-rootfs.sh amd64|arm64|armhf FILE.tar}
-packages=libgcc-s1,libgpiod2,libmosquitto1,libpcre2-8-0,libsodium23,libsqlite3-0,libstdc++6,libsystemd0,libzstd1,systemd,udev
+packages=libgcc-s1,libgpiod2,libmosquitto1,libpcre2-8-0,libsodium23,libsqlite3-0,libstdc++6,libsystemd0,libzstd1,systemd,udev${3:+,$3}
 
-recipe="$architecture $(cksum <"$0")"
+recipe="$architecture $packages $(cksum <"$0")"
 [ -e "$file" ] && [ "$(cat "$file.recipe" 2>/dev/null)" = "$recipe" ] && exit 0
 
 if [ "$architecture" != "$(dpkg --print-architecture)" ]; then

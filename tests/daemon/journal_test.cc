@@ -31,7 +31,10 @@ JournalEntry entry(const std::string& id) {
   e.operation = "infer";
   e.body = R"({"prompt":"hi"})";
   e.reply_topic = "linnet/1/g/n/rsp/alice/" + id;
-  e.correlation = std::string("\0\x01corr", 6);
+  e.correlation = std::string(
+      "\0\x01"
+      "corr",
+      6);
   e.boot_id = "boot-1";
   return e;
 }
@@ -84,7 +87,9 @@ TEST(Journal, ReopenedItHasEverythingInOrder) {
   EXPECT_EQ(first.priority, 3);
   EXPECT_EQ(first.deadline->boot_time.count(), 123456789);
   EXPECT_EQ(first.deadline->wall_time, seconds(77));
-  EXPECT_EQ(first.correlation, std::string("\0\x01corr", 6));
+  EXPECT_EQ(first.correlation, std::string("\0\x01"
+                                           "corr",
+                                           6));
   EXPECT_FALSE(entries->back().deadline.has_value());
   EXPECT_EQ((*journal.outcome({"alice", "c"}))->payload, "late");
 }

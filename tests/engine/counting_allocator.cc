@@ -11,14 +11,14 @@
 #include <cstdint>
 
 // glibc's names for its allocator; declared nowhere, exported since 2.0.
-// NOLINTBEGIN(bugprone-reserved-identifier)
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
 extern "C" {
 void* __libc_malloc(std::size_t size);
 void* __libc_calloc(std::size_t count, std::size_t size);
 void* __libc_realloc(void* pointer, std::size_t size);
 void* __libc_memalign(std::size_t alignment, std::size_t size);
 }
-// NOLINTEND(bugprone-reserved-identifier)
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
 namespace {
 
@@ -35,6 +35,9 @@ Function next(const char* name) {
 }  // namespace
 
 #define LINNET_EXPORT extern "C" __attribute__((visibility("default")))
+
+// The C library names its parameters in the reserved way, which is not ours.
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name)
 
 // How many calls there were in this process so far.
 LINNET_EXPORT std::uint64_t linnet_allocation_count() { return calls.load(std::memory_order_relaxed); }
@@ -100,3 +103,5 @@ LINNET_EXPORT void* sbrk(std::intptr_t increment) {
   count();
   return original(increment);
 }
+
+// NOLINTEND(readability-inconsistent-declaration-parameter-name)

@@ -28,7 +28,7 @@ TEST_P(Encoder, HiddenStatesAgree) {
   double largest = 0;
   for (std::size_t i = 0; i < kRows.size(); ++i) {
     for (std::size_t d = 0; d < expected.width; ++d) {
-      const double actual = static_cast<double>(hidden[kRows[i] * expected.width + d]);
+      const auto actual = static_cast<double>(hidden[kRows[i] * expected.width + d]);
       largest = std::max(largest, std::abs(actual - static_cast<double>(expected.row(i)[d])));
     }
   }

@@ -13,9 +13,8 @@
 #include "models/pack/packed_view.h"
 #include "runtime/engine/generator.h"
 
+namespace linnet {
 namespace {
-
-using namespace linnet;
 
 class NoHasher final : public pack::Hasher {
  public:
@@ -60,3 +59,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   ::operator delete(copy, kPage);
   return 0;
 }
+
+}  // namespace linnet

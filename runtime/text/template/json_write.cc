@@ -110,9 +110,11 @@ class JsonWriter {
 
   Result<void> sort_entries(std::vector<const Dict::Entry*>& entries) {
     std::vector<Value> keys;
+    keys.reserve(entries.size());
     for (const Dict::Entry* entry : entries) keys.push_back(entry->key);
     LINNET_TRY(const std::vector<std::size_t> order, sorted_order(workspace_, keys));
     std::vector<const Dict::Entry*> sorted;
+    sorted.reserve(order.size());
     for (const std::size_t index : order) sorted.push_back(entries[index]);
     entries = std::move(sorted);
     return {};
