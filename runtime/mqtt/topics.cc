@@ -63,7 +63,8 @@ std::optional<RequestTopic> parse_request_topic(const DeviceAddress& address, st
   }
   parsed.who = next_level(rest);
   parsed.operation = next_level(rest);
-  if (!rest.empty() || !is_topic_id(parsed.who) || !is_topic_id(parsed.operation)) return std::nullopt;
+  // Whatever the operation is called, its sender is told that there is none of that name.
+  if (!rest.empty() || !is_topic_id(parsed.who) || parsed.operation.empty()) return std::nullopt;
   return parsed;
 }
 

@@ -19,6 +19,15 @@ TEST(Topics, CommandsToThisDeviceAndItsPoolAreTakenApart) {
   EXPECT_EQ(pool->who, "bob");
 }
 
+TEST(Topics, AnOperationOfAnyNameIsACommandToBeAnswered) {
+  for (const char* operation : {"INFER", "infer ", "\xC3\xA9", "status-"}) {
+    const std::string topic = std::string("linnet/1/home/n1/req/alice/") + operation;
+    const auto parsed = parse_request_topic(kDevice, topic);
+    ASSERT_TRUE(parsed) << operation;
+    EXPECT_EQ(parsed->operation, operation);
+  }
+}
+
 TEST(Topics, EverythingElseIsNotACommand) {
   for (const char* topic :
        {"", "linnet/1/home/n1/req/alice", "linnet/1/home/n1/req/alice/infer/", "linnet/1/home/n1/req/alice/infer/x",
