@@ -84,7 +84,7 @@ TEST_P(BlasTest, ProductsAgreeOnDequantisedNumbers) {
                                                           {in.data(), shape.rows, shape.columns}, out.data(),
                                                           shape.matrix_rows);
       // Ours: columns / 16 fmas and 4 sums; theirs: at most one rounding a column.
-      const double columns = static_cast<double>(shape.columns);
+      const auto columns = static_cast<double>(shape.columns);
       expect_close(out, shape.matrix_rows, weights, in, shape, columns / 16 + 5 + columns);
       continue;
     }

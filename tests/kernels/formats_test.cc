@@ -207,7 +207,7 @@ class PanelReader {
   }
   float six(std::size_t part, std::size_t row, std::size_t column) const {
     const int upper = byte(part + 288 + 64 * (column / 16) + 4 * row + column % 4) >> (2 * (column % 16 / 4)) & 3;
-    const float sub = static_cast<float>(static_cast<std::int8_t>(byte(part + 16 * (column / 16) + row)));
+    const auto sub = static_cast<float>(static_cast<std::int8_t>(byte(part + 16 * (column / 16) + row)));
     return half(row) * sub * static_cast<float>(nibble(part + 32, row, column) + 16 * upper - 32);
   }
 

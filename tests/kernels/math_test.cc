@@ -21,7 +21,7 @@ TEST(MathTest, ExpIsWithinOneUlpOverEveryFiniteResult) {
   for (const std::uint32_t sign : {0U, 0x80000000U}) {
     // Every 251st float from 2^-40 to 104: 5 million.
     for (std::uint32_t bits = 0x2B800000U; bits < 0x42D00000U; bits += 251) {
-      const float x = std::bit_cast<float>(bits | sign);
+      const auto x = std::bit_cast<float>(bits | sign);
       const double exact = std::exp(static_cast<double>(x));
       if (exact > static_cast<double>(std::numeric_limits<float>::max())) break;
       worst = std::max(worst, ulps(math::exp(x), exact));

@@ -246,7 +246,7 @@ TEST(ElementwiseTest, GeluAgreesWithTheErrorFunction) {
   std::vector<float> out(in.size());
   test::definition(elementwise_variants())->gelu(in.data(), out.data(), in.size());
   for (std::size_t i = 0; i < in.size(); ++i) {
-    const double x = static_cast<double>(in[i]);
+    const auto x = static_cast<double>(in[i]);
     EXPECT_NEAR(static_cast<double>(out[i]), x * 0.5 * std::erfc(-x / std::sqrt(2.0)), 2e-7 * (1.0 + std::abs(x)));
   }
 }

@@ -14,9 +14,7 @@ namespace {
 
 using test::drop_tensor;
 using test::EditedModel;
-using test::EditedTensor;
 using test::Edits;
-using test::tensor_named;
 using testing::HasSubstr;
 
 Result<Program> read(const EditedModel& model) {
