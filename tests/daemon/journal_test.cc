@@ -145,6 +145,17 @@ TEST(Journal, AFileThatIsNoDatabaseIsRefused) {
   const std::string path = fresh_path("garbage");
   std::ofstream(path) << std::string(8192, 'x');
   EXPECT_EQ(Journal::open(path, {}).error().kind, ErrorKind::kMalformed);
+  // As much where only a page deep inside is none: the first queries would not see it.
+  const std::string holed = fresh_path("holed");
+  {
+    Journal journal = open_journal(holed);
+    for (int i = 0; i < 100; ++i) ASSERT_TRUE(journal.accept(entry(std::string(40, 'x') + std::to_string(i))));
+  }
+  ASSERT_FALSE(std::filesystem::exists(holed + "-wal")) << "closed in order, everything is in the one file";
+  std::fstream file(holed, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(static_cast<std::streamoff>(std::filesystem::file_size(holed) / 4096 / 2 * 4096));
+  file << std::string(4096, 'x') << std::flush;
+  EXPECT_EQ(Journal::open(holed, {}).error().kind, ErrorKind::kMalformed);
   EXPECT_EQ(Journal::open("/nowhere/journal", {}).error().kind, ErrorKind::kDenied);
 }
 
