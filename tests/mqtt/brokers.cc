@@ -10,6 +10,7 @@
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -39,7 +40,7 @@ int bound_socket(int port) {
   const int yes = 1;
   setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   const sockaddr_in address = loopback(port);
-  bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  if (bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) std::perror("bind");
   return descriptor;
 }
 

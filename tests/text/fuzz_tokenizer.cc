@@ -33,7 +33,8 @@ VocabularySource source_of(std::string_view& rest) {
     const bool typed = line[0] >= '1' && line[0] <= '6';
     source.types.push_back(typed ? static_cast<TokenType>(line[0] - '0') : TokenType::kNormal);
     source.tokens.push_back(typed ? line.substr(1) : line);
-    source.scores.push_back(-static_cast<float>(source.tokens.size() / 2));
+    const std::size_t rank = source.tokens.size() / 2;  // Two tokens share a score.
+    source.scores.push_back(-static_cast<float>(rank));
   }
   source.token_count = source.tokens.size();
   for (auto line = take_line(rest); !line.empty(); line = take_line(rest)) source.merges.push_back(line);
@@ -56,10 +57,8 @@ void encode(const Tokenizer& tokenizer, std::string_view text, EncodeOptions opt
 }
 
 }  // namespace
-}  // namespace linnet::text
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace linnet::text;
   std::string_view rest(reinterpret_cast<const char*>(data), size);
   VocabularySource source = source_of(rest);
   if (source.tokens.empty()) return 0;
@@ -74,3 +73,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   encode(*tokenizer, rest, {.add_special = false, .parse_special = true});
   return 0;
 }
+
+}  // namespace linnet::text

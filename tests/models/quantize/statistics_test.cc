@@ -120,7 +120,7 @@ TEST(Spend, IsNearTheBestChoiceAndNeverOver) {
       most += sizes.back().bytes;
       largest = std::max(largest, cost);
     }
-    const std::uint64_t budget = least + random() % (most - least);
+    const std::uint64_t budget = least + random() % std::max<std::uint64_t>(most - least, 1);
     const auto chosen = spend(tensors, budget);
     std::uint64_t bytes = 0;
     double cost = 0;

@@ -55,10 +55,8 @@ void follow(Constraint& constraint, const Grammar& grammar, std::string_view sou
 }
 
 }  // namespace
-}  // namespace linnet::text
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace linnet::text;
   std::string_view rest(reinterpret_cast<const char*>(data), size);
   const std::string_view text = take_part(rest);
   const std::string_view source = take_part(rest);
@@ -73,3 +71,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   follow(constraint, *grammar, source, rest);
   return 0;
 }
+
+}  // namespace linnet::text

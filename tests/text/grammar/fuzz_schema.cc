@@ -4,8 +4,9 @@
 #include "runtime/text/grammar/grammar.h"
 #include "runtime/text/grammar/json_schema.h"
 
+namespace linnet {
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace linnet;
   const auto text = text::grammar_of_json_schema({reinterpret_cast<const char*>(data), size});
   if (!text) {
     if (!text.error().message.starts_with("schema: ")) std::abort();
@@ -19,3 +20,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   return 0;
 }
+
+}  // namespace linnet
