@@ -48,7 +48,8 @@ Result<void> RuleActions::perform(const Deed& deed) {
   OutgoingMessage message;
   message.topic = action->topic;
   message.payload = action->payload;
-  message.qos = 1;
+  // At most once: QoS 1 is sent again where only its acknowledgement was lost, and an action is never repeated.
+  message.qos = 0;
   message.content_type = "";
   LINNET_TRY(const int token, publisher_.publish(message));
   static_cast<void>(token);

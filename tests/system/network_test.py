@@ -149,6 +149,23 @@ class Network(world.World):
             world.wait_until(lambda: self.client_.outcome_of(f"slow{number}"), 30, "an outcome")
             self.assert_one_outcome(self.client_, f"slow{number}")
 
+    def test_a_message_on_behalf_is_never_sent_twice(self):
+        """The connection is lost after the broker has the message and before the device knows: at most once, as with lines."""
+        rule = '[[rules]]\nname = "say"\nwhen = { intent = "iot_hue_lightoff" }\ntopic = "home/said"\npayload = "off"\n'
+        self.wait_ready(self.daemon(self.proxy.port, more=rule), self.client_)
+        self.proxy.delay = 0.3
+        said = []
+        self.client_.client.message_callback_add("home/said", lambda _client, _data, message: said.append(message.payload))
+        self.client_.client.subscribe("home/said", qos=1)
+        self.client_.send("infer", "say", {"prompt": "can you turn my bedroom lights off"})
+        world.wait_until(lambda: said, 30, "the message")
+        self.proxy.cut()
+        self.proxy.delay = 0
+        self.served(BACK_SECONDS, "said")
+        outcome = world.wait_until(lambda: self.client_.outcome_of("say"), 30, "the outcome")
+        time.sleep(1)
+        self.assertEqual((said, [deed["done"] for deed in outcome["actions"]]), ([b"off"], [True, True]))
+
     def test_loss_and_delay(self):
         """One piece in ten is lost and sent again, everything takes 200 ms: all is said, in order."""
         self.proxy.delay, self.proxy.loss = 0.2, 0.1
