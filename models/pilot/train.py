@@ -2,7 +2,8 @@
 
     python train.py --data DATA --run RUN --minutes 60 [--labelled labelled.jsonl] [--start RUN/best.pt --quantized]
 
-The schedule follows the time used, not steps, so that a busy machine ends at the same time with the same cool-down.
+The schedule follows the processor time of a thread, not steps, so that a faster machine gets more of them and one that
+others use gets as many, later.
 """
 
 import argparse
@@ -274,9 +275,9 @@ class Run:
     def train(self):
         saved = self.used
         for batch in self.source:
-            start = time.monotonic()
+            start = time.process_time()
             loss = self.step(batch)
-            self.used += time.monotonic() - start
+            self.used += (time.process_time() - start) / self.a.threads
             if self.steps % 50 == 0:
                 print(f"step {self.steps} used {self.used:.0f} s (processor {time.process_time():.0f} s) "
                       f"loss {loss:.4f}", flush=True)
