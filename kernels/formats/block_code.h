@@ -31,6 +31,8 @@ extern const BlockCode kIQ4_NLCode;
 extern const BlockCode kQ4_KCode;
 extern const BlockCode kQ5_KCode;
 extern const BlockCode kQ6_KCode;
+extern const BlockCode kQ4_64Code;
+extern const BlockCode kQ4_128Code;
 
 // Unaligned reads and writes.
 template <class T>

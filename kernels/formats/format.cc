@@ -8,6 +8,7 @@
 #include "kernels/formats/iq4_nl.h"
 #include "kernels/formats/q4_0.h"
 #include "kernels/formats/q4_1.h"
+#include "kernels/formats/q4_group.h"
 #include "kernels/formats/q4_k.h"
 #include "kernels/formats/q5_0.h"
 #include "kernels/formats/q5_1.h"
@@ -36,6 +37,8 @@ constexpr Row kTable[] = {
     {{Format::kQ4_K, "Q4_K", 256, sizeof(Q4_KBlock), sizeof(Q4_KPanelBlock)}, &kQ4_KCode},
     {{Format::kQ5_K, "Q5_K", 256, sizeof(Q5_KBlock), sizeof(Q5_KPanelBlock)}, &kQ5_KCode},
     {{Format::kQ6_K, "Q6_K", 256, sizeof(Q6_KBlock), sizeof(Q6_KPanelBlock)}, &kQ6_KCode},
+    {{Format::kQ4_64, "Q4_64", 64, sizeof(Q4_64Block), sizeof(Q4_64PanelBlock)}, &kQ4_64Code},
+    {{Format::kQ4_128, "Q4_128", 128, sizeof(Q4_128Block), sizeof(Q4_128PanelBlock)}, &kQ4_128Code},
 };
 
 constexpr auto kFormats = [] {

@@ -24,6 +24,8 @@ enum class Format : std::uint8_t {
   kQ4_K,
   kQ5_K,
   kQ6_K,
+  kQ4_64,
+  kQ4_128,
 };
 
 inline constexpr std::size_t kPanelRows = 16;         // Rows side by side in a panel: one a lane of a 512-bit register.

@@ -95,6 +95,26 @@ constexpr Variant<const MatMul*> kQ6_K[] = {
 #endif
     {"scalar", {}, &scalar::kMatMulQ6_K},
 };
+constexpr Variant<const MatMul*> kQ4_64[] = {
+#if defined(__x86_64__)
+    {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ4_64},
+    {"avx2", {.avx2 = true}, &avx2::kMatMulQ4_64},
+#elif defined(__aarch64__)
+    {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulQ4_64},
+    {"neon", {.neon = true}, &neon::kMatMulQ4_64},
+#endif
+    {"scalar", {}, &scalar::kMatMulQ4_64},
+};
+constexpr Variant<const MatMul*> kQ4_128[] = {
+#if defined(__x86_64__)
+    {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ4_128},
+    {"avx2", {.avx2 = true}, &avx2::kMatMulQ4_128},
+#elif defined(__aarch64__)
+    {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulQ4_128},
+    {"neon", {.neon = true}, &neon::kMatMulQ4_128},
+#endif
+    {"scalar", {}, &scalar::kMatMulQ4_128},
+};
 
 }  // namespace
 
@@ -109,6 +129,8 @@ Variants<const MatMul*> matmul_variants(Format format) {
     case Format::kQ4_K: return kQ4_K;
     case Format::kQ5_K: return kQ5_K;
     case Format::kQ6_K: return kQ6_K;
+    case Format::kQ4_64: return kQ4_64;
+    case Format::kQ4_128: return kQ4_128;
     case Format::kF32:
     case Format::kF16:
     case Format::kBF16: break;

@@ -45,6 +45,8 @@ extern const MatMul kMatMulIQ4_NL;
 extern const MatMul kMatMulQ4_K;
 extern const MatMul kMatMulQ5_K;
 extern const MatMul kMatMulQ6_K;
+extern const MatMul kMatMulQ4_64;
+extern const MatMul kMatMulQ4_128;
 }  // namespace scalar
 namespace avx2 {
 extern const MatMul kMatMulQ8_0;
@@ -56,6 +58,8 @@ extern const MatMul kMatMulIQ4_NL;
 extern const MatMul kMatMulQ4_K;
 extern const MatMul kMatMulQ5_K;
 extern const MatMul kMatMulQ6_K;
+extern const MatMul kMatMulQ4_64;
+extern const MatMul kMatMulQ4_128;
 }  // namespace avx2
 namespace avx512_vnni {
 extern const MatMul kMatMulQ8_0;
@@ -67,6 +71,8 @@ extern const MatMul kMatMulIQ4_NL;
 extern const MatMul kMatMulQ4_K;
 extern const MatMul kMatMulQ5_K;
 extern const MatMul kMatMulQ6_K;
+extern const MatMul kMatMulQ4_64;
+extern const MatMul kMatMulQ4_128;
 }  // namespace avx512_vnni
 namespace neon {
 extern const MatMul kMatMulQ8_0;
@@ -78,6 +84,8 @@ extern const MatMul kMatMulIQ4_NL;
 extern const MatMul kMatMulQ4_K;
 extern const MatMul kMatMulQ5_K;
 extern const MatMul kMatMulQ6_K;
+extern const MatMul kMatMulQ4_64;
+extern const MatMul kMatMulQ4_128;
 }  // namespace neon
 namespace neon_dotprod {
 extern const MatMul kMatMulQ8_0;
@@ -89,6 +97,8 @@ extern const MatMul kMatMulIQ4_NL;
 extern const MatMul kMatMulQ4_K;
 extern const MatMul kMatMulQ5_K;
 extern const MatMul kMatMulQ6_K;
+extern const MatMul kMatMulQ4_64;
+extern const MatMul kMatMulQ4_128;
 }  // namespace neon_dotprod
 
 }  // namespace linnet::kernels

@@ -117,6 +117,18 @@ using Q4_1 = Nibbles<Block32<true, kNibbleBytes>>;
 using Q5_0 = Fives<Block32<false, kNibbleBytes + 64>, 16>;
 using Q5_1 = Fives<Block32<true, kNibbleBytes + 64>>;
 
+// One scale for several parts of 32 columns.
+template <std::size_t kGroupParts>
+struct Grouped : Block32<false, kGroupParts * kNibbleBytes> {
+  static constexpr std::size_t kParts = kGroupParts;
+  static const std::byte* codes(const std::byte* block, std::size_t part) {
+    return block + kScaleBytes + part * kNibbleBytes;
+  }
+};
+
+using Q4_64 = Nibbles<Grouped<2>, 8>;
+using Q4_128 = Nibbles<Grouped<4>, 8>;
+
 __m128i load_eight(const std::byte* from) { return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)); }
 
 // Super-blocks with minima: f16 scales and minima, then in each part 6-bit multiples of them and the codes.
@@ -322,5 +334,7 @@ const MatMul kMatMulIQ4_NL{one_row<IQ4_NL>, many_rows<IQ4_NL>};
 const MatMul kMatMulQ4_K{one_row<Q4_K>, many_rows<Q4_K>};
 const MatMul kMatMulQ5_K{one_row<Q5_K>, many_rows<Q5_K>};
 const MatMul kMatMulQ6_K{one_row<Q6_K>, many_rows<Q6_K>};
+const MatMul kMatMulQ4_64{one_row<Q4_64>, many_rows<Q4_64>};
+const MatMul kMatMulQ4_128{one_row<Q4_128>, many_rows<Q4_128>};
 
 }  // namespace linnet::kernels::avx2

@@ -89,6 +89,18 @@ using Q4_1 = Nibbles<Block32<0, true, kNibbleBytes>>;
 using Q5_0 = Fives<Block32<16, false, kNibbleBytes + 64>>;
 using Q5_1 = Fives<Block32<0, true, kNibbleBytes + 64>>;
 
+// One scale for several parts of 32 columns.
+template <std::size_t kGroupParts>
+struct Grouped : Block32<8, false, kGroupParts * kNibbleBytes> {
+  static constexpr std::size_t kParts = kGroupParts;
+  static const std::byte* codes(const std::byte* block, std::size_t part) {
+    return block + kScaleBytes + part * kNibbleBytes;
+  }
+};
+
+using Q4_64 = Nibbles<Grouped<2>>;
+using Q4_128 = Nibbles<Grouped<4>>;
+
 // Looks the code book's values up, which are made unsigned by 128.
 struct IQ4_NL : Block32<128, false, kNibbleBytes> {
   static void unpack(const std::byte* codes, std::size_t c, __m512i& first, __m512i& second) {
@@ -290,5 +302,7 @@ const MatMul kMatMulIQ4_NL{one_row<IQ4_NL>, many_rows<IQ4_NL>};
 const MatMul kMatMulQ4_K{one_row<Q4_K>, many_rows<Q4_K>};
 const MatMul kMatMulQ5_K{one_row<Q5_K>, many_rows<Q5_K>};
 const MatMul kMatMulQ6_K{one_row<Q6_K>, many_rows<Q6_K>};
+const MatMul kMatMulQ4_64{one_row<Q4_64>, many_rows<Q4_64>};
+const MatMul kMatMulQ4_128{one_row<Q4_128>, many_rows<Q4_128>};
 
 }  // namespace linnet::kernels::avx512_vnni

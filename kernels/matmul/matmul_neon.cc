@@ -74,5 +74,7 @@ const MatMul kMatMulIQ4_NL = entries<tile_neon::IQ4_NL>();
 const MatMul kMatMulQ4_K = entries<tile_neon::Q4_K>();
 const MatMul kMatMulQ5_K = entries<tile_neon::Q5_K>();
 const MatMul kMatMulQ6_K = entries<tile_neon::Q6_K>();
+const MatMul kMatMulQ4_64 = entries<tile_neon::Q4_64>();
+const MatMul kMatMulQ4_128 = entries<tile_neon::Q4_128>();
 
 }  // namespace linnet::kernels::neon

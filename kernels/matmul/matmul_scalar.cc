@@ -4,6 +4,7 @@
 #include "kernels/formats/iq4_nl.h"
 #include "kernels/formats/q4_0.h"
 #include "kernels/formats/q4_1.h"
+#include "kernels/formats/q4_group.h"
 #include "kernels/formats/q4_k.h"
 #include "kernels/formats/q5_0.h"
 #include "kernels/formats/q5_1.h"
@@ -15,7 +16,7 @@
 namespace linnet::kernels::scalar {
 namespace {
 
-// 32 columns of a panel block: all of it, or one part of a super-block.
+// 32 columns of a panel block: all of it, or one part of a larger one.
 template <class Block>
 struct Columns {
   const Block& block;
@@ -30,6 +31,10 @@ template <>
 constexpr std::size_t kPartsOf<Q5_KPanelBlock> = 8;
 template <>
 constexpr std::size_t kPartsOf<Q6_KPanelBlock> = 8;
+template <>
+constexpr std::size_t kPartsOf<Q4_64PanelBlock> = 2;
+template <>
+constexpr std::size_t kPartsOf<Q4_128PanelBlock> = 4;
 
 // Scales that a row has in 32 columns; each covers as many of them.
 template <class Block>
@@ -54,6 +59,10 @@ int code(const Columns<Q8_0PanelBlock>& of, std::size_t row, std::size_t column)
 }
 int code(const Columns<Q4_0PanelBlock>& of, std::size_t row, std::size_t column) {
   return nibble(of.block, row, column) - 8;
+}
+template <std::size_t kWeights>
+int code(const Columns<Q4GroupPanelBlock<kWeights>>& of, std::size_t row, std::size_t column) {
+  return nibble(of.block.parts[of.part], row, column) - 8;
 }
 int code(const Columns<Q4_1PanelBlock>& of, std::size_t row, std::size_t column) {
   return nibble(of.block, row, column);
@@ -158,5 +167,7 @@ const MatMul kMatMulIQ4_NL = entries<IQ4_NLPanelBlock>();
 const MatMul kMatMulQ4_K = entries<Q4_KPanelBlock>();
 const MatMul kMatMulQ5_K = entries<Q5_KPanelBlock>();
 const MatMul kMatMulQ6_K = entries<Q6_KPanelBlock>();
+const MatMul kMatMulQ4_64 = entries<Q4_64PanelBlock>();
+const MatMul kMatMulQ4_128 = entries<Q4_128PanelBlock>();
 
 }  // namespace linnet::kernels::scalar

@@ -114,6 +114,18 @@ using Q4_1 = Nibbles<Block32<0, true, kNibbleBytes>>;
 using Q5_0 = Fives<Block32<16, false, kNibbleBytes + 64>>;
 using Q5_1 = Fives<Block32<0, true, kNibbleBytes + 64>>;
 
+// One scale for several parts of 32 columns.
+template <std::size_t kGroupParts>
+struct Grouped : Block32<8, false, kGroupParts * kNibbleBytes> {
+  static constexpr std::size_t kParts = kGroupParts;
+  static const std::byte* codes(const std::byte* block, std::size_t part) {
+    return block + kScaleBytes + part * kNibbleBytes;
+  }
+};
+
+using Q4_64 = Nibbles<Grouped<2>>;
+using Q4_128 = Nibbles<Grouped<4>>;
+
 // Four neighbouring bytes as they are or with their sign.
 static inline std::uint32_t load_four(const std::byte* from) {
   std::uint32_t bits;

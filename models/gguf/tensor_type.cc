@@ -55,6 +55,8 @@ constexpr TensorTypeInfo kTypes[] = {
     {TensorType::kMXFP4, "MXFP4", 32, 17},
     {TensorType::kNVFP4, "NVFP4", 64, 36},
     {TensorType::kQ1_0, "Q1_0", 128, 18},
+    {TensorType::kQ4_64, "Q4_64", 64, 34},
+    {TensorType::kQ4_128, "Q4_128", 128, 66},
 };
 
 }  // namespace

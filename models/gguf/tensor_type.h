@@ -44,6 +44,10 @@ enum class TensorType : std::uint32_t {
   kMXFP4 = 39,
   kNVFP4 = 40,
   kQ1_0 = 41,
+  // Linnet's own, in a range that nobody counts up to. Files keep them inside packed matrices, where their names stand;
+  // as numbers they are in plain files that `linnet unpack` makes of such, which no other program reads.
+  kQ4_64 = 0x4C4E0040,
+  kQ4_128 = 0x4C4E0080,
 };
 
 // One row of the table.

@@ -17,13 +17,18 @@ using kernels::f16_to_f32;
 using kernels::f32_to_f16;
 using kernels::Format;
 
-constexpr std::size_t kBlock = 32;
+constexpr std::size_t kMaximalBlock = 128;
 // Grids found by comparing with the exact optimum on normal, uniform, Laplace and shifted blocks, which the test states
 // again: Q4_0 comes within 1 % of the least squared error, Q8_0 within 4 %. Eight bits gain by a scale that happens to
-// suit the block, so its grid is wide rather than fine.
-constexpr std::array<SymmetricFormat, 2> kFormats = {{
-    {Format::kQ8_0, -127.0F, 127.0F, 100.0F, 136.0F, 0.5F},
-    {Format::kQ4_0, -8.0F, 7.0F, 5.0F, 11.0F, 0.25F},
+// suit the block, so its grid is wide rather than fine. Of more weights a scale the largest lies further out: more of
+// it is clipped.
+constexpr std::array<SymmetricFormat, 6> kFormats = {{
+    {Format::kQ8_0, -127.0F, 127.0F, false, 100.0F, 136.0F, 0.5F},
+    {Format::kQ4_0, -8.0F, 7.0F, false, 5.0F, 11.0F, 0.25F},
+    {Format::kQ4_64, -8.0F, 7.0F, false, 5.0F, 13.0F, 0.25F},
+    {Format::kQ4_128, -8.0F, 7.0F, false, 5.0F, 15.0F, 0.25F},
+    {Format::kQ5_0, -16.0F, 15.0F, false, 12.0F, 20.0F, 0.25F},
+    {Format::kIQ4_NL, -127.0F, 113.0F, true, 80.0F, 160.0F, 4.0F},
 }};
 
 // Four floats in whatever registers the target has; sums over them are added in the order of the lanes.
@@ -45,6 +50,10 @@ inline float sum(const Lanes& lanes) {
 // The codes nearest to `values`, as floats. Adding 1.5 * 2^23 leaves no fraction bits, so the sum is rounded to an
 // integer, halves to even.
 inline Lanes nearest(Lanes values, const SymmetricFormat& format) {
+  if (format.code_book) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) values[lane] = NearestOfBook{}(values[lane]);
+    return values;
+  }
   constexpr float kShift = 12582912.0F;
   const Lanes low = Lanes{} + format.low;
   const Lanes high = Lanes{} + format.high;
@@ -118,6 +127,41 @@ float search_real_scale(const SymmetricFormat& format, std::span<const float> we
   return best.scale();
 }
 
+// A code's place among the format's, counted from the least.
+unsigned index_of(const SymmetricFormat& format, std::int8_t code) {
+  if (!format.code_book) return static_cast<unsigned>(code - static_cast<int>(format.low));
+  return static_cast<unsigned>(std::ranges::find(kernels::kIQ4_NLValues, code) - std::begin(kernels::kIQ4_NLValues));
+}
+
+// Byte j of each 32 codes holds code j low and code j + 16 high.
+void store_nibbles(const SymmetricFormat& format, std::span<const std::int8_t> codes, std::byte* out) {
+  for (std::size_t first = 0; first < codes.size(); first += 32, out += 16) {
+    for (std::size_t i = 0; i < 16; ++i) {
+      const unsigned low = index_of(format, codes[first + i]) & 15U;
+      const unsigned high = index_of(format, codes[first + 16 + i]) & 15U;
+      out[i] = static_cast<std::byte>(low | (high << 4U));
+    }
+  }
+}
+
+// Before the nibbles, bit i of four bytes is the fifth bit of code i.
+void store_fives(const SymmetricFormat& format, std::span<const std::int8_t> codes, std::byte* out) {
+  std::uint32_t fifth_bits = 0;
+  for (std::size_t i = 0; i < codes.size(); ++i) fifth_bits |= index_of(format, codes[i]) >> 4U << i;
+  std::memcpy(out, &fifth_bits, sizeof fifth_bits);
+  store_nibbles(format, codes, out + sizeof fifth_bits);
+}
+
+struct BlockSize {
+  std::size_t weights;
+  std::size_t bytes;
+};
+
+BlockSize block_size(const SymmetricFormat& format) {
+  const kernels::FormatInfo& info = kernels::info(format.format);
+  return {info.block_weights, info.block_bytes};
+}
+
 }  // namespace
 
 std::optional<SymmetricFormat> symmetric_format(Format format) {
@@ -143,25 +187,27 @@ void store_codes(const SymmetricFormat& format, std::span<const std::int8_t> cod
   std::byte* const integers = block + sizeof half;
   if (format.format == Format::kQ8_0) {
     std::memcpy(integers, codes.data(), codes.size());
-    return;
-  }
-  for (std::size_t i = 0; i < codes.size() / 2; ++i) {
-    integers[i] = static_cast<std::byte>((codes[i] + 8) | ((codes[i + codes.size() / 2] + 8) << 4));
+  } else if (format.format == Format::kQ5_0) {
+    store_fives(format, codes, integers);
+  } else {
+    store_nibbles(format, codes, integers);
   }
 }
 
 void quantize_row(const SymmetricFormat& format, std::span<const float> weights, std::span<const float> importance,
                   std::byte* row) {
-  std::array<float, kBlock> alike{};
+  const auto [block_weights, block_bytes] = block_size(format);
+  std::array<float, kMaximalBlock> alike{};
   alike.fill(1.0F);
-  std::array<std::int8_t, kBlock> codes{};
-  const std::size_t block_bytes = kernels::info(format.format).block_bytes;
-  for (std::size_t first = 0; first < weights.size(); first += kBlock, row += block_bytes) {
-    const auto block = weights.subspan(first, kBlock);
-    const auto weighting = importance.empty() ? std::span<const float>(alike) : importance.subspan(first, kBlock);
+  std::array<std::int8_t, kMaximalBlock> code_room{};
+  const auto codes = std::span(code_room).first(block_weights);
+  for (std::size_t first = 0; first < weights.size(); first += block_weights, row += block_bytes) {
+    const auto block = weights.subspan(first, block_weights);
+    const auto weighting =
+        importance.empty() ? std::span<const float>(alike) : importance.subspan(first, block_weights);
     const float scale = search_scale(format, block, weighting);
     const float inverse = inverse_of(scale);
-    for (std::size_t i = 0; i < kBlock; i += kLanes) {
+    for (std::size_t i = 0; i < block_weights; i += kLanes) {
       const Lanes nearest_codes = nearest(load(block, i) * inverse, format);
       for (std::size_t lane = 0; lane < kLanes; ++lane) codes[i + lane] = static_cast<std::int8_t>(nearest_codes[lane]);
     }

@@ -67,7 +67,7 @@ class Chunk {
     assert(weights.width() == plan.width() && rows_ <= kRows);
     for (std::size_t p = 0; p < columns_.size(); ++p) {
       for (std::size_t r = 0; r < rows_; ++r) columns_[p][r] = weights.row(r)[plan.order()[p]];
-      for (std::size_t r = 0; r < kRows; ++r) kept_[p][r] = columns_[p][r] != 0.0F ? 1.0F : 0.0F;
+      for (std::size_t r = 0; r < kRows; ++r) kept_[p][r] = format.code_book || columns_[p][r] != 0.0F ? 1.0F : 0.0F;
     }
     codes_.resize(columns_.size() * kRows);
     scales_.resize(columns_.size() / plan.block());
@@ -80,13 +80,16 @@ class Chunk {
  private:
   [[nodiscard]] Column starting_scales(std::size_t first) const;
   [[nodiscard]] Column try_scales(std::size_t first, const Column& scales);
+  template <class Nearest>
+  [[nodiscard]] Column round_with(std::size_t first, const Column& scales, const Nearest& nearest);
   void spread_errors(std::size_t first);
 
   const FeedbackPlan& plan_;
   const SymmetricFormat& format_;
   std::size_t rows_;
-  std::vector<Column> columns_;     // What is left of each weight, by position.
-  std::vector<Column> kept_;        // 0 where the weight was 0: pruned weights stay so, and their errors are made good.
+  std::vector<Column> columns_;  // What is left of each weight, by position.
+  // 0 where the weight was 0 and there is such a code: pruned weights stay so, and their errors are made good.
+  std::vector<Column> kept_;
   std::vector<std::int8_t> codes_;  // [row, column of the layer]
   std::vector<Column> scales_;      // Of each block of the layer.
   std::vector<Column> errors_;      // e of the block at hand.
@@ -114,7 +117,12 @@ Column Chunk::starting_scales(std::size_t first) const {
 // Rounds the block at position `first` with these scales into trial_ (the codes) and errors_; gives sum(e^2) of each
 // row.
 Column Chunk::try_scales(std::size_t first, const Column& scales) {
-  constexpr float kShift = 12582912.0F;  // 1.5 * 2^23: leaves no fraction, halves go to even.
+  if (format_.code_book) return round_with(first, scales, NearestOfBook{});
+  return round_with(first, scales, NearestInteger{format_.low, format_.high});
+}
+
+template <class Nearest>
+Column Chunk::round_with(std::size_t first, const Column& scales, const Nearest& nearest) {
   trial_.assign(columns_.begin() + static_cast<std::ptrdiff_t>(first),
                 columns_.begin() + static_cast<std::ptrdiff_t>(first + plan_.block()));
   Column inverse{};
@@ -126,8 +134,7 @@ Column Chunk::try_scales(std::size_t first, const Column& scales) {
     Column& error = errors_[i];
     const Column& kept = kept_[first + i];
     for (std::size_t r = 0; r < kRows; ++r) {
-      const float clipped = std::min(std::max(left[r] * inverse[r], format_.low), format_.high);
-      const float code = ((clipped + kShift) - kShift) * kept[r];
+      const float code = nearest(left[r] * inverse[r]) * kept[r];
       error[r] = (left[r] - scales[r] * code) * pivot;
       loss[r] += error[r] * error[r];
       left[r] = code;

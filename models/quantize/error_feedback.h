@@ -48,7 +48,8 @@ class FeedbackPlan {
 inline constexpr std::size_t kFeedbackRows = 64;
 
 // Quantises `weights` [at most kFeedbackRows rows, plan.width()], row-major, into consecutive rows of the format's
-// bytes. A weight of 0 stays 0. Each row's result is the same whatever rows it comes with.
+// bytes. A weight of 0 stays 0 where the format has that code. Each row's result is the same whatever rows it comes
+// with.
 void quantize_with_feedback(const FeedbackPlan& plan, const SymmetricFormat& format, ConstTensorView weights,
                             std::byte* rows);
 

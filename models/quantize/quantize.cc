@@ -28,7 +28,23 @@ struct NamedType {
   std::uint32_t file_type;  // Of general.file_type, by llama.cpp's enumeration.
 };
 
-constexpr NamedType kTargets[] = {{"q8_0", TensorType::kQ8_0, 7}, {"q4_0", TensorType::kQ4_0, 2}};
+constexpr std::uint32_t kNoFileType = 1024;  // "Not said in the file": the enumeration has no such type.
+
+constexpr NamedType kTargets[] = {{"q8_0", TensorType::kQ8_0, 7},
+                                  {"q5_0", TensorType::kQ5_0, 8},
+                                  {"q4_0", TensorType::kQ4_0, 2},
+                                  {"iq4_nl", TensorType::kIQ4_NL, 25},
+                                  {"q4_64", TensorType::kQ4_64, kNoFileType},
+                                  {"q4_128", TensorType::kQ4_128, kNoFileType}};
+
+std::string names_of_targets() {
+  std::string names;
+  for (const NamedType& target : kTargets) {
+    if (!names.empty()) names += target.name == std::rbegin(kTargets)->name ? " or " : ", ";
+    names += target.name;
+  }
+  return names;
+}
 
 const NamedType* find_target(TensorType type) {
   const auto* found = std::ranges::find(kTargets, type, &NamedType::type);
@@ -112,8 +128,7 @@ Result<void> Quantizer::choose_types() {
                                            " the file has " + std::to_string(least) + " bytes, more than the " +
                                            std::to_string(*options_.target_bytes) + " that it may have");
   }
-  raise_types(file_, options_.type, *options_.target_bytes - least, statistics_ ? &*statistics_ : nullptr,
-              options_.threads, targets_);
+  raise_types(file_, *options_.target_bytes - least, statistics_ ? &*statistics_ : nullptr, options_.threads, targets_);
   return {};
 }
 
@@ -243,6 +258,8 @@ Result<void> check(const gguf::Reader& file, const Options& options) {
     return fail(ErrorKind::kUsage, "this method needs calibration texts");
   if (!(options.pruned >= 0 && options.pruned < 1))
     return fail(ErrorKind::kUsage, "the share of weights to prune must be at least 0 and below 1");
+  if (options.pruned > 0 && options.type == TensorType::kIQ4_NL)
+    return fail(ErrorKind::kUsage, "iq4_nl has no code for zero: weights cannot be pruned");
   return {};
 }
 
@@ -251,9 +268,14 @@ Result<void> check(const gguf::Reader& file, const Options& options) {
 Result<TensorType> parse_type(std::string_view name) {
   const auto* found = std::ranges::find(kTargets, name, &NamedType::name);
   if (found == std::end(kTargets)) {
-    return fail(ErrorKind::kUsage, "there is no type " + gguf::quoted(name) + "; use q8_0 or q4_0");
+    return fail(ErrorKind::kUsage, "there is no type " + gguf::quoted(name) + "; use " + names_of_targets());
   }
   return found->type;
+}
+
+bool needs_packing(TensorType type) {
+  const NamedType* target = find_target(type);
+  return target != nullptr && target->file_type == kNoFileType;
 }
 
 Result<Method> parse_method(std::string_view name) {

@@ -22,7 +22,7 @@ struct Method {
 };
 
 struct Options {
-  gguf::TensorType type = gguf::TensorType::kQ4_0;  // Of the matrices: kQ8_0 or kQ4_0.
+  gguf::TensorType type = gguf::TensorType::kQ4_0;  // Of the matrices: one that parse_type() knows.
   unsigned threads = 1;
   Method method = {};
   Calibration* calibration = nullptr;                         // Borrowed; null: weights count alike.
@@ -31,8 +31,11 @@ struct Options {
   std::optional<std::uint64_t> target_bytes = std::nullopt;   // Of the file: some matrices get more bits than `type`.
 };
 
-// The option of a name as the command line has it ("q8_0", "q4_0"). Errors: kUsage.
+// The option of a name as the command line has it ("q8_0", "q4_0", …). Errors: kUsage.
 [[nodiscard]] Result<gguf::TensorType> parse_type(std::string_view name);
+
+// Whether it is a type that GGUF does not have: it goes into packed files alone (models/pack).
+[[nodiscard]] bool needs_packing(gguf::TensorType type);
 
 // "rtn" (round to nearest), "gptq", "awq", "awq+gptq". Errors: kUsage.
 [[nodiscard]] Result<Method> parse_method(std::string_view name);

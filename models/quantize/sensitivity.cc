@@ -14,7 +14,8 @@ namespace {
 using gguf::Tensor;
 using gguf::TensorType;
 
-constexpr std::array<TensorType, 3> kTypes = {TensorType::kQ4_0, TensorType::kQ8_0, TensorType::kF16};  // By bytes.
+// What a matrix may be raised to, by bytes.
+constexpr std::array<TensorType, 3> kRaised = {TensorType::kQ5_0, TensorType::kQ8_0, TensorType::kF16};
 constexpr std::size_t kSampledRows = 256;
 
 std::uint64_t bytes_of(const Tensor& tensor, TensorType type, std::uint64_t alignment) {
@@ -46,6 +47,18 @@ double cost_of(const Tensor& tensor, TensorType type, std::span<const float> mom
   return energy > 0 ? lost / energy : 0.0;
 }
 
+// The type it has, and the larger ones.
+std::vector<TensorType> types_from(TensorType least) {
+  const auto bits = [](TensorType type) {
+    return static_cast<double>(gguf::info(type).block_bytes) / gguf::info(type).block_weights;
+  };
+  std::vector<TensorType> types = {least};
+  for (const TensorType type : kRaised) {
+    if (bits(type) > bits(least)) types.push_back(type);
+  }
+  return types;
+}
+
 std::vector<Size> sizes_of(const gguf::Reader& file, const Tensor& tensor, TensorType least,
                            const InputStatistics* statistics) {
   std::span<const float> moments;
@@ -53,31 +66,31 @@ std::vector<Size> sizes_of(const gguf::Reader& file, const Tensor& tensor, Tenso
     if (const auto input = statistics->input_of(tensor.name)) moments = statistics->moments(*input);
   }
   std::vector<Size> sizes;
-  for (const TensorType type : kTypes) {
-    const std::uint64_t bytes = bytes_of(tensor, type, file.alignment());
-    if (bytes >= bytes_of(tensor, least, file.alignment())) sizes.push_back({bytes, cost_of(tensor, type, moments)});
+  for (const TensorType type : types_from(least)) {
+    sizes.push_back({bytes_of(tensor, type, file.alignment()), cost_of(tensor, type, moments)});
   }
   return sizes;
 }
 
 }  // namespace
 
-void raise_types(const gguf::Reader& file, TensorType least, std::uint64_t spare, const InputStatistics* statistics,
-                 unsigned threads, std::span<Target> targets) {
+void raise_types(const gguf::Reader& file, std::uint64_t spare, const InputStatistics* statistics, unsigned threads,
+                 std::span<Target> targets) {
   std::vector<std::size_t> raisable;
   for (std::size_t i = 0; i < targets.size(); ++i) {
     if (targets[i].is_matrix) raisable.push_back(i);
   }
   std::vector<std::vector<Size>> sizes(raisable.size());
-  for_each_parallel(raisable.size(), threads,
-                    [&](std::size_t i) { sizes[i] = sizes_of(file, file.tensors()[raisable[i]], least, statistics); });
+  for_each_parallel(raisable.size(), threads, [&](std::size_t i) {
+    sizes[i] = sizes_of(file, file.tensors()[raisable[i]], targets[raisable[i]].type, statistics);
+  });
   std::uint64_t least_bytes = 0;
   for (const auto& tensor : sizes) least_bytes += tensor.front().bytes;
   const auto chosen = spend(sizes, least_bytes + spare);
   for (std::size_t i = 0; i < raisable.size(); ++i) {
     if (chosen[i] == 0) continue;
     Target& target = targets[raisable[i]];
-    target.type = kTypes[kTypes.size() - sizes[i].size() + chosen[i]];
+    target.type = types_from(target.type)[chosen[i]];
     target.note = "raised: the budget of bytes saves most here";
   }
 }

@@ -12,11 +12,11 @@
 
 namespace linnet::quantize {
 
-// Raises the targets of matrices that have `least` to types with more bits, where it saves most: the cost of a type is
+// Raises the targets of matrices to types with more bits, where it saves most: the cost of a type is
 // its relative squared error over at most 256 rows, at the layer's output (each column counting by its moment) where
 // `statistics` has moments. `spare` is what the file may grow by, its padding to `alignment` counted. Notes on the
 // targets that were raised say so.
-void raise_types(const gguf::Reader& file, gguf::TensorType least, std::uint64_t spare,
-                 const InputStatistics* statistics, unsigned threads, std::span<Target> targets);
+void raise_types(const gguf::Reader& file, std::uint64_t spare, const InputStatistics* statistics, unsigned threads,
+                 std::span<Target> targets);
 
 }  // namespace linnet::quantize

@@ -9,11 +9,18 @@ namespace {
 
 using gguf::TensorType;
 
-constexpr std::uint64_t kBlock = 32;
+constexpr std::uint64_t kLeastBlock = 32;
 
 // Looked up or deciding every token's probability: their errors cost more than their bytes.
 constexpr std::array<std::string_view, 4> kEightBits = {"token_embd.weight", "output.weight", "position_embd.weight",
                                                         "token_types.weight"};
+
+// The type, or the one with the next smaller groups that rows of so many weights are whole blocks of.
+TensorType fitting(TensorType type, std::uint64_t columns) {
+  if (type == TensorType::kQ4_128 && columns % 128 != 0) type = TensorType::kQ4_64;
+  if (type == TensorType::kQ4_64 && columns % 64 != 0) type = TensorType::kQ4_0;
+  return type;
+}
 
 bool is_float(TensorType type) {
   return type == TensorType::kF32 || type == TensorType::kF16 || type == TensorType::kBF16;
@@ -34,11 +41,13 @@ Result<Target> target_of(const gguf::Tensor& tensor, TensorType matrices) {
   }
   if (tensor.rank < 2 || !tensor.name.ends_with(".weight") || is_router(tensor.name))
     return Target{TensorType::kF32, {}};
-  if (tensor.columns() % kBlock != 0) {
+  if (tensor.columns() % kLeastBlock != 0) {
     return Target{TensorType::kF16, "rows of " + std::to_string(tensor.columns()) + " weights are no multiple of 32"};
   }
   if (std::ranges::find(kEightBits, tensor.name) != kEightBits.end()) return Target{TensorType::kQ8_0, {}};
-  return Target{matrices, {}, true};
+  const TensorType fits = fitting(matrices, tensor.columns());
+  if (fits == matrices) return Target{matrices, {}, true};
+  return Target{fits, "rows of " + std::to_string(tensor.columns()) + " weights are no whole groups", true};
 }
 
 }  // namespace linnet::quantize

@@ -240,12 +240,16 @@ void declare(CLI::App& app, EmbedOptions& options) {
 }
 
 void declare(CLI::App& app, QuantizeOptions& options) {
-  app.add_option("IN.gguf", options.input, "The model with float weights")->type_name("FILE")->required();
+  app.add_option("IN.gguf", options.input, "The model with float weights: a GGUF, or a folder of safetensors")
+      ->type_name("FILE")
+      ->required();
   add_output(app, options.output, "FILE");
-  app.add_option("--type", options.type, "q8_0 (8.5 bits a weight) or q4_0 (4.5 bits a weight)")
+  app.add_option("--type", options.type,
+                 "Of the matrices: q8_0 (8.5 bits a weight), q5_0 (5.5), q4_0 or iq4_nl (4.5),\n"
+                 "or Linnet's own q4_64 (4.25) and q4_128 (4.13): those files come packed")
       ->type_name("TYPE")
       ->required()
-      ->check(CLI::IsMember({"q8_0", "q4_0"}));
+      ->check(CLI::IsMember({"q8_0", "q5_0", "q4_0", "iq4_nl", "q4_64", "q4_128"}));
   app.add_option("--calibration", options.calibration, R"(Texts, as JSON lines with "text" or "messages")")
       ->type_name("F.jsonl");
   app.add_option("--method", options.method,

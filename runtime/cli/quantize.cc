@@ -70,6 +70,29 @@ Result<std::unique_ptr<EngineCalibration>> open_calibration(const QuantizeOption
   return EngineCalibration::create(model, std::move(windows), options.threads, console);
 }
 
+// Runs `work(progress)` with a bar that shows it; the person may stop it.
+template <class Work>
+auto with_bar(const Console& console, const std::string& label, Work work) {
+  ProgressBar bar(console, label);
+  return work([&](std::uint64_t done, std::uint64_t all) {
+    bar.update(done, all);
+    return !console.stop_requested();
+  });
+}
+
+// Writes `output`: what `rows` holds, whose types GGUF does not have, packed. Gives the file's size.
+Result<std::uint64_t> pack_into(const std::string& output, const gguf::AtomicFile& rows, const Console& console) {
+  LINNET_TRY(MappedFile mapped, rows.map());
+  LINNET_TRY(const ModelFile model, language::open_unnamed(output, std::move(mapped)));
+  LINNET_TRY(auto file, gguf::AtomicFile::create(output));
+  const auto summary = with_bar(console, "packing", [&](gguf::Progress progress) {
+    return language::pack_model(*model.header, file, progress);
+  });
+  if (!summary) return tl::unexpected(content_error(output, summary.error()));
+  LINNET_CHECK(file.commit());
+  return summary->file_bytes;
+}
+
 }  // namespace
 
 Result<void> execute(const QuantizeOptions& options, Console& console) {
@@ -78,16 +101,15 @@ Result<void> execute(const QuantizeOptions& options, Console& console) {
   LINNET_TRY(const auto calibration, open_calibration(options, model, console));
   how.calibration = calibration.get();
   LINNET_TRY(auto file, gguf::AtomicFile::create(options.output));
-  Result<quantize::Report> report;
-  {
-    ProgressBar bar(console, "quantising");
-    report = quantize::quantize(*model.header, file, how, [&](std::uint64_t done, std::uint64_t all) {
-      bar.update(done, all);
-      return !console.stop_requested();
-    });
-  }
+  auto report = with_bar(console, "quantising", [&](gguf::Progress progress) {
+    return quantize::quantize(*model.header, file, how, progress);
+  });
   if (!report) return tl::unexpected(rewriting_error(options.input, report.error()));
-  LINNET_CHECK(file.commit());
+  if (quantize::needs_packing(how.type)) {
+    LINNET_TRY(report->file_bytes, pack_into(options.output, file, console));
+  } else {
+    LINNET_CHECK(file.commit());
+  }
   return console.print(options.json ? json_report(*report, options.output) : text_report(*report, options.output));
 }
 

@@ -39,6 +39,31 @@ class Quantize(support.CommandTest):
             sizes.append(os.path.getsize(output))
         self.assertEqual(sizes, sorted(sizes, reverse=True))
 
+    def test_groups_larger_than_a_block_come_packed(self):
+        sizes = []
+        for kind in ("q4_0", "q4_64", "q4_128"):
+            output = self.path(kind + ".gguf")
+            report = self.ok_json("quantize", self.model, "-o", output, "--type", kind)
+            self.assertEqual(report["bytes"], os.path.getsize(output))
+            sizes.append(sum(tensor["bytes"] for tensor in report["tensors"]))
+            kinds = {tensor["name"]: tensor["to"] for tensor in report["tensors"]}
+            self.assertEqual(kinds["blk.0.ffn_down.weight"], kind.upper())  # 128 columns; the others have 64.
+            self.assertEqual(kinds["blk.0.attn_q.weight"], "Q4_64" if kind == "q4_128" else kind.upper())
+            self.ok("run", "-m", output, "-p", "hello", "-n", "4", "--temp", "0")
+            if kind != "q4_0":
+                self.assertIn("panel16", self.ok("info", output))
+                self.ok("info", output, "--verify")
+        self.assertEqual(sizes, sorted(sizes, reverse=True))
+        self.assertEqual(len(set(sizes)), 3)
+        self.assertEqual([name for name in os.listdir(self.folder) if "partial" in name], [])
+
+    def test_types_between(self):
+        for kind in ("q5_0", "iq4_nl"):
+            output = self.path(kind + ".gguf")
+            self.ok("quantize", self.model, "-o", output, "--type", kind)
+            self.ok("run", "-m", output, "-p", "hello", "-n", "4")
+        self.refused(2, "quantize", self.model, "-o", self.path("x.gguf"), "--type", "iq4_nl", "--prune", "0.3", says="zero")
+
     def test_threads_do_not_show(self):
         contents = set()
         for threads in (1, 2, 3):

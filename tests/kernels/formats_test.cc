@@ -184,6 +184,8 @@ class PanelReader {
       case Format::kQ5_1: return scale * static_cast<float>(five(64, row, column)) + half(16 + row);
       case Format::kQ4_K: return with_minimum(64 + 288 * (column / 32), row, column, false);
       case Format::kQ5_K: return with_minimum(64 + 352 * (column / 32), row, column, true);
+      case Format::kQ4_64:
+      case Format::kQ4_128: return scale * static_cast<float>(nibble(32 + 256 * (column / 32), row, column % 32) - 8);
       default: return six(32 + 416 * (column / 32), row, column % 32);
     }
   }
@@ -215,10 +217,10 @@ class PanelReader {
   const std::byte* block_;
 };
 
-TEST(PanelLayoutTest, FormatsOfFiveBitsAndSuperBlocks) {
+TEST(PanelLayoutTest, FormatsOfFiveBitsAndLargerBlocks) {
   Random random(26);
-  for (const Format format :
-       {Format::kIQ4_NL, Format::kQ5_0, Format::kQ5_1, Format::kQ4_K, Format::kQ5_K, Format::kQ6_K}) {
+  for (const Format format : {Format::kIQ4_NL, Format::kQ5_0, Format::kQ5_1, Format::kQ4_K, Format::kQ5_K,
+                              Format::kQ6_K, Format::kQ4_64, Format::kQ4_128}) {
     const std::size_t columns = info(format).block_weights;
     const auto rows = test::random_rows(random, format, 16, columns);
     const auto panel = test::packed(format, rows, 16, columns);
@@ -288,12 +290,12 @@ INSTANTIATE_TEST_SUITE_P(Formats, GgufQuantiserTest,
 
 // Rounding to nearest is off by half a step at most. A step in units of a block's largest magnitude, where the block
 // reaches as far down as up: 2 / 15 with 4 bits from minimum to maximum; the code book ends at 113 of 127 on one side;
-// 6 bits of a sub-scale add up to half of 1 / 63 of the range, f16 scales 2^-11.
+// 6 bits of a sub-scale add up to half of 1 / 63 of the range, f16 scales 2^-11. Codes from -8 to 7 end a step before
+// the range does on one side.
 TEST(QuantizeRowTest, RoundsToTheNearestCode) {
-  const std::pair<Format, double> bounds[] = {{Format::kIQ4_NL, 14.5 / 127},
-                                              {Format::kQ4_K, 1.0 / 15 + 3.0 / 63},
-                                              {Format::kQ5_K, 1.0 / 31 + 3.0 / 63},
-                                              {Format::kQ6_K, 1.0 / 31 + 1.0 / 127}};
+  const std::pair<Format, double> bounds[] = {
+      {Format::kIQ4_NL, 14.5 / 127},         {Format::kQ4_K, 1.0 / 15 + 3.0 / 63}, {Format::kQ5_K, 1.0 / 31 + 3.0 / 63},
+      {Format::kQ6_K, 1.0 / 31 + 1.0 / 127}, {Format::kQ4_64, 1.0 / 8 + 1e-3},     {Format::kQ4_128, 1.0 / 8 + 1e-3}};
   Random random(25);
   for (const auto& [format, bound] : bounds) {
     const auto floats = random.floats(4096);

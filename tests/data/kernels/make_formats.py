@@ -3,7 +3,7 @@
 
 NAME.bin, of formats that the package quantises: 256 floats, their blocks, and the blocks de-quantised.
 NAME.blocks, of every type that Linnet reads: 1,024 weights as random blocks (scales of magnitude below 2), and the blocks
-de-quantised.
+de-quantised. Linnet's own Q4_64 and Q4_128 are Q4_0 whose neighbouring blocks have one scale.
 """
 
 import pathlib
@@ -46,12 +46,24 @@ def random_blocks(name: str, random: np.random.Generator) -> None:
     (HERE / f"{name}.blocks").write_bytes(blocks.tobytes() + back.tobytes())
 
 
+def grouped(name: str, parts: int, random: np.random.Generator) -> None:
+    nibbles = random.integers(0, 256, (BLOCK_WEIGHTS // (32 * parts), parts, 16), dtype=np.uint8)
+    halves = (random.integers(0, 1 << 16, len(nibbles), dtype=np.uint16) & 0xBFFF)[:, None].view(np.uint8)
+    repeated = np.repeat(halves[:, None, :], parts, axis=1)
+    plain = np.concatenate((repeated, nibbles), axis=2).reshape(1, -1)
+    back = gguf.quants.dequantize(plain, gguf.GGMLQuantizationType.Q4_0).astype(np.float32)
+    blocks = np.concatenate((halves, nibbles.reshape(len(nibbles), -1)), axis=1)
+    (HERE / f"{name}.blocks").write_bytes(blocks.tobytes() + back.tobytes())
+
+
 def main() -> None:
     random = np.random.default_rng(7)
     for name in ("Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1"):
         quantised(name, random)
     for index, name in enumerate(HALVES):
         random_blocks(name, np.random.default_rng(100 + index))
+    grouped("Q4_64", 2, np.random.default_rng(200))
+    grouped("Q4_128", 4, np.random.default_rng(201))
 
 
 if __name__ == "__main__":

@@ -57,6 +57,8 @@ inline std::vector<TensorSpec> every_format() {
           {"blk.1.ffn_gate.weight", TensorType::kQ4_K, {256, 18}},
           {"blk.1.ffn_up.weight", TensorType::kQ5_K, {512, 17}},
           {"blk.1.ffn_down.weight", TensorType::kQ6_K, {256, 33}},
+          {"blk.2.attn_q.weight", TensorType::kQ4_64, {192, 17}},
+          {"blk.2.attn_k.weight", TensorType::kQ4_128, {128, 35}},
           {"blk.0.ids", TensorType::kI32, {3}}};
 }
 
