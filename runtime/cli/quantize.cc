@@ -10,6 +10,7 @@
 #include "runtime/cli/calibration_texts.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/engine_calibration.h"
+#include "runtime/cli/float_model.h"
 #include "runtime/cli/json_writer.h"
 #include "runtime/cli/open_model.h"
 #include "runtime/cli/progress.h"
@@ -97,7 +98,7 @@ Result<std::uint64_t> pack_into(const std::string& output, const gguf::AtomicFil
 
 Result<void> execute(const QuantizeOptions& options, Console& console) {
   LINNET_TRY(auto how, read_options(options));
-  LINNET_TRY(const ModelFile model, open_source_beside(options.input, options.output, console));
+  LINNET_TRY(const ModelFile model, open_float_model(options.input, options.output, console));
   LINNET_TRY(const auto calibration, open_calibration(options, model, console));
   how.calibration = calibration.get();
   LINNET_TRY(auto file, gguf::AtomicFile::create(options.output));
