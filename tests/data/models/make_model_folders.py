@@ -4,8 +4,8 @@
     python make_model_folders.py        (needs torch, transformers, tokenizers, safetensors, gguf, numpy)
 
 folders/NAME/ is the model (config.json, safetensors, tokenizer.json …), folders/NAME.gguf the same by the `gguf` package,
-folders/llama.tokens.json what the `tokenizers` package makes of a text. Also writes the seed `package` of the fuzz target
-of safetensors files.
+folders/llama.tokens.json what the `tokenizers` package makes of a text. Also writes the seeds of the fuzz target
+of safetensors files: one by the `safetensors` package, the others with one fault each.
 """
 import json
 import pathlib
@@ -107,10 +107,27 @@ def make(name, arch, model, dtype, kind, shard, tokenizer=False):
     write_gguf(name, arch, model, kind, make_tokenizer(folder) if tokenizer else None)
 
 
-def make_fuzz_seed():
+FAULTS = {  # Name: header, bytes of data.
+    "overlap": ({"a": ("F32", [2], [0, 8]), "b": ("F32", [1], [4, 8])}, 8),
+    "hole": ({"a": ("U8", [2], [0, 2]), "b": ("U8", [2], [4, 6])}, 6),
+    "outside": ({"a": ("I64", [4], [0, 32])}, 31),
+    "more": ({"a": ("F16", [3], [0, 6])}, 7),
+    "wrapping": ({"a": ("F32", [2305843009213693954], [0, 8])}, 8),
+    "mismatch": ({"a": ("F16", [2], [0, 8])}, 8),
+    "unknown": ({"a": ("F31", [2], [0, 8])}, 8),
+}
+
+
+def make_fuzz_seeds():
+    folder = HERE / "../../fuzz/safetensors"
+    for name, (tensors, size) in FAULTS.items():
+        entries = {tensor: dict(zip(("dtype", "shape", "data_offsets"), fields)) for tensor, fields in tensors.items()}
+        header = json.dumps(entries).encode()
+        (folder / name).write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
+    (folder / "long-header").write_bytes((1 << 40).to_bytes(8, "little") + b"{}")
     tensors = {"matrix": torch.arange(6, dtype=torch.float32).reshape(2, 3) + 0.5, "scalar": torch.tensor(7),
                "half": torch.ones(5, dtype=torch.bfloat16), "empty": torch.zeros(0, 4)}
-    save_file(tensors, HERE / "../../fuzz/safetensors/package", metadata={"format": "pt", "quote": '"'})
+    save_file(tensors, folder / "package", metadata={"format": "pt", "quote": '"'})
 
 
 def main():
@@ -122,7 +139,7 @@ def main():
     make("qwen2", "qwen2", seeded(Qwen2ForCausalLM(prepare(qwen2)), 22), torch.float16, Type.F16, "1GB")
     qwen3 = Qwen3Config(vocab_size=96, tie_word_embeddings=False, head_dim=32, rope_theta=1000000.0, **SMALL)
     make("qwen3", "qwen3", seeded(Qwen3ForCausalLM(prepare(qwen3)), 23), torch.float32, Type.F32, "1GB")
-    make_fuzz_seed()
+    make_fuzz_seeds()
 
 
 if __name__ == "__main__":

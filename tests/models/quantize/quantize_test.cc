@@ -161,7 +161,7 @@ TEST(Quantize, ReportsTheErrorThatAReaderMeasures) {
     for (const auto& tensor : report.tensors) {
       const double error =
           relative_error(decoded(*before.find_tensor(tensor.name)), decoded(*after.find_tensor(tensor.name)));
-      EXPECT_NEAR(tensor.relative_rms_error, error, 1e-12) << tensor.name;
+      EXPECT_NEAR(tensor.relative_rms_error, error, 1e-9) << tensor.name;  // Differences are taken in float.
       EXPECT_LT(error, tensor.to->type == TensorType::kQ8_0 || tensor.to->block_weights == 1 ? 0.02 : 0.25)
           << tensor.name;
     }
