@@ -9,8 +9,8 @@
 
 namespace linnet::cli {
 
-// open_source_beside; a folder is taken for a model of Hugging Face's form and converted (`hugging_face/convert.h`) into
-// a file beside `output` that has no name: it takes the model's size on disk until the result is closed.
+// open_source_beside; a folder is taken for a model of Hugging Face's form and converted (`hugging_face/convert.h`)
+// into a file beside `output` that has no name: it takes the model's size on disk until the result is closed.
 [[nodiscard]] Result<ModelFile> open_float_model(const std::string& path, const std::string& output,
                                                  const Console& console);
 
