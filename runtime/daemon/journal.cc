@@ -50,6 +50,7 @@ enum Sql : std::size_t {
   kOutbox,
   kDelivered,
   kForget,
+  kLatestOutcome,
   kSqlCount
 };
 
@@ -76,6 +77,7 @@ constexpr const char* kSql[kSqlCount] = {
     "DELETE FROM outbox WHERE sequence = ?1",
     "DELETE FROM outcomes WHERE finished < ?1 AND NOT EXISTS "
     "(SELECT 1 FROM outbox o WHERE o.who = outcomes.who AND o.id = outcomes.id)",
+    "SELECT coalesce(max(finished), 0) FROM outcomes",
 };
 
 std::span<const std::byte> bytes_of(std::string_view text) {
@@ -310,6 +312,11 @@ Result<void> Journal::delivered(std::int64_t sequence) {
   auto deleted = statements_[kDelivered].bind(1, sequence).run();
   LINNET_CHECK(database_.execute("PRAGMA synchronous = FULL"));
   return deleted;
+}
+
+Result<std::chrono::seconds> Journal::latest_outcome() {
+  LINNET_TRY(const std::int64_t latest, count_of(statements_[kLatestOutcome]));
+  return std::chrono::seconds(latest);
 }
 
 Result<int> Journal::forget_before(std::chrono::seconds now) {

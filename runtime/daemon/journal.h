@@ -108,6 +108,9 @@ class Journal {
   // The broker has it. Not flushed by itself: a crash only delivers it again.
   [[nodiscard]] Result<void> delivered(std::int64_t sequence);
 
+  // The latest time that finish() was given, or 0: where a count of time that needs no clock goes on after a restart.
+  [[nodiscard]] Result<std::chrono::seconds> latest_outcome();
+
   // Forgets outcomes that are older than the limit and delivered. Returns how many.
   [[nodiscard]] Result<int> forget_before(std::chrono::seconds now);
 

@@ -73,6 +73,8 @@ Service::~Service() = default;
 
 Result<void> Service::recover() {
   const std::lock_guard lock(journal_mutex_);
+  LINNET_TRY(const auto latest, journal_.latest_outcome());
+  age_offset_ = latest - std::chrono::duration_cast<std::chrono::seconds>(clock_.boot_time());
   LINNET_TRY(const auto entries, journal_.unfinished());
   for (const JournalEntry& entry : entries) LINNET_CHECK(take_up(entry));
   return {};

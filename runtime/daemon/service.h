@@ -48,7 +48,7 @@ struct ServiceClock {
   [[nodiscard]] virtual Clock::time_point now() const;
   [[nodiscard]] virtual std::chrono::nanoseconds boot_time() const;                // CLOCK_BOOTTIME.
   [[nodiscard]] virtual std::optional<std::chrono::seconds> trusted_wall() const;  // Only while synchronised.
-  [[nodiscard]] virtual std::chrono::seconds wall() const;                         // For ageing outcomes.
+  [[nodiscard]] virtual std::chrono::seconds wall() const;                         // For people.
 };
 
 class AnswerActions;
@@ -212,6 +212,8 @@ class Service final : public JobListener {
   void close_chunk(Active& active);
   void send_chunk(const Active& active, std::uint64_t sequence);
   void forget(const RequestKey& key);
+  // The time that outcomes are aged by: it runs while the device does, and goes on after a restart.
+  [[nodiscard]] std::chrono::seconds age() const;
   void remember_answer(std::shared_ptr<Active> active);
 
   ServiceOptions options_;
@@ -229,6 +231,7 @@ class Service final : public JobListener {
   // Outcomes that could not be kept yet; tick() tries again.
   std::vector<std::pair<RequestKey, Outcome>> unkept_;
   std::chrono::seconds last_forgetting_{0};
+  std::chrono::seconds age_offset_{0};  // From boot time to age().
 
   mutable std::mutex mutex_;
   std::condition_variable work_;

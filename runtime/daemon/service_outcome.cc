@@ -37,13 +37,19 @@ void Service::finish_locked(const RequestKey& key, OutcomeKind kind, std::string
 // restart the journal still knows the request as unfinished.
 bool Service::keep(const RequestKey& key, const Outcome& outcome) {
   fail_point(FailPoint::kEnded);
-  const auto finished = journal_.finish(key, outcome, clock_.wall());
+  const auto finished = journal_.finish(key, outcome, age());
   if (!finished && !unsound_) log(LogLevel::kError, "an outcome cannot be kept yet: " + finished.error().message);
   unsound_ = !finished;
   if (!finished) return false;
   fail_point(FailPoint::kOutcomeKept);
   if (*finished) count(outcome.kind);
   return true;
+}
+
+// Not the time of day: a board without a clock begins in another year, and setting it would make every outcome old at
+// once; a duplicate would then be done again.
+std::chrono::seconds Service::age() const {
+  return age_offset_ + std::chrono::duration_cast<std::chrono::seconds>(clock_.boot_time());
 }
 
 void Service::keep_what_failed() {
@@ -135,8 +141,8 @@ void Service::tick() {
   const std::unique_lock journal(journal_mutex_, std::try_to_lock);
   if (!journal) return;
   keep_what_failed();
-  if (clock_.wall() - last_forgetting_ >= kForgetEvery) {
-    last_forgetting_ = clock_.wall();
+  if (age() - last_forgetting_ >= kForgetEvery) {
+    last_forgetting_ = age();
     (void)journal_.forget_before(last_forgetting_);
   }
   pump_outbox();

@@ -112,9 +112,10 @@ class TestClock final : public ServiceClock {
   Clock::time_point now() const override { return Clock::time_point(time); }
   std::chrono::nanoseconds boot_time() const override { return time; }
   std::optional<seconds> trusted_wall() const override { return synchronised ? std::optional(wall()) : std::nullopt; }
-  seconds wall() const override { return seconds(1000000) + std::chrono::duration_cast<seconds>(time); }
+  seconds wall() const override { return wall_at_boot + std::chrono::duration_cast<seconds>(time); }
 
   std::chrono::nanoseconds time{seconds(100)};
+  seconds wall_at_boot{1000000};
   bool synchronised = true;
 };
 

@@ -54,6 +54,34 @@ TEST_F(ServiceTest, ADuplicateIsAnsweredWithTheSameBytesAndNotRunAgain) {
   EXPECT_EQ(service_->counters().duplicates, 2u);
 }
 
+TEST_F(ServiceTest, OutcomesAgeWhileTheDeviceRunsAndNotWhenItsClockIsSet) {
+  const Json drive = {{"id", "g1"}, {"args", {{"line", "LAMP"}, {"active", true}}}};
+  const auto settle = [this] {
+    service_->run_next(milliseconds(0));
+    acknowledge_all();
+    service_->tick();
+  };
+  const auto drives_again = [&] {
+    const auto before = service_->counters().accepted.load();
+    send("alice", "gpio", drive);
+    settle();
+    return service_->counters().accepted.load() > before;
+  };
+  EXPECT_TRUE(drives_again());
+  clock_.wall_at_boot += std::chrono::hours(24 * 365 * 40);  // From 1970, by NTP.
+  clock_.time += seconds(120);
+  settle();
+  EXPECT_FALSE(drives_again());
+  clock_.time = seconds(5);  // Another boot.
+  start();
+  clock_.time += std::chrono::hours(23);
+  settle();
+  EXPECT_FALSE(drives_again());
+  clock_.time += std::chrono::hours(2);
+  settle();
+  EXPECT_TRUE(drives_again()) << "a day of running is over, and the id is free again";
+}
+
 TEST_F(ServiceTest, SeveralRequestsRunAsABatch) {
   for (const char* id : {"1", "2", "3"}) send("alice", "infer", infer(id));
   service_->run_next(milliseconds(0));
