@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "models/program.h"
 #include "runtime/base/function_ref.h"
@@ -11,8 +12,11 @@
 
 namespace linnet::quantize {
 
+// Which rows of the input are shown: kTextStart where the first is that of a text's first token.
+enum class Rows : std::uint8_t { kTextStart, kInside };
+
 // Shown the input of the MatMul that is step `step` of the program: [rows, width], valid during the call.
-using ShowInput = FunctionRef<void(std::size_t step, ConstTensorView in)>;
+using ShowInput = FunctionRef<void(std::size_t step, ConstTensorView in, Rows rows)>;
 
 class Calibration {
  public:

@@ -9,11 +9,11 @@ namespace linnet::quantize {
 void keep_linear_algebra_on_one_thread() { openblas_set_num_threads(1); }
 
 // Our row-major [rows, width] is BLAS's column-major [width, rows].
-void Gram::add(ConstTensorView rows) {
+void Gram::add(ConstTensorView rows, float weight) {
   assert(rows.width() == width_);
   if (rows.rows() == 0) return;
   const auto n = static_cast<blasint>(width_);
-  cblas_ssyrk(CblasColMajor, CblasUpper, CblasNoTrans, n, static_cast<blasint>(rows.rows()), 1.0F, rows.data(),
+  cblas_ssyrk(CblasColMajor, CblasUpper, CblasNoTrans, n, static_cast<blasint>(rows.rows()), weight, rows.data(),
               static_cast<blasint>(rows.stride()), 1.0F, sums_.data(), n);
   rows_ += rows.rows();
 }

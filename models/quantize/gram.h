@@ -20,8 +20,8 @@ class Gram {
  public:
   explicit Gram(std::size_t width) : width_(width), sums_(width * width) {}
 
-  // Adds rows [any, width]. Rows must come before finish().
-  void add(ConstTensorView rows);
+  // Adds rows [any, width], each as if it came `weight` times. Rows must come before finish().
+  void add(ConstTensorView rows, float weight = 1.0F);
 
   // Makes the matrix whole (add() fills one triangle).
   void finish();

@@ -5,10 +5,18 @@
 namespace linnet::quantize {
 namespace {
 
-void add_squares(ConstTensorView rows, std::vector<double>& sums) {
+// Calls add(rows, weight) for the rows that weigh alike.
+template <class Add>
+void weigh(ConstTensorView in, Rows rows, Add add) {
+  const std::size_t first = rows == Rows::kTextStart ? 1 : 0;
+  if (first != 0) add(in.rows_from(0, 1), kFirstTokenWeight);
+  if (in.rows() > first) add(in.rows_from(first, in.rows() - first), 1.0F);
+}
+
+void add_squares(ConstTensorView rows, double weight, std::vector<double>& sums) {
   for (std::size_t r = 0; r < rows.rows(); ++r) {
     const std::span<const float> row = rows.row(r);
-    for (std::size_t i = 0; i < row.size(); ++i) sums[i] += double{row[i]} * double{row[i]};
+    for (std::size_t i = 0; i < row.size(); ++i) sums[i] += weight * double{row[i]} * double{row[i]};
   }
 }
 
@@ -36,8 +44,11 @@ std::optional<std::size_t> InputStatistics::input_of(std::string_view tensor) co
 Result<void> InputStatistics::measure_moments() {
   std::vector<std::vector<double>> sums(inputs_.size());
   for (std::size_t i = 0; i < sums.size(); ++i) sums[i].resize(inputs_[i].width);
-  LINNET_CHECK(calibration_.run([&](std::size_t step, ConstTensorView in) {
-    if (const auto found = by_step_.find(step); found != by_step_.end()) add_squares(in, sums[found->second]);
+  LINNET_CHECK(calibration_.run([&](std::size_t step, ConstTensorView in, Rows rows) {
+    const auto found = by_step_.find(step);
+    if (found == by_step_.end()) return;
+    weigh(in, rows,
+          [&](ConstTensorView alike, float weight) { add_squares(alike, double{weight}, sums[found->second]); });
   }));
   moments_.clear();
   for (const auto& sum : sums) moments_.emplace_back(sum.begin(), sum.end());
@@ -66,8 +77,10 @@ Result<std::vector<Gram>> InputStatistics::measure(std::span<const std::size_t> 
     place[inputs_[input].step] = grams.size();
     grams.emplace_back(inputs_[input].width);
   }
-  LINNET_CHECK(calibration_.run([&](std::size_t step, ConstTensorView in) {
-    if (const auto found = place.find(step); found != place.end()) grams[found->second].add(in);
+  LINNET_CHECK(calibration_.run([&](std::size_t step, ConstTensorView in, Rows rows) {
+    const auto found = place.find(step);
+    if (found == place.end()) return;
+    weigh(in, rows, [&](ConstTensorView alike, float weight) { grams[found->second].add(alike, weight); });
   }));
   for (Gram& gram : grams) gram.finish();
   return grams;

@@ -16,11 +16,31 @@ constexpr std::size_t kRows = 256;
 class Observer final : public engine::MatMulObserver {
  public:
   explicit Observer(quantize::ShowInput show) : show_(show) {}
-  void observe(std::size_t step, ConstTensorView in) override { show_(step, in); }
+  void observe(std::size_t step, ConstTensorView in) override { show_(step, in, rows_); }
+  void expect(quantize::Rows rows) { rows_ = rows; }
 
  private:
   quantize::ShowInput show_;
+  quantize::Rows rows_ = quantize::Rows::kTextStart;
 };
+
+// No logits are asked for: the output head, a fifth of the work of a small model, is not computed.
+Result<void> run_window(engine::Engine& engine, const std::vector<text::TokenId>& window, Observer& observer) {
+  LINNET_TRY(const auto sequence, engine.begin_sequence());
+  const std::size_t length = std::min(window.size(), engine.options().context);
+  std::vector<engine::BatchRow> rows;
+  Result<void> result;
+  for (std::size_t first = 0; first < length && result; first += rows.size()) {
+    rows.clear();
+    for (std::size_t i = first; i < std::min(length, first + kRows); ++i) {
+      rows.push_back({window[i], sequence, static_cast<std::uint32_t>(i), false});
+    }
+    observer.expect(first == 0 ? quantize::Rows::kTextStart : quantize::Rows::kInside);
+    if (auto step = engine.step(rows); !step) result = tl::unexpected(step.error());
+  }
+  engine.end_sequence(sequence);
+  return result;
+}
 
 }  // namespace
 
@@ -51,28 +71,11 @@ Result<void> EngineCalibration::run(quantize::ShowInput show) {
   engine.observe(&observer);
   ProgressBar bar(console_, "calibrating", ProgressUnit::kItems);
   for (std::size_t i = 0; i < windows_.size(); ++i) {
-    LINNET_CHECK(run_window(engine, windows_[i]));
+    LINNET_CHECK(run_window(engine, windows_[i], observer));
     if (console_.stop_requested()) return interrupted();
     bar.update(i + 1, windows_.size());
   }
   return {};
-}
-
-// No logits are asked for: the output head, a fifth of the work of a small model, is not computed.
-Result<void> EngineCalibration::run_window(engine::Engine& engine, const std::vector<text::TokenId>& window) const {
-  LINNET_TRY(const auto sequence, engine.begin_sequence());
-  const std::size_t length = std::min(window.size(), engine.options().context);
-  std::vector<engine::BatchRow> rows;
-  Result<void> result;
-  for (std::size_t first = 0; first < length && result; first += rows.size()) {
-    rows.clear();
-    for (std::size_t i = first; i < std::min(length, first + kRows); ++i) {
-      rows.push_back({window[i], sequence, static_cast<std::uint32_t>(i), false});
-    }
-    if (auto step = engine.step(rows); !step) result = tl::unexpected(step.error());
-  }
-  engine.end_sequence(sequence);
-  return result;
 }
 
 }  // namespace linnet::cli

@@ -29,7 +29,6 @@ class EngineCalibration final : public quantize::Calibration {
   EngineCalibration(const ModelFile& file, std::vector<std::vector<text::TokenId>> windows, std::size_t threads,
                     const Console& console, Machine machine);
   [[nodiscard]] Result<engine::Engine> open() const;
-  [[nodiscard]] Result<void> run_window(engine::Engine& engine, const std::vector<text::TokenId>& window) const;
 
   const ModelFile& file_;
   std::vector<std::vector<text::TokenId>> windows_;

@@ -86,9 +86,8 @@ Result<std::uint64_t> pack_into(const std::string& output, const gguf::AtomicFil
   LINNET_TRY(MappedFile mapped, rows.map());
   LINNET_TRY(const ModelFile model, language::open_unnamed(output, std::move(mapped)));
   LINNET_TRY(auto file, gguf::AtomicFile::create(output));
-  const auto summary = with_bar(console, "packing", [&](gguf::Progress progress) {
-    return language::pack_model(*model.header, file, progress);
-  });
+  const auto summary = with_bar(
+      console, "packing", [&](gguf::Progress progress) { return language::pack_model(*model.header, file, progress); });
   if (!summary) return tl::unexpected(content_error(output, summary.error()));
   LINNET_CHECK(file.commit());
   return summary->file_bytes;

@@ -42,7 +42,7 @@ class MadeInputs final : public Calibration {
         const float before = i % width == 0 ? 0.0F : rows[i - 1];
         rows[i] = 0.7F * before + normal(random) * (i % width % 11 == 0 ? 10.0F : 1.0F);
       }
-      show(step, {rows.data(), kRows, width});
+      show(step, {rows.data(), kRows, width}, Rows::kInside);
     }
     return {};
   }

@@ -9,6 +9,7 @@
 #include "models/pack/packed_view.h"
 #include "models/quantize/budget.h"
 #include "models/quantize/gram.h"
+#include "models/quantize/input_statistics.h"
 #include "models/quantize/linear_inputs.h"
 #include "models/quantize/scaling.h"
 #include "models/registry.h"
@@ -65,6 +66,46 @@ TEST(LinearInputs, AreThoseOfTheProgram) {
   EXPECT_EQ(inputs[0].weights,
             (std::vector<std::string>{"blk.0.attn_q.weight", "blk.0.attn_k.weight", "blk.0.attn_v.weight"}));
   EXPECT_EQ(inputs[3].weights, std::vector<std::string>{"blk.0.ffn_down.weight"});
+}
+
+// Shows the first product three rows: a text's first two, then one more.
+class OneText final : public Calibration {
+ public:
+  OneText(models::Program program, std::size_t width)
+      : program_(std::move(program)), width_(width), numbers_(normals(3 * width, 5)) {}
+
+  [[nodiscard]] const models::Program& program() const override { return program_; }
+  [[nodiscard]] Result<void> run(ShowInput show) override {
+    const std::size_t step = linear_inputs(program_).front().step;
+    show(step, {numbers_.data(), 2, width_}, Rows::kTextStart);
+    show(step, {numbers_.data() + 2 * width_, 1, width_}, Rows::kInside);
+    return {};
+  }
+  [[nodiscard]] double number(std::size_t row, std::size_t column) const {
+    return double{numbers_[row * width_ + column]};
+  }
+
+ private:
+  models::Program program_;
+  std::size_t width_;
+  std::vector<float> numbers_;
+};
+
+TEST(InputStatistics, CountATextsFirstTokenManyTimes) {
+  const auto program = program_of("llama-f32");
+  const std::size_t width = linear_inputs(program).front().width;
+  OneText text(program, width);
+  InputStatistics statistics(text);
+  ASSERT_TRUE(statistics.measure_moments());
+  const auto grams = statistics.measure(std::vector<std::size_t>{0});
+  ASSERT_TRUE(grams);
+  for (std::size_t i = 0; i < width; ++i) {
+    double expected = 0;
+    for (std::size_t row = 0; row < 3; ++row)
+      expected += (row == 0 ? double{kFirstTokenWeight} : 1.0) * text.number(row, i) * text.number(row, i);
+    EXPECT_NEAR(double{statistics.moments(0)[i]}, expected, 1e-5 * expected);
+    EXPECT_NEAR(double{grams->front().diagonal(i)}, expected, 1e-5 * expected);
+  }
 }
 
 TEST(FindFolds, NamesWhatTakesTheFactorsBack) {
