@@ -12,16 +12,16 @@ struct Overloaded : F... {
 template <class... F>
 Overloaded(F...) -> Overloaded<F...>;  // clang 14 does not deduce aggregates by itself.
 
-std::vector<BufferId> projection_outputs(const MatMul& op, bool accumulated_only) {
+std::vector<BufferId> projection_outputs(const std::vector<Projection>& projections, bool accumulated_only) {
   std::vector<BufferId> buffers;
-  for (const Projection& projection : op.projections) {
+  for (const Projection& projection : projections) {
     if (projection.accumulate || !accumulated_only) buffers.push_back(projection.out);
   }
   return buffers;
 }
 
 std::vector<BufferId> matmul_reads(const MatMul& op) {
-  std::vector<BufferId> buffers = projection_outputs(op, true);
+  std::vector<BufferId> buffers = projection_outputs(op.projections, true);
   buffers.push_back(op.in);
   return buffers;
 }
@@ -39,8 +39,18 @@ std::vector<BufferId> reads(const Operation& operation) {
                  [](const Gelu& op) { return List{op.in_out}; }, [](const MatMul& op) { return matmul_reads(op); },
                  [](const Rotate& op) { return List{op.in_out}; },
                  [](const Attend& op) {
-                   return List{op.query, op.key, op.value};
+                   List buffers{op.query, op.key};
+                   if (op.value) buffers.push_back(*op.value);
+                   return buffers;
                  },
+                 [](const Route& op) { return List{op.scores}; },
+                 [](const ExpertMatMul& op) {
+                   return List{op.in, op.experts};
+                 },
+                 [](const Combine& op) {
+                   return List{op.parts, op.gates, op.in_out};
+                 },
+                 [](const HeadMatMul& op) { return List{op.in}; },
                  [](const SiluMultiply& op) {
                    return List{op.gate, op.up};
                  },
@@ -54,8 +64,14 @@ std::vector<BufferId> writes(const Operation& operation) {
       Overloaded{[](const Embed& op) { return List{op.out}; }, [](const Add& op) { return List{op.in_out}; },
                  [](const RmsNorm& op) { return List{op.out}; }, [](const LayerNorm& op) { return List{op.out}; },
                  [](const Gelu& op) { return List{op.in_out}; },
-                 [](const MatMul& op) { return projection_outputs(op, false); },
+                 [](const MatMul& op) { return projection_outputs(op.projections, false); },
                  [](const Rotate& op) { return List{op.in_out}; }, [](const Attend& op) { return List{op.out}; },
+                 [](const Route& op) {
+                   return List{op.scores, op.experts, op.gates};
+                 },
+                 [](const ExpertMatMul& op) { return projection_outputs(op.projections, false); },
+                 [](const Combine& op) { return List{op.in_out}; },
+                 [](const HeadMatMul& op) { return List{op.projection.out}; },
                  [](const SiluMultiply& op) { return List{op.out}; },
                  [](const SelectOutputs& op) { return List{op.out}; }},
       operation);

@@ -28,12 +28,23 @@ enum class WeightUse : std::uint8_t {
   kTable,   // Looked up by row only: row-major, and not counted in the memory budget (only its touched pages are).
 };
 
-// A tensor the program reads: [rows, columns], row-major as GGUF means it (columns contiguous).
+// The part of a tensor's groups that is a weight of its own, where a file keeps two in one tensor.
+struct Cut {
+  std::size_t first_row = 0;
+  std::size_t rows_a_group = 0;  // Of the tensor.
+  bool transposed = false;       // The tensor's rows are this weight's columns: it is copied at load.
+};
+
+// A tensor the program reads: [rows, columns], row-major as GGUF means it (columns contiguous), or several matrices of
+// that shape, one behind the other.
 struct Weight {
   std::string name;  // As in the file: "blk.0.attn_q.weight".
   std::size_t rows = 1;
   std::size_t columns = 0;
   WeightUse use = WeightUse::kMatrix;
+  std::size_t groups = 1;          // [groups, rows, columns]: experts, or heads.
+  std::size_t groups_a_token = 1;  // That one token reads: of experts, those it is routed to.
+  std::optional<Cut> cut = {};
 };
 
 // What a buffer has one row for.
@@ -52,6 +63,10 @@ struct KvCache {
   std::size_t kv_heads = 0;
   std::size_t key_width = 0;  // Numbers a head and position.
   std::size_t value_width = 0;
+  bool values_in_keys = false;  // Values are the first numbers of the keys (latent attention), and not kept twice.
+
+  // Numbers that are kept of a head and position.
+  [[nodiscard]] std::size_t kept_width() const { return key_width + (values_in_keys ? 0 : value_width); }
 };
 
 using State = std::variant<KvCache>;
@@ -109,10 +124,11 @@ struct Gelu {
   BufferId in_out;
 };
 
-// Each of `groups` equal parts of a row: out = in / sqrt(mean(in^2) + epsilon) * weight. In place where in == out.
+// Each of `groups` equal parts of a row: out = in / sqrt(mean(in^2) + epsilon) * weight. In place where in == out; only
+// then may a part be wider than the weight: the numbers behind it stay as they are.
 struct RmsNorm {
   BufferId in;
-  WeightId weight;  // [width / groups]
+  WeightId weight;  // [width / groups], or less
   BufferId out;
   float epsilon = 1e-6F;
   std::size_t groups = 1;  // Heads, for the per-head norms of Qwen3.
@@ -137,6 +153,7 @@ struct Rotate {
   BufferId in_out;  // [heads * head_width]
   RotationId rotation;
   std::size_t heads = 0;
+  std::size_t first = 0;  // Numbers of a head before those that turn.
 };
 
 // Which positions a query sees.
@@ -148,14 +165,57 @@ enum class Mask : std::uint8_t {
 // Stores the rows' keys and values in the state, then out = softmax(scale * q k^T) v, each query head with its group's
 // KV head.
 struct Attend {
-  BufferId query;  // [heads * key_width]
-  BufferId key;    // [kv_heads * key_width]
-  BufferId value;  // [kv_heads * value_width]
+  BufferId query;                 // [heads * key_width]
+  BufferId key;                   // [kv_heads * key_width]
+  std::optional<BufferId> value;  // [kv_heads * value_width]; none where the cache finds values in keys
   StateId cache;
   BufferId out;  // [heads * value_width]
   std::size_t heads = 0;
   float scale = 1.0F;
   Mask mask = Mask::kCausal;
+};
+
+// How scores become the gates of experts.
+enum class Gating : std::uint8_t {
+  kSoftmax,  // Over all experts.
+  kSigmoid,  // Each for itself.
+};
+
+// Chooses experts for each row: gate = gating(scores); the `chosen` experts of the largest gate + bias, in the best
+// groups alone; their gates, divided by their sum where they are to be normalised, times `scale`. Equal ones: the lower
+// id. A group is worth its best gate + bias (DeepSeek-V2) or, with sigmoids, its best two together (DeepSeek-V3).
+struct Route {
+  BufferId scores;               // [experts]; used up.
+  std::optional<WeightId> bias;  // [experts]: of the choice, not of the gates.
+  BufferId experts;              // [chosen]: ids, whole numbers, the best first.
+  BufferId gates;                // [chosen]
+  Gating gating = Gating::kSoftmax;
+  bool normalised = false;
+  float scale = 1.0F;
+  std::size_t groups = 1;  // Equal runs of experts, of which
+  std::size_t groups_used = 1;
+};
+
+// For each chosen expert e of a row: out part = in * weight[e]^T; the rows are sorted by expert, and no other expert's
+// weights are read. `in` is one row for all of them ([columns]) or a part each ([chosen * columns]).
+struct ExpertMatMul {
+  BufferId in;
+  BufferId experts;                     // [chosen]
+  std::vector<Projection> projections;  // weight [experts, rows, columns], out [chosen * rows]; neither bias nor sum
+};
+
+// in_out += sum of gates[i] * parts[i], i ascending, one fma each.
+struct Combine {
+  BufferId parts;   // [chosen * width]
+  BufferId gates;   // [chosen]
+  BufferId in_out;  // [width]
+};
+
+// For each head h: out part = the first `columns` numbers of the in part * weight[h]^T, and behind it the other numbers
+// of the in part as they are.
+struct HeadMatMul {
+  BufferId in;            // [heads * (columns + others)]
+  Projection projection;  // weight [heads, rows, columns], out [heads * (rows + others)]; neither bias nor sum
 };
 
 // out = silu(gate) * up, elementwise.
@@ -171,8 +231,8 @@ struct SelectOutputs {
   BufferId out;
 };
 
-using Operation =
-    std::variant<Embed, Add, RmsNorm, LayerNorm, MatMul, Rotate, Attend, SiluMultiply, Gelu, SelectOutputs>;
+using Operation = std::variant<Embed, Add, RmsNorm, LayerNorm, MatMul, Rotate, Attend, Route, ExpertMatMul, Combine,
+                               HeadMatMul, SiluMultiply, Gelu, SelectOutputs>;
 
 // How an encoder's outputs, one row a token, become one embedding of a text.
 enum class Pooling : std::uint8_t { kMean, kFirst };

@@ -24,6 +24,15 @@ class ProgramBuilder {
   WeightId matrix(const std::string& name, std::size_t out, std::size_t in) {
     return weight({name, out, in, WeightUse::kMatrix});
   }
+  // [groups, out, in]: experts, of which a token reads `groups_a_token`, or heads.
+  WeightId matrices(const std::string& name, std::size_t groups, std::size_t out, std::size_t in,
+                    std::size_t groups_a_token) {
+    return weight({name, out, in, WeightUse::kMatrix, groups, groups_a_token});
+  }
+  // The same out of a tensor whose groups hold other rows too.
+  WeightId cut(const std::string& name, std::size_t groups, std::size_t out, std::size_t in, Cut cut) {
+    return weight({name, out, in, WeightUse::kMatrix, groups, groups, cut});
+  }
   // [rows, width], looked up by row.
   WeightId table(const std::string& name, std::size_t rows, std::size_t width) {
     return weight({name, rows, width, WeightUse::kTable});
@@ -53,7 +62,8 @@ class ProgramBuilder {
 
  private:
   WeightId weight(Weight weight) {
-    const auto [found, is_new] = ids_.try_emplace(weight.name, static_cast<WeightId>(program_.weights.size()));
+    const std::string key = weight.name + (weight.cut ? "@" + std::to_string(weight.cut->first_row) : "");
+    const auto [found, is_new] = ids_.try_emplace(key, static_cast<WeightId>(program_.weights.size()));
     if (is_new) program_.weights.push_back(std::move(weight));
     return found->second;
   }

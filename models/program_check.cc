@@ -1,5 +1,7 @@
 // What makes a program whole: the checks of `fault_of`, one function an operation.
+#include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -50,20 +52,31 @@ class Checker {
     for (const State& state : program_.states) {
       const auto& cache = std::get<KvCache>(state);
       if (cache.kv_heads == 0 || cache.key_width == 0 || cache.value_width == 0) return "a KV cache has no size";
+      if (cache.values_in_keys && cache.value_width > cache.key_width) return "a KV cache's values are not in its keys";
     }
     return check_rotations();
   }
 
   Fault check_weights() const {
-    std::set<std::string_view> names;
+    std::set<std::pair<std::string_view, std::size_t>> names;  // With where a cut starts.
     for (const Weight& weight : program_.weights) {
-      const auto size = checked_multiply(weight.rows, weight.columns);
+      const auto matrix = checked_multiply(weight.rows, weight.columns);
+      const auto size = matrix ? checked_multiply(*matrix, weight.groups) : matrix;
       if (weight.name.empty()) return "a weight has no name";
       if (!size || *size == 0) return "weight " + weight.name + " has no possible size";
       if (weight.use == WeightUse::kVector && weight.rows != 1) return "vector " + weight.name + " has several rows";
-      if (!names.insert(weight.name).second) return "weight " + weight.name + " is listed twice";
+      if (weight.use != WeightUse::kMatrix && (weight.groups != 1 || weight.cut)) return weight.name + " has groups";
+      if (weight.cut && !is_inside(weight)) return "weight " + weight.name + " reaches past its tensor's groups";
+      if (!names.emplace(weight.name, weight.cut ? weight.cut->first_row : 0).second)
+        return "weight " + weight.name + " is listed twice";
     }
     return std::nullopt;
+  }
+
+  static bool is_inside(const Weight& weight) {
+    const std::size_t rows = weight.cut->transposed ? weight.columns : weight.rows;
+    return weight.cut->first_row <= weight.cut->rows_a_group &&
+           rows <= weight.cut->rows_a_group - weight.cut->first_row;
   }
 
   Fault check_rotations() const {
@@ -107,7 +120,13 @@ class Checker {
       if (!in_range(id, program_.buffers)) return "it writes a buffer that is not listed";
     }
     auto fault = std::visit([this](const auto& op) { return check_operation(op); }, operation);
-    for (const BufferId id : written) written_[static_cast<std::size_t>(id)] = true;
+    for (const BufferId id : written) {
+      written_[static_cast<std::size_t>(id)] = true;
+      routed_.erase(id);
+    }
+    // What indexes experts is checked here, so that no step can read past them.
+    const auto* route = std::get_if<Route>(&operation);
+    if (!fault && route != nullptr) routed_[route->experts] = buffer(route->scores).width;
     return fault;
   }
 
@@ -141,7 +160,9 @@ class Checker {
     if (!same_shape(op.in, op.out)) return "input and output differ in shape";
     if (op.groups == 0 || width % op.groups != 0) return "its groups do not divide the row";
     if (!std::isfinite(op.epsilon) || op.epsilon < 0) return "its epsilon is not a number of at least 0";
-    return check_vector(op.weight, width / op.groups);
+    const std::size_t part = width / op.groups;
+    if (!in_range(op.weight, program_.weights) || op.in != op.out) return check_vector(op.weight, part);
+    return check_vector(op.weight, std::min(part, weight(op.weight).columns));  // In place, the others stay.
   }
 
   Fault check_operation(const MatMul& op) const {
@@ -160,6 +181,7 @@ class Checker {
     const Weight& matrix = weight(projection.weight);
     const Buffer& out = buffer(projection.out);
     if (matrix.use != WeightUse::kMatrix) return matrix.name + " is not listed as a matrix";
+    if (matrix.groups != 1) return matrix.name + " is several matrices";
     if (matrix.columns != in_width) return matrix.name + " is not as wide as the input";
     if (matrix.rows != out.width) return matrix.name + " has not one row a number of " + out.name;
     return projection.bias ? check_vector(*projection.bias, out.width) : Fault{};
@@ -170,7 +192,8 @@ class Checker {
     const std::size_t width = buffer(op.in_out).width;
     if (op.heads == 0 || width % op.heads != 0) return "its heads do not divide the row";
     const Rotation& rotation = program_.rotations[static_cast<std::size_t>(op.rotation)];
-    if (rotation.dimensions > width / op.heads) return "it rotates more than a head holds";
+    const std::size_t head = width / op.heads;
+    if (op.first > head || rotation.dimensions > head - op.first) return "it rotates more than a head holds";
     return buffer(op.in_out).rows == RowsOf::kTokens ? Fault{} : "it rotates rows without a position";
   }
 
@@ -182,18 +205,86 @@ class Checker {
     if (!product_is(op.heads, cache.key_width, buffer(op.query).width)) return "its query is not heads x key width";
     if (!product_is(cache.kv_heads, cache.key_width, buffer(op.key).width))
       return "its key is not KV heads x key width";
-    if (!product_is(cache.kv_heads, cache.value_width, buffer(op.value).width)) {
+    if (op.value.has_value() == cache.values_in_keys) return "its values are neither given nor in its keys";
+    if (op.value && !product_is(cache.kv_heads, cache.value_width, buffer(*op.value).width)) {
       return "its value is not KV heads x value width";
     }
     if (!product_is(op.heads, cache.value_width, buffer(op.out).width)) return "its output is not heads x value width";
-    for (const BufferId id : {op.query, op.key, op.value, op.out}) {
+    for (const BufferId id : {op.query, op.key, op.value.value_or(op.key), op.out}) {
       if (buffer(id).rows != RowsOf::kTokens) return buffer(id).name + " is not one row a token";
     }
-    for (const BufferId id : {op.query, op.key, op.value}) {
+    for (const BufferId id : {op.query, op.key, op.value.value_or(op.key)}) {
       if (id == op.out) return "it writes over its own input";
     }
     if (op.mask == Mask::kNone && !program_.pooling) return "only an encoder's attention is without a mask";
     return std::isfinite(op.scale) ? Fault{} : "its scale is not finite";
+  }
+
+  Fault check_operation(const Route& op) const {
+    const std::size_t experts = buffer(op.scores).width;
+    const std::size_t chosen = buffer(op.experts).width;
+    if (!same_shape(op.experts, op.gates)) return "its experts and gates differ in shape";
+    if (op.experts == op.gates || op.experts == op.scores || op.gates == op.scores) return "it writes over itself";
+    if (buffer(op.scores).rows != buffer(op.experts).rows) return "input and output differ in rows";
+    if (op.groups == 0 || op.groups_used == 0 || op.groups_used > op.groups || experts % op.groups != 0) {
+      return "its groups do not divide the experts";
+    }
+    if (chosen > experts / op.groups * op.groups_used) return "it chooses more experts than there are";
+    if (op.gating == Gating::kSigmoid && op.groups > 1 && experts / op.groups < 2) return "its groups are too small";
+    if (op.bias) {
+      if (auto fault = check_vector(*op.bias, experts)) return fault;
+    }
+    return std::isfinite(op.scale) ? Fault{} : "its scale is not finite";
+  }
+
+  Fault check_operation(const ExpertMatMul& op) const {
+    if (op.projections.empty()) return "it has no projections";
+    const std::size_t chosen = buffer(op.experts).width;
+    std::set<BufferId> buffers{op.in, op.experts};
+    std::size_t experts = 0;
+    for (const Projection& projection : op.projections) {
+      if (auto fault = check_grouped(projection)) return fault;
+      if (!buffers.insert(projection.out).second) return "two projections, or input and output, share a buffer";
+      const Weight& matrices = weight(projection.weight);
+      if (experts != 0 && experts != matrices.groups) return "its projections have different numbers of experts";
+      experts = matrices.groups;
+      const std::size_t in = buffer(op.in).width;
+      if (in != matrices.columns && !product_is(chosen, matrices.columns, in)) return "its input has another width";
+      if (!product_is(chosen, matrices.rows, buffer(projection.out).width)) return "its output has another width";
+      for (const BufferId id : {op.experts, projection.out}) {
+        if (buffer(id).rows != buffer(op.in).rows) return "input and output differ in rows";
+      }
+    }
+    return routed_.contains(op.experts) && routed_.at(op.experts) == experts ? Fault{} : "nothing chose its experts";
+  }
+
+  Fault check_operation(const Combine& op) const {
+    if (!product_is(buffer(op.gates).width, buffer(op.in_out).width, buffer(op.parts).width)) {
+      return "its parts are not gates x width";
+    }
+    for (const BufferId id : {op.parts, op.gates}) {
+      if (id == op.in_out || buffer(id).rows != buffer(op.in_out).rows) return "its buffers differ in rows";
+    }
+    return std::nullopt;
+  }
+
+  Fault check_operation(const HeadMatMul& op) const {
+    if (auto fault = check_grouped(op.projection)) return fault;
+    const Weight& matrices = weight(op.projection.weight);
+    const Buffer& in = buffer(op.in);
+    const Buffer& out = buffer(op.projection.out);
+    if (op.in == op.projection.out || in.rows != out.rows) return "input and output share a buffer or differ in rows";
+    if (in.width % matrices.groups != 0 || out.width % matrices.groups != 0) return "its heads do not divide the row";
+    const std::size_t in_part = in.width / matrices.groups;
+    const std::size_t out_part = out.width / matrices.groups;
+    const bool wide = in_part >= matrices.columns && out_part >= matrices.rows;
+    return wide && in_part - matrices.columns == out_part - matrices.rows ? Fault{} : "its widths do not fit together";
+  }
+
+  Fault check_grouped(const Projection& projection) const {
+    if (!in_range(projection.weight, program_.weights)) return "its matrices are no weight";
+    if (projection.bias || projection.accumulate) return "it has neither biases nor sums";
+    return weight(projection.weight).use == WeightUse::kMatrix ? Fault{} : "its weight is not listed as a matrix";
   }
 
   Fault check_operation(const SiluMultiply& op) const {
@@ -223,6 +314,7 @@ class Checker {
   const Program& program_;
   std::vector<bool> written_;
   std::set<StateId> attended_;
+  std::map<BufferId, std::size_t> routed_;  // Buffers that hold chosen experts, and of how many.
 };
 
 }  // namespace

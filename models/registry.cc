@@ -4,16 +4,16 @@
 #include <string>
 
 #include "models/bert/bert.h"
+#include "models/deepseek2/deepseek2.h"
 #include "models/llama/llama.h"
 
 namespace linnet::models {
 namespace {
 
 constexpr Architecture kArchitectures[] = {
-    {"bert", bert::read_bert},
-    {"llama", llama::read_llama},
-    {"qwen2", llama::read_qwen2},
-    {"qwen3", llama::read_qwen3},
+    {"bert", bert::read_bert},    {"deepseek2", deepseek2::read_deepseek2},
+    {"llama", llama::read_llama}, {"qwen2", llama::read_qwen2},
+    {"qwen3", llama::read_qwen3}, {"qwen3moe", llama::read_qwen3moe},
 };
 
 std::string known_names() {

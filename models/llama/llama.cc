@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "models/experts.h"
 #include "models/keys.h"
 #include "models/program_builder.h"
 #include "models/rope_keys.h"
@@ -17,6 +18,7 @@ struct Form {
   std::string_view architecture;
   bool interleaved = false;  // RoPE turns (2i, 2i + 1): how conversion to GGUF permutes Llama's Q and K.
   bool query_key_norm = false;
+  bool always_experts = false;
 };
 
 // The numbers of one model. Widths are of a token; those of heads, of one head.
@@ -34,6 +36,7 @@ struct Shape {
   Rotation rotation;  // Of the first numbers of each head.
   bool tied_head = false;
   bool query_key_value_bias = false;
+  Experts experts;  // In place of the feed-forward network.
 };
 
 // Far above any published model, far below where products of them wrap.
@@ -50,8 +53,6 @@ const std::string kFactors = "rope_freqs.weight";
 
 // What would change the arithmetic and is not computed here is refused, not ignored.
 Result<void> refuse_variants(const Keys& keys) {
-  LINNET_TRY(const std::size_t experts, keys.count_or("expert_count", {0, 1 << 16}, 0));
-  if (experts != 0) return fail(ErrorKind::kUnsupported, "mixtures of experts are not supported");
   LINNET_TRY(const std::size_t window, keys.count_or("attention.sliding_window", {0, kContext.most}, 0));
   LINNET_TRY(const std::size_t context, keys.count("context_length", kContext));
   if (window == 0 || window >= context) return {};  // It hides nothing.
@@ -74,13 +75,22 @@ Result<void> read_attention(const Keys& keys, Shape& shape) {
   return read_rope_scaling(keys, shape.rotation);
 }
 
+// Published mixtures of this family divide the gates by their sum, and say so nowhere.
+Result<void> read_feed_forward(const ModelFile& file, const Keys& keys, const Form& form, Shape& shape) {
+  LINNET_TRY(shape.feed_forward, keys.count_or("feed_forward_length", kFeedForward, 1));
+  LINNET_TRY(shape.experts, read_experts(file, keys, {.feed_forward = shape.feed_forward, .normalised = true}));
+  if (shape.experts.count != 0) return {};
+  if (form.always_experts) return keys.count("expert_count", kHeads).map([](auto) {});
+  return keys.count("feed_forward_length", kFeedForward).map([](auto) {});
+}
+
 Result<Shape> read_shape(const ModelFile& file, const Form& form) {
   const Keys keys(file.header, form.architecture);
   Shape shape;
   LINNET_CHECK(refuse_variants(keys));
   LINNET_TRY(shape.layers, keys.count("block_count", kLayers));
   LINNET_TRY(shape.width, keys.count("embedding_length", kWidth));
-  LINNET_TRY(shape.feed_forward, keys.count("feed_forward_length", kFeedForward));
+  LINNET_CHECK(read_feed_forward(file, keys, form, shape));
   LINNET_TRY(shape.context, keys.count("context_length", kContext));
   LINNET_TRY(shape.epsilon, keys.number("attention.layer_norm_rms_epsilon", 0.0F, 1.0F));
   LINNET_CHECK(read_attention(keys, shape));
@@ -147,9 +157,10 @@ class Writer {
   void write_feed_forward() {
     const auto& s = shape_;
     const BufferId normed = program_.tokens("feed-forward input", s.width);
+    step("feed-forward norm", RmsNorm{hidden_, vector("ffn_norm", s.width), normed, s.epsilon});
+    if (s.experts.count != 0) return write_experts(program_, s.experts, {prefix_, normed, hidden_, s.width});
     const BufferId gate = program_.tokens("gate", s.feed_forward);
     const BufferId up = program_.tokens("up", s.feed_forward);
-    step("feed-forward norm", RmsNorm{hidden_, vector("ffn_norm", s.width), normed, s.epsilon});
     step("gate up", MatMul{normed,
                            {{matrix("ffn_gate", s.feed_forward, s.width), {}, gate},
                             {matrix("ffn_up", s.feed_forward, s.width), {}, up}}});
@@ -206,6 +217,10 @@ Result<Program> read_qwen2(const ModelFile& file) { return read_form(file, {.arc
 
 Result<Program> read_qwen3(const ModelFile& file) {
   return read_form(file, {.architecture = "qwen3", .query_key_norm = true});
+}
+
+Result<Program> read_qwen3moe(const ModelFile& file) {
+  return read_form(file, {.architecture = "qwen3moe", .query_key_norm = true, .always_experts = true});
 }
 
 }  // namespace linnet::models::llama

@@ -15,5 +15,6 @@ namespace linnet::models::llama {
 [[nodiscard]] Result<Program> read_llama(const ModelFile& file);
 [[nodiscard]] Result<Program> read_qwen2(const ModelFile& file);
 [[nodiscard]] Result<Program> read_qwen3(const ModelFile& file);
+[[nodiscard]] Result<Program> read_qwen3moe(const ModelFile& file);
 
 }  // namespace linnet::models::llama

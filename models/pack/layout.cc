@@ -34,7 +34,7 @@ std::optional<kernels::Format> kept_format(gguf::TensorType type) {
 }
 
 bool is_matrix(const gguf::Reader& file, const gguf::Tensor& tensor) {
-  if (tensor.rank != 2 || !tensor.name.ends_with(".weight")) return false;
+  if ((tensor.rank != 2 && tensor.rank != 3) || !tensor.name.ends_with(".weight")) return false;
   if (tensor.name == kTokenEmbedding) return file.find_tensor(kOutputHead) == nullptr;
   return std::ranges::find(kTables, tensor.name) == kTables.end();
 }

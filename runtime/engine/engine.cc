@@ -52,6 +52,9 @@ Result<void> Engine::Parts::reserve() {
   const Workspace workspace = Workspace::take(*arena, setup.workspace);
   candidates = arena->take<Candidate>(setup.program.vocabulary);
   rows = arena->take<BatchRow>(setup.options.max_batch_rows);
+  if (const std::size_t bytes = transposed_bytes(setup.weights, setup.program); bytes != 0) {
+    load_transposed(setup.weights, setup.program, arena->take<std::byte>(bytes));
+  }
   const std::size_t copies = copied_vector_numbers(setup.weights, setup.program);
   load_vectors(setup.weights, setup.program, copies != 0 ? arena->take<float>(copies) : std::span<float>{});
   arena->seal();

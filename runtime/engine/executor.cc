@@ -11,7 +11,6 @@
 namespace linnet::engine {
 namespace {
 
-using kernels::kPagePositions;
 using kernels::kPanelRows;
 
 // Below this many numbers an operation takes less time than waking another thread: about 2 microseconds of memory-bound
@@ -175,10 +174,11 @@ void Executor::execute(const models::RmsNorm& op) {
   const TensorView in = buffer(op.in);
   const TensorView out = buffer(op.out);
   const float* const weight = weights_.vector(op.weight);
-  const std::size_t width = in.width() / op.groups;
+  const std::size_t part = in.width() / op.groups;
+  const std::size_t width = std::min(part, weights_.view(op.weight).columns);  // What is behind it stays.
   split(in.rows(), in.width(), [&](std::size_t first, std::size_t count) {
     for (std::size_t row = first; row < first + count; ++row) {
-      for (std::size_t at = 0; at < in.width(); at += width) {
+      for (std::size_t at = 0; at < in.width(); at += part) {
         kernels_.rms_norm(in.row(row).data() + at, weight, op.epsilon, width, out.row(row).data() + at);
       }
     }
@@ -206,7 +206,7 @@ void Executor::execute(const models::MatMul& op) {
                                      [&](const auto& p) { return weights_.view(p.weight).in_panels; });
   if (quantised) quantise(in);
 
-  const std::size_t share = groups_a_chunk(product_groups(op, weights_), pool_.threads());
+  const std::size_t share = groups_a_chunk(product_groups(op.projections, weights_), pool_.threads());
   std::size_t chunks = 0;
   for (const models::Projection& projection : op.projections) chunks += (groups_of(projection) + share - 1) / share;
   pool_.run(chunks, [&](std::size_t chunk, std::size_t worker) {
@@ -269,81 +269,10 @@ void Executor::execute(const models::Rotate& op) {
   const float* const sines = workspace_.rotations.sines.data() + plan_rows() * before;
   split(rows.rows(), rows.width(), [&](std::size_t first, std::size_t count) {
     for (std::size_t row = first; row < first + count; ++row) {
-      rotate(rows.row(row).data(), op.heads, rows.width() / op.heads, cosines + row * pairs, sines + row * pairs,
-             pairs);
+      rotate(rows.row(row).data() + op.first, op.heads, rows.width() / op.heads, cosines + row * pairs,
+             sines + row * pairs, pairs);
     }
   });
-}
-
-// Puts a row's keys and values into the cache.
-void Executor::store(const models::Attend& op, std::size_t row) {
-  const auto& state = std::get<models::KvCache>(program_.states[static_cast<std::size_t>(op.cache)]);
-  const BatchRow& now = batch_[row];
-  const std::size_t page = now.position / kPagePositions;
-  const std::size_t at = now.position % kPagePositions;
-  const float* const key = buffer(op.key).row(row).data();
-  const float* const value = buffer(op.value).row(row).data();
-  for (std::size_t head = 0; head < state.kv_heads; ++head) {
-    std::uint16_t* const keys = cache_.keys(op.cache, now.sequence, page, head) + at * state.key_width;
-    std::uint16_t* const values = cache_.values(op.cache, now.sequence, page, head) + at * state.value_width;
-    kernels_.convert->to_f16(key + head * state.key_width, keys, state.key_width);
-    kernels_.convert->to_f16(value + head * state.value_width, values, state.value_width);
-  }
-}
-
-void Executor::execute(const models::Attend& op) {
-  const auto& state = std::get<models::KvCache>(program_.states[static_cast<std::size_t>(op.cache)]);
-  split(batch_.size(), state.kv_heads * (state.key_width + state.value_width), [&](std::size_t first, std::size_t n) {
-    for (std::size_t row = first; row < first + n; ++row) store(op, row);
-  });
-  pool_.run(blocks_.size() * state.kv_heads, [&](std::size_t chunk, std::size_t worker) {
-    attend(op, blocks_[chunk / state.kv_heads], chunk % state.kv_heads, worker);
-  });
-}
-
-// One block of rows, the query heads of one KV head: pages ascending, merged as they come.
-void Executor::attend(const models::Attend& op, const RowBlock& block, std::size_t kv_head, std::size_t worker) {
-  const auto& state = std::get<models::KvCache>(program_.states[static_cast<std::size_t>(op.cache)]);
-  const std::size_t heads = op.heads / state.kv_heads;
-  const TensorView query = buffer(op.query);
-  const TensorView out = buffer(op.out);
-  const ThreadScratch& scratch = workspace_.threads[worker];
-  // Without a mask every row sees all of its sequence, which was stored before.
-  const bool masked = op.mask == models::Mask::kCausal;
-  const std::size_t end = masked ? block.first_position + block.rows : cache_.length(block.sequence);
-  float* const first_out = out.row(block.first_row).data() + kv_head * heads * state.value_width;
-  const kernels::AttentionPart whole{scratch.maximum.data(), scratch.sum.data(), first_out, out.stride()};
-  for (std::size_t page = 0; page * kPagePositions < end; ++page) {
-    const std::size_t start = page * kPagePositions;
-    const std::size_t positions = std::min(kPagePositions, end - start);
-    // Under the mask, rows before this page's first position do not see it.
-    const std::size_t skipped = masked && start > block.first_position ? start - block.first_position : 0;
-    const kernels::AttentionPage input{
-        .queries = query.row(block.first_row + skipped).data() + kv_head * heads * state.key_width,
-        .query_stride = query.stride(),
-        .keys = cache_.keys(op.cache, block.sequence, page, kv_head),
-        .key_stride = state.key_width,
-        .values = cache_.values(op.cache, block.sequence, page, kv_head),
-        .value_stride = state.value_width,
-        .positions = positions,
-        .first_row_sees = masked ? block.first_position + skipped - start + 1 : positions,
-        .rows = block.rows - skipped,
-        .heads = heads,
-        .key_width = state.key_width,
-        .value_width = state.value_width,
-        .scale = op.scale};
-    if (page == 0) {
-      kernels_.attention->page(input, whole);
-      continue;
-    }
-    const kernels::AttentionPart next{scratch.next_maximum.data(), scratch.next_sum.data(), scratch.next_out.data(),
-                                      heads * state.value_width};
-    const kernels::AttentionPart into{whole.maximum + skipped * heads, whole.sum + skipped * heads,
-                                      whole.out + skipped * whole.out_stride, whole.out_stride};
-    kernels_.attention->page(input, next);
-    kernels_.attention->merge({input.rows, heads, state.value_width}, into, next);
-  }
-  kernels_.attention->finish({block.rows, heads, state.value_width}, whole);
 }
 
 void Executor::execute(const models::SiluMultiply& op) {

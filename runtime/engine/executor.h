@@ -39,6 +39,28 @@ struct ExecutorParts {
   ThreadPool& pool;
 };
 
+// A buffer whose rows are cut into parts, each multiplied by a matrix of its own (experts, heads).
+struct PartedRows {
+  TensorView rows;
+  std::size_t parts = 0;    // A row.
+  std::size_t stride = 0;   // Numbers from part to part; 0: all parts are the same.
+  std::size_t columns = 0;  // That are multiplied.
+};
+
+// Outputs [16 * first, 16 * (first + groups)) of one matrix of a weight.
+struct MatrixPart {
+  std::size_t matrix = 0;
+  std::size_t first = 0;
+  std::size_t groups = 0;
+};
+
+// Query heads of one KV head.
+struct HeadRange {
+  std::size_t kv_head = 0;
+  std::size_t first = 0;  // Of all query heads.
+  std::size_t count = 0;
+};
+
 class Executor {
  public:
   Executor(const ExecutorParts& parts, const Workspace& workspace);
@@ -63,7 +85,12 @@ class Executor {
   void execute(const models::LayerNorm& op);
   void execute(const models::MatMul& op);
   void execute(const models::Rotate& op);
-  void execute(const models::Attend& op);
+  void execute(const models::Attend& op);  // In executor_attention.cc.
+  // In executor_experts.cc.
+  void execute(const models::Route& op);
+  void execute(const models::ExpertMatMul& op);
+  void execute(const models::Combine& op);
+  void execute(const models::HeadMatMul& op);
   void execute(const models::SiluMultiply& op);
   void execute(const models::Gelu& op);
   void execute(const models::SelectOutputs& op);
@@ -73,8 +100,14 @@ class Executor {
                std::size_t worker);
   void multiply(const WeightView& matrix, TensorView in, std::size_t first_group, std::size_t groups, float* out,
                 std::size_t stride) const;
+  void sort_by_expert(TensorView experts, std::size_t count);
+  void sort_by_head(std::size_t rows, std::size_t heads);
+  void quantise_parts(const PartedRows& in);
+  void multiply_parts(const PartedRows& in, std::span<const models::Projection> projections);
+  void multiply_matrix(const PartedRows& in, const models::Projection& projection, const MatrixPart& part,
+                       std::size_t worker);
   void store(const models::Attend& op, std::size_t row);
-  void attend(const models::Attend& op, const RowBlock& block, std::size_t kv_head, std::size_t worker);
+  void attend(const models::Attend& op, const RowBlock& block, const HeadRange& heads, std::size_t worker);
 
   // Calls work(first, count) over [0, count of items), in parallel where there are enough numbers in all.
   void split(std::size_t items, std::size_t numbers_an_item, FunctionRef<void(std::size_t, std::size_t)> work);

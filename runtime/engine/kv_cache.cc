@@ -21,9 +21,7 @@ CacheShape CacheShape::for_all(std::size_t sequences, std::size_t context) {
   return {.sequences = sequences, .context = context, .pages_a_sequence = pages, .pages = sequences * pages};
 }
 
-std::size_t page_numbers(const models::KvCache& state) {
-  return state.kv_heads * kPagePositions * (state.key_width + state.value_width);
-}
+std::size_t page_numbers(const models::KvCache& state) { return state.kv_heads * kPagePositions * state.kept_width(); }
 
 std::size_t page_numbers(const models::Program& program) {
   std::size_t numbers = 0;
@@ -43,8 +41,8 @@ void KvCache::reset(const models::Program& program) {
     states_[i] = {.offset = offset,
                   .page = page_numbers(state),
                   .key_head = key_head,
-                  .value_head = kPagePositions * state.value_width,
-                  .values = state.kv_heads * key_head};
+                  .value_head = state.values_in_keys ? key_head : kPagePositions * state.value_width,
+                  .values = state.values_in_keys ? 0 : state.kv_heads * key_head};
     offset += shape_.pages * states_[i].page;
   }
 }

@@ -2,7 +2,8 @@
 //
 // A page covers the same 256 positions in every state (layer) of the program, so a sequence has one page table and a
 // page is given, taken and (later) shared as a whole. In a state, a page is [kv_heads][256][key_width] keys, then
-// [kv_heads][256][value_width] values, all f16: what attention reads for one KV head is contiguous.
+// [kv_heads][256][value_width] values, all f16: what attention reads for one KV head is contiguous. Where values are in
+// the keys, a page is the keys alone.
 #pragma once
 
 #include <cstddef>
@@ -71,7 +72,7 @@ class KvCache {
   void truncate(SequenceId id, std::size_t length);
 
   // Where a state keeps keys [256, key_width] and values [256, value_width] of one KV head in the sequence's page
-  // `number`.
+  // `number`; values that are in the keys lie key_width apart.
   [[nodiscard]] std::uint16_t* keys(models::StateId state, SequenceId id, std::size_t number, std::size_t head) const;
   [[nodiscard]] std::uint16_t* values(models::StateId state, SequenceId id, std::size_t number, std::size_t head) const;
 

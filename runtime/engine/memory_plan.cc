@@ -40,7 +40,7 @@ std::string to_text(const MemoryPlan& plan) {
   for (const MemoryRow& row : plan.rows) text += line(row.name, row.size, row.detail);
   text += line("anonymous", plan.total(MemoryKind::kAnonymous), "this process's own");
   text += line("mapped", plan.total(MemoryKind::kMapped), "file pages, shared and clean");
-  text += line("held against a budget", plan.budgeted(), "anonymous and the weights that every token reads");
+  text += line("held against a budget", plan.budgeted(), "anonymous and the weights that tokens read");
   return text;
 }
 

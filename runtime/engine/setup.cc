@@ -46,7 +46,7 @@ Result<void> check_addressable(const models::Program& program, const EngineOptio
   double cache = 0;
   for (const models::State& state : program.states) {
     const auto& kv = std::get<models::KvCache>(state);
-    cache += static_cast<double>(kv.kv_heads) * static_cast<double>(kv.key_width + kv.value_width) * 2;
+    cache += static_cast<double>(kv.kv_heads) * static_cast<double>(kv.kept_width()) * 2;
   }
   const auto positions = static_cast<double>(options.context + kPagePositions);
   const double bytes = cache * positions * static_cast<double>(options.max_sequences) +
@@ -101,9 +101,17 @@ std::vector<MemoryRow> arena_rows(const Setup& setup) {
                      cache_detail(program, options)));
   rows.push_back(row("activations", Bytes{all_buffers.count - logit_bytes.count} + rotations, rows_text));
   rows.push_back(row("quantised activations", measured([&](auto& m) { (void)take_quantised(m, shape); }), rows_text));
+  if (shape.parts_a_row != 0) {
+    rows.push_back(row("routing", measured([&](auto& m) { (void)take_groups(m, shape); }), rows_text));
+  }
   rows.push_back(row("thread scratch", scratch_of_threads(shape), std::to_string(options.threads) + " threads"));
   rows.push_back(row("logits", logit_bytes, std::to_string(options.max_outputs) + " rows"));
   rows.push_back(row("sampler", sampling, {}));
+  const std::size_t transposed = transposed_bytes(setup.weights, program);
+  if (transposed != 0) {
+    rows.push_back(row("transposed weights", measured([&](auto& m) { (void)m.template take<std::byte>(transposed); }),
+                       "of tensors attn_kv_b"));
+  }
   const std::size_t copies = copied_vector_numbers(setup.weights, program);
   if (copies != 0) {
     rows.push_back(row("converted vectors", measured([&](auto& m) { (void)m.template take<float>(copies); }), {}));
@@ -121,7 +129,10 @@ MemoryPlan plan_of(const Setup& setup, std::vector<MemoryRow> arena, Bytes file)
                   .max_batch_rows = options.max_batch_rows,
                   .max_outputs = options.max_outputs,
                   .threads = options.threads};
-  const std::string touched = to_string(plan.touched_weights) + " read by every token";
+  const Bytes a_token = bytes_a_token(setup.weights, setup.program);
+  const std::string touched = a_token == plan.touched_weights
+                                  ? to_string(a_token) + " read by every token"
+                                  : to_string(plan.touched_weights) + " in use, " + to_string(a_token) + " a token";
   if (options.weights_in_memory) {
     plan.rows.push_back({"weights, in memory", MemoryKind::kAnonymous, file, touched});
     plan.touched_weights = {};  // Counted already.

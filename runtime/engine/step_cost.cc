@@ -1,5 +1,6 @@
 #include "runtime/engine/step_cost.h"
 
+#include <algorithm>
 #include <variant>
 
 namespace linnet::engine {
@@ -27,13 +28,22 @@ class Coster {
     }
   }
 
+  // At most: rows that choose the same expert read it once.
+  void operator()(const models::ExpertMatMul& op) const {
+    const std::size_t chosen = program_.buffers[static_cast<std::size_t>(op.experts)].width;
+    for (const models::Projection& projection : op.projections) add_grouped(projection, chosen);
+  }
+
+  void operator()(const models::HeadMatMul& op) const {
+    add_grouped(op.projection, weights_.view(op.projection.weight).groups);
+  }
+
   void operator()(const models::Attend& op) const {
     const auto& cache = std::get<models::KvCache>(program_.states[static_cast<std::size_t>(op.cache)]);
-    const std::size_t width = cache.key_width + cache.value_width;
     for (const BatchRow& row : rows_.batch) {
       const std::uint64_t seen = row.position + 1;
-      cost_.cache_bytes += (seen + 1) * cache.kv_heads * width * sizeof(std::uint16_t);
-      cost_.multiply_adds += seen * op.heads * width;
+      cost_.cache_bytes += (seen + 1) * cache.kv_heads * cache.kept_width() * sizeof(std::uint16_t);
+      cost_.multiply_adds += seen * op.heads * (cache.key_width + cache.value_width);
     }
   }
 
@@ -41,6 +51,13 @@ class Coster {
   void operator()(const Other&) const {}
 
  private:
+  void add_grouped(const models::Projection& projection, std::size_t parts_a_row) const {
+    const WeightView& matrices = weights_.view(projection.weight);
+    const std::size_t parts = rows_.batch.size() * parts_a_row;
+    cost_.weight_bytes += matrices.data.size() / matrices.groups * std::min(parts, matrices.groups);
+    cost_.multiply_adds += parts * matrices.rows * matrices.columns;
+  }
+
   StepCost& cost_;
   const models::Program& program_;
   const Weights& weights_;

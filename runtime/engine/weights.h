@@ -13,18 +13,24 @@
 
 namespace linnet::engine {
 
-// A tensor as it lies in the file: [rows, columns]. Borrows the file's bytes.
+// A tensor as it lies in the file: [rows, columns], or groups of such. Borrows the file's bytes.
 struct WeightView {
   kernels::Format format = kernels::Format::kF32;
   bool in_panels = false;  // Else row-major.
   std::size_t rows = 0;
   std::size_t columns = 0;
   std::span<const std::byte> data;
+  std::size_t groups = 1;
+  std::size_t group_rows = 0;  // Rows of the tensor from group to group.
+  std::size_t first_row = 0;   // Of the tensor: where the first group starts.
 
   // Whether it is multiplied by int8 activations, in panels (or will be once it is packed).
   [[nodiscard]] bool quantised() const { return kernels::info(format).panel_block_bytes != 0; }
   // Where row `row` starts; in panels, a multiple of 16.
   [[nodiscard]] const std::byte* from_row(std::size_t row) const;
+  [[nodiscard]] const std::byte* from_group(std::size_t group, std::size_t row) const {
+    return from_row(first_row + group * group_rows + row);
+  }
   // Writes row `row` as [columns] floats.
   void read_row(std::size_t row, float* out) const;
 };
@@ -56,7 +62,16 @@ enum class WeightsFor {
 // Points `vectors` at the file, or at copies made in `copies` [copied_vector_numbers].
 void load_vectors(Weights& weights, const models::Program& program, std::span<float> copies);
 
-// Bytes that every forward pass reads: all but tables that are only looked up.
+// Bytes of the weights whose tensors hold them transposed, which are copied (float32, or f16 of what is coarser).
+[[nodiscard]] std::size_t transposed_bytes(const Weights& weights, const models::Program& program);
+
+// Makes those copies in `copies` [transposed_bytes], 64-byte aligned, and points the views at them.
+void load_transposed(Weights& weights, const models::Program& program, std::span<std::byte> copies);
+
+// Bytes that forward passes read: all but tables that are only looked up.
 [[nodiscard]] Bytes touched_bytes(const Weights& weights, const models::Program& program);
+
+// Of those, what one token reads at most: of experts, those that it is routed to.
+[[nodiscard]] Bytes bytes_a_token(const Weights& weights, const models::Program& program);
 
 }  // namespace linnet::engine

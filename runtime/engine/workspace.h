@@ -39,8 +39,14 @@ struct RowBlock {
 // large enough (8 groups of 1,536 columns in Q4_0 are 110 KB) that taking it costs nothing.
 [[nodiscard]] std::size_t groups_a_chunk(std::size_t groups, std::size_t threads);
 
-// Groups of 16 outputs of all projections of a product.
-[[nodiscard]] std::size_t product_groups(const models::MatMul& product, const Weights& weights);
+// The most that groups_a_chunk gives.
+inline constexpr std::size_t kMostGroupsAChunk = 8;
+
+// Groups of 16 outputs of all projections of a product; of one with several matrices, those of one of them.
+[[nodiscard]] std::size_t product_groups(std::span<const models::Projection> projections, const Weights& weights);
+
+// Query heads of one KV head that one attention call takes, at most: the rest are shared out over threads.
+inline constexpr std::size_t kAttentionHeads = 16;
 
 // The counts that everything in the workspace follows from.
 struct WorkspaceShape {
@@ -54,6 +60,8 @@ struct WorkspaceShape {
   std::size_t attention_heads = 0;    // Most query heads a KV head.
   std::size_t attention_numbers = 0;  // Most query heads a KV head x value width.
   std::size_t rotation_pairs = 0;     // Of all rotations together.
+  std::size_t parts_a_row = 0;        // Most experts that a row chooses, or heads with a matrix each.
+  std::size_t most_matrices = 0;      // Most experts or such heads of one weight.
 
   [[nodiscard]] static WorkspaceShape of(const models::Program& program, const Weights& weights,
                                          const BufferPlan& buffers, std::size_t rows, std::size_t threads);
@@ -73,6 +81,12 @@ struct QuantisedScratch {
   std::span<std::int8_t> values;  // [rows, columns]
   std::span<float> scales;        // [rows, columns / 32]
   std::span<std::int32_t> sums;   // [rows, columns / 32]
+};
+
+// The parts of a step's rows, sorted by the matrix that multiplies them.
+struct GroupScratch {
+  std::span<std::uint32_t> parts;   // [rows * parts_a_row]: row * parts + part, matrix by matrix, ascending
+  std::span<std::uint32_t> starts;  // [most_matrices + 1]: of each matrix's parts; the last is the end
 };
 
 struct RotationTables {
@@ -101,6 +115,12 @@ template <class Source>
 }
 
 template <class Source>
+[[nodiscard]] GroupScratch take_groups(Source& source, const WorkspaceShape& shape) {
+  return {.parts = source.template take<std::uint32_t>(shape.rows * shape.parts_a_row),
+          .starts = source.template take<std::uint32_t>(shape.most_matrices + 1)};
+}
+
+template <class Source>
 [[nodiscard]] RotationTables take_rotations(Source& source, const WorkspaceShape& shape) {
   return {.frequencies = source.template take<double>(shape.rotation_pairs),
           .cosines = source.template take<float>(shape.rows * shape.rotation_pairs),
@@ -112,6 +132,7 @@ struct Workspace {
   std::span<float> buffers;
   QuantisedScratch quantised;
   std::span<ThreadScratch> threads;
+  GroupScratch groups;
   RotationTables rotations;
   std::span<RowBlock> blocks;  // [rows]
 

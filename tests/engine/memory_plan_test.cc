@@ -35,7 +35,7 @@ TEST(MemoryPlan, IsATableForPeople) {
             "process                2.00 MiB\n"
             "anonymous              10.0 MiB  this process's own\n"
             "mapped                  100 MiB  file pages, shared and clean\n"
-            "held against a budget  80.0 MiB  anonymous and the weights that every token reads\n");
+            "held against a budget  80.0 MiB  anonymous and the weights that tokens read\n");
 }
 
 TEST(CheckBudget, OffersTheLargestContext) {

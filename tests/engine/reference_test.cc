@@ -20,15 +20,31 @@ namespace {
 // when it rounds so (printed by the script).
 struct Case {
   const char* name;
-  double exact;
+  double exact;  // 0: there is no such reference.
   double plain;
   bool same_greedy_text;  // All 64 tokens.
+  bool choices_flip = false;
 };
 constexpr Case kCases[] = {
-    {"llama-f32", 2e-4, 1e-3, true},        {"llama-f16", 2e-4, 1e-3, true},     {"qwen2-f32", 2e-4, 1e-3, true},
-    {"qwen3-f32", 2e-4, 1e-3, true},        {"llama-q8_0", 1.5e-2, 6e-2, false}, {"llama-q4_0", 1.5e-2, 6e-2, false},
-    {"qwen2-q4_1", 1.5e-2, 6e-2, false},    {"qwen3-q8_0", 1.5e-2, 6e-2, false}, {"qwen2-yarn-f32", 2e-4, 1e-3, true},
+    {"llama-f32", 2e-4, 1e-3, true},
+    {"llama-f16", 2e-4, 1e-3, true},
+    {"qwen2-f32", 2e-4, 1e-3, true},
+    {"qwen3-f32", 2e-4, 1e-3, true},
+    {"llama-q8_0", 1.5e-2, 6e-2, false},
+    {"llama-q4_0", 1.5e-2, 6e-2, false},
+    {"qwen2-q4_1", 1.5e-2, 6e-2, false},
+    {"qwen3-q8_0", 1.5e-2, 6e-2, false},
+    {"qwen2-yarn-f32", 2e-4, 1e-3, true},
     {"llama-linear-f32", 2e-4, 1e-3, true},
+    // Experts and latents amplify what rounding the cache does to 1.6e-3 of logits between -1 and 1.
+    {"mixtral-f32", 2e-4, 2e-3, true},
+    {"qwen3moe-f32", 2e-4, 2e-3, true},
+    {"deepseek2-f32", 2e-4, 2e-3, true},
+    {"deepseek3-f32", 2e-4, 2e-3, true},
+    // Rounded activations now and then choose other experts: a text of 600 tokens then goes another way.
+    {"mixtral-q8_0", 1.5e-2, 1e-1, false, true},
+    {"qwen3moe-q4_0", 1.5e-2, 2e-1, false, true},
+    {"deepseek2-q8_0", 0, 1e-1, false, true},
 };
 constexpr std::array<std::size_t, 6> kLongRows = {255, 256, 257, 511, 512, 599};
 
@@ -53,15 +69,18 @@ TEST_P(Reference, LogitsAgree) {
   ASSERT_EQ(expected.width, engine.program().vocabulary);
   const auto logits = all_logits(engine, tokens.values, 24);
   ASSERT_EQ(logits.size(), expected.values.size());
-  const auto exact = read_npy<float>(golden("exact"));
   const double from_plain = largest_difference(logits.data(), expected.values.data(), logits.size());
-  const double from_exact = largest_difference(logits.data(), exact.values.data(), logits.size());
-  std::printf("[ FIGURES  ] largest difference: %.2e plain, %.2e exact\n", from_plain, from_exact);
   EXPECT_LE(from_plain, GetParam().plain);
+  std::printf("[ FIGURES  ] largest difference: %.2e plain\n", from_plain);
+  if (GetParam().exact == 0) return;
+  const auto exact = read_npy<float>(golden("exact"));
+  const double from_exact = largest_difference(logits.data(), exact.values.data(), logits.size());
+  std::printf("[ FIGURES  ] largest difference: %.2e exact\n", from_exact);
   EXPECT_LE(from_exact, GetParam().exact);
 }
 
 TEST_P(Reference, LogitsAgreeAcrossPagesOfTheCache) {
+  if (GetParam().choices_flip) return;
   const auto model = load_model(GetParam().name);
   Engine engine = open_model(*model, {.max_outputs = 32});
   auto tokens = read_npy<TokenId>(data_path("long.tokens.npy")).values;
@@ -74,6 +93,7 @@ TEST_P(Reference, LogitsAgreeAcrossPagesOfTheCache) {
 }
 
 TEST_P(Reference, GreedyTextIsTheSame) {
+  if (GetParam().choices_flip) return;
   const auto model = load_model(GetParam().name);
   Engine engine = open_model(*model);
   const auto tokens = read_npy<TokenId>(golden("tokens"));

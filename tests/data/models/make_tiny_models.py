@@ -217,11 +217,11 @@ def exact_logits(model, ids, quantised):
 
 
 @torch.no_grad()
-def write_goldens(name, model, long_tokens, quantised):
+def write_goldens(name, model, long_tokens, quantised=False, exact=True):
     tokens = np.random.default_rng(7).integers(0, model.config.vocab_size, 24).astype(np.int32)
     ids = torch.from_numpy(tokens.astype(np.int64))[None]
     logits = model(ids).logits[0].numpy().astype(np.float32)
-    exact = exact_logits(model, ids, quantised)
+    rounded = exact_logits(model, ids, quantised) if exact else logits
     greedy, gaps = [], []
     for _ in range(64):
         last = model(ids).logits[0, -1]
@@ -232,11 +232,12 @@ def write_goldens(name, model, long_tokens, quantised):
     long_ids = torch.from_numpy(long_tokens.astype(np.int64) % model.config.vocab_size)[None]
     long = model(long_ids).logits[0, LONG_ROWS].numpy().astype(np.float32)
     print(f"{name}: logits in [{logits.min():.2f}, {logits.max():.2f}], rounding moves them by "
-          f"{np.abs(exact - logits).max():.5f}, smallest greedy gap {min(gaps):.4f}, "
+          f"{np.abs(rounded - logits).max():.5f}, smallest greedy gap {min(gaps):.4f}, "
           f"{len(set(greedy))} different tokens")
     np.save(HERE / f"{name}.tokens.npy", tokens)
     np.save(HERE / f"{name}.logits.npy", logits)
-    np.save(HERE / f"{name}.exact.npy", exact)
+    if exact:
+        np.save(HERE / f"{name}.exact.npy", rounded)
     np.save(HERE / f"{name}.greedy.npy", np.array(greedy, dtype=np.int32))
     np.save(HERE / f"{name}.long.npy", long)
 
