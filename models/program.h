@@ -64,6 +64,7 @@ struct KvCache {
   std::size_t key_width = 0;  // Numbers a head and position.
   std::size_t value_width = 0;
   bool values_in_keys = false;  // Values are the first numbers of the keys (latent attention), and not kept twice.
+  std::size_t window = 0;       // Positions that a query sees at most, its own among them; 0: all. Older ones are lost.
 
   // Numbers that are kept of a head and position.
   [[nodiscard]] std::size_t kept_width() const { return key_width + (values_in_keys ? 0 : value_width); }

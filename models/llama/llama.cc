@@ -36,7 +36,8 @@ struct Shape {
   Rotation rotation;  // Of the first numbers of each head.
   bool tied_head = false;
   bool query_key_value_bias = false;
-  Experts experts;  // In place of the feed-forward network.
+  std::size_t window = 0;  // Positions that a query sees; 0: all.
+  Experts experts;         // In place of the feed-forward network.
 };
 
 // Far above any published model, far below where products of them wrap.
@@ -51,12 +52,11 @@ const std::string kEmbedding = kEmbeddingTensor;
 const std::string kHead = "output.weight";
 const std::string kFactors = "rope_freqs.weight";
 
-// What would change the arithmetic and is not computed here is refused, not ignored.
-Result<void> refuse_variants(const Keys& keys) {
+// A window as long as the context hides nothing.
+Result<void> read_window(const Keys& keys, Shape& shape) {
   LINNET_TRY(const std::size_t window, keys.count_or("attention.sliding_window", {0, kContext.most}, 0));
-  LINNET_TRY(const std::size_t context, keys.count("context_length", kContext));
-  if (window == 0 || window >= context) return {};  // It hides nothing.
-  return fail(ErrorKind::kUnsupported, "a sliding window of " + std::to_string(window) + " positions is not supported");
+  shape.window = window < shape.context ? window : 0;
+  return {};
 }
 
 Result<void> read_attention(const Keys& keys, Shape& shape) {
@@ -87,13 +87,13 @@ Result<void> read_feed_forward(const ModelFile& file, const Keys& keys, const Fo
 Result<Shape> read_shape(const ModelFile& file, const Form& form) {
   const Keys keys(file.header, form.architecture);
   Shape shape;
-  LINNET_CHECK(refuse_variants(keys));
   LINNET_TRY(shape.layers, keys.count("block_count", kLayers));
   LINNET_TRY(shape.width, keys.count("embedding_length", kWidth));
   LINNET_CHECK(read_feed_forward(file, keys, form, shape));
   LINNET_TRY(shape.context, keys.count("context_length", kContext));
   LINNET_TRY(shape.epsilon, keys.number("attention.layer_norm_rms_epsilon", 0.0F, 1.0F));
   LINNET_CHECK(read_attention(keys, shape));
+  LINNET_CHECK(read_window(keys, shape));
   LINNET_TRY(shape.vocabulary, read_vocabulary(file, keys));
   shape.tied_head = file.tensors.find(kHead) == nullptr;
   shape.rotation.interleaved = form.interleaved;
@@ -147,7 +147,7 @@ class Writer {
     }
     step("rotate query", Rotate{query, rotation_, s.heads});
     step("rotate key", Rotate{key, rotation_, s.kv_heads});
-    const StateId cache = program_.state(KvCache{s.kv_heads, s.key_width, s.value_width});
+    const StateId cache = program_.state(KvCache{s.kv_heads, s.key_width, s.value_width, false, s.window});
     const float scale = 1.0F / std::sqrt(static_cast<float>(s.key_width));
     step("attention", Attend{query, key, value, cache, mixed, s.heads, scale, Mask::kCausal});
     step("attention out", add_to_hidden(mixed, matrix("attn_output", s.width, s.heads * s.value_width)));

@@ -111,6 +111,9 @@ Result<Repeat> measure_once(Stopwatch& stopwatch, engine::Engine& engine, const 
   Repeat repeat;
   LINNET_TRY(repeat.prefill_milliseconds, stopwatch.prefill(sequences.front(), options.prompt));
   engine.truncate(sequences.front(), options.depth);
+  if (engine.length(sequences.front()) != options.depth) {  // A window that does not go back.
+    LINNET_CHECK(stopwatch.prefill(sequences.front(), options.depth));
+  }
   const HeapCalls heap_calls = find_heap_counter();
   const std::uint64_t before = heap_calls != nullptr ? heap_calls() : 0;
   LINNET_TRY(repeat.decode_milliseconds, stopwatch.decode(sequences, options.generate));

@@ -102,7 +102,8 @@ class Engine {
   void end_sequence(SequenceId sequence);
   // Positions it holds.
   [[nodiscard]] std::size_t length(SequenceId sequence) const;
-  // Forgets the positions from `length` on, which must be at most what it holds.
+  // Forgets the positions from `length` on, which must be at most what it holds; all of them where the model has a
+  // window and what it needs before `length` is overwritten: ask length().
   void truncate(SequenceId sequence, std::size_t length);
 
   // Computes the rows and extends their sequences. Returns [rows that want logits, vocabulary] in the order of the

@@ -108,6 +108,8 @@ class Executor {
                        std::size_t worker);
   void store(const models::Attend& op, std::size_t row);
   void attend(const models::Attend& op, const RowBlock& block, const HeadRange& heads, std::size_t worker);
+  void attend_from(const models::Attend& op, std::size_t begin, const RowBlock& block, const HeadRange& heads,
+                   std::size_t worker);
 
   // Calls work(first, count) over [0, count of items), in parallel where there are enough numbers in all.
   void split(std::size_t items, std::size_t numbers_an_item, FunctionRef<void(std::size_t, std::size_t)> work);

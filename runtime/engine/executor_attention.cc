@@ -42,10 +42,25 @@ void Executor::execute(const models::Attend& op) {
   });
 }
 
-// One block of rows, query heads of one KV head: pages ascending, merged as they come.
+// Rows under a window start at different positions: one by one, once the window hides any.
 void Executor::attend(const models::Attend& op, const RowBlock& block, const HeadRange& range, std::size_t worker) {
   const auto& state = std::get<models::KvCache>(program_.states[static_cast<std::size_t>(op.cache)]);
+  if (state.window == 0 || block.first_position + block.rows <= state.window) {
+    return attend_from(op, 0, block, range, worker);
+  }
+  for (std::uint32_t row = 0; row < block.rows; ++row) {
+    const std::size_t position = block.first_position + row;
+    const std::size_t begin = position + 1 > state.window ? position + 1 - state.window : 0;
+    attend_from(op, begin, {block.first_row + row, 1, block.sequence, block.first_position + row}, range, worker);
+  }
+}
+
+// One block of rows, query heads of one KV head: the pages from position `begin` on ascending, merged as they come.
+void Executor::attend_from(const models::Attend& op, std::size_t begin, const RowBlock& block, const HeadRange& range,
+                           std::size_t worker) {
+  const auto& state = std::get<models::KvCache>(program_.states[static_cast<std::size_t>(op.cache)]);
   const std::size_t heads = range.count;
+  const std::size_t value_stride = state.values_in_keys ? state.key_width : state.value_width;
   const TensorView query = buffer(op.query);
   const TensorView out = buffer(op.out);
   const ThreadScratch& scratch = workspace_.threads[worker];
@@ -54,18 +69,19 @@ void Executor::attend(const models::Attend& op, const RowBlock& block, const Hea
   const std::size_t end = masked ? block.first_position + block.rows : cache_.length(block.sequence);
   float* const first_out = out.row(block.first_row).data() + range.first * state.value_width;
   const kernels::AttentionPart whole{scratch.maximum.data(), scratch.sum.data(), first_out, out.stride()};
-  for (std::size_t page = 0; page * kPagePositions < end; ++page) {
-    const std::size_t start = page * kPagePositions;
-    const std::size_t positions = std::min(kPagePositions, end - start);
+  for (std::size_t page = begin / kPagePositions; page * kPagePositions < end; ++page) {
+    const std::size_t start = std::max(begin, page * kPagePositions);
+    const std::size_t hidden = start - page * kPagePositions;
+    const std::size_t positions = std::min(kPagePositions - hidden, end - start);
     // Under the mask, rows before this page's first position do not see it.
     const std::size_t skipped = masked && start > block.first_position ? start - block.first_position : 0;
     const kernels::AttentionPage input{
         .queries = query.row(block.first_row + skipped).data() + range.first * state.key_width,
         .query_stride = query.stride(),
-        .keys = cache_.keys(op.cache, block.sequence, page, range.kv_head),
+        .keys = cache_.keys(op.cache, block.sequence, page, range.kv_head) + hidden * state.key_width,
         .key_stride = state.key_width,
-        .values = cache_.values(op.cache, block.sequence, page, range.kv_head),
-        .value_stride = state.values_in_keys ? state.key_width : state.value_width,
+        .values = cache_.values(op.cache, block.sequence, page, range.kv_head) + hidden * value_stride,
+        .value_stride = value_stride,
         .positions = positions,
         .first_row_sees = masked ? block.first_position + skipped - start + 1 : positions,
         .rows = block.rows - skipped,
@@ -73,7 +89,7 @@ void Executor::attend(const models::Attend& op, const RowBlock& block, const Hea
         .key_width = state.key_width,
         .value_width = state.value_width,
         .scale = op.scale};
-    if (page == 0) {
+    if (page == begin / kPagePositions) {
       kernels_.attention->page(input, whole);
       continue;
     }

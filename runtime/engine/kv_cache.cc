@@ -1,5 +1,6 @@
 #include "runtime/engine/kv_cache.h"
 
+#include <algorithm>
 #include <cassert>
 #include <string>
 #include <utility>
@@ -16,16 +17,41 @@ std::size_t pages_for(std::size_t positions) { return (positions + kPagePosition
 
 }  // namespace
 
-CacheShape CacheShape::for_all(std::size_t sequences, std::size_t context) {
+CacheShape CacheShape::for_all(std::size_t sequences, std::size_t context, std::size_t step_rows) {
   const std::size_t pages = pages_for(context);
-  return {.sequences = sequences, .context = context, .pages_a_sequence = pages, .pages = sequences * pages};
+  return {.sequences = sequences,
+          .context = context,
+          .pages_a_sequence = pages,
+          .pages = sequences * pages,
+          .step_rows = step_rows};
+}
+
+std::size_t ring_pages(const models::KvCache& state, const CacheShape& shape) {
+  if (state.window == 0) return 0;
+  // The first row of a step sees window - 1 positions before it, and the step stores its rows first. Where the run of
+  // these starts inside a page, it reaches into one more.
+  const std::size_t ring = pages_for(state.window - 1 + shape.step_rows) + 1;
+  return ring < shape.pages_a_sequence ? ring : 0;
+}
+
+std::size_t cache_numbers(const models::Program& program, const CacheShape& shape) {
+  std::size_t numbers = 0;
+  for (const models::State& state : program.states) {
+    const auto& cache = std::get<models::KvCache>(state);
+    const std::size_t ring = ring_pages(cache, shape);
+    numbers += (ring != 0 ? ring * shape.sequences : shape.pages) * page_numbers(cache);
+  }
+  return numbers;
 }
 
 std::size_t page_numbers(const models::KvCache& state) { return state.kv_heads * kPagePositions * state.kept_width(); }
 
 std::size_t page_numbers(const models::Program& program) {
   std::size_t numbers = 0;
-  for (const models::State& state : program.states) numbers += page_numbers(std::get<models::KvCache>(state));
+  for (const models::State& state : program.states) {
+    const auto& cache = std::get<models::KvCache>(state);
+    if (cache.window == 0) numbers += page_numbers(cache);
+  }
   return numbers;
 }
 
@@ -42,15 +68,17 @@ void KvCache::reset(const models::Program& program) {
                   .page = page_numbers(state),
                   .key_head = key_head,
                   .value_head = state.values_in_keys ? key_head : kPagePositions * state.value_width,
-                  .values = state.values_in_keys ? 0 : state.kv_heads * key_head};
-    offset += shape_.pages * states_[i].page;
+                  .values = state.values_in_keys ? 0 : state.kv_heads * key_head,
+                  .ring = ring_pages(state, shape_),
+                  .window = state.window};
+    offset += (states_[i].ring != 0 ? states_[i].ring * shape_.sequences : shape_.pages) * states_[i].page;
   }
 }
 
 Result<SequenceId> KvCache::begin() {
   for (std::size_t i = 0; i < sequences_.size(); ++i) {
     if (sequences_[i].open) continue;
-    sequences_[i] = {.length = 0, .claimed = 0, .pages = 0, .open = true};
+    sequences_[i] = {.length = 0, .claimed = 0, .pages = 0, .furthest = 0, .open = true};
     return static_cast<SequenceId>(i);
   }
   return fail(ErrorKind::kBusy, "all " + std::to_string(sequences_.size()) + " sequences are in use");
@@ -90,6 +118,7 @@ Result<void> KvCache::commit() {
   for (std::size_t i = 0; i < sequences_.size(); ++i) {
     Sequence& held = sequences_[i];
     held.length += std::exchange(held.claimed, 0);
+    held.furthest = std::max(held.furthest, held.length);
     while (held.pages < pages_for(held.length))
       table(SequenceId{static_cast<std::uint32_t>(i)})[held.pages++] = free_pages_[--free_count_];
   }
@@ -100,9 +129,20 @@ void KvCache::drop_claims() {
   for (Sequence& held : sequences_) held.claimed = 0;
 }
 
+// A ring holds its last pages up to the furthest; the oldest of them may be half overwritten by none.
+bool KvCache::can_go_back(const Sequence& held, std::size_t length) const {
+  const auto keeps = [&](const StateStorage& state) {
+    const std::size_t needed = length + 1 > state.window ? length + 1 - state.window : 0;
+    return state.ring == 0 || needed / kPagePositions + state.ring >= pages_for(held.furthest);
+  };
+  return std::all_of(states_.begin(), states_.end(), keeps);
+}
+
 void KvCache::truncate(SequenceId id, std::size_t length) {
   assert(is_open(id) && length <= sequence(id).length);
   Sequence& held = sequence(id);
+  if (!can_go_back(held, length)) length = 0;
+  if (length == 0) held.furthest = 0;
   held.length = static_cast<std::uint32_t>(length);
   while (held.pages > pages_for(length)) free_pages_[free_count_++] = table(id)[--held.pages];
 }

@@ -24,14 +24,22 @@ struct CacheShape {
   std::size_t context = 0;           // Positions a sequence may hold.
   std::size_t pages_a_sequence = 0;  // That its table has room for.
   std::size_t pages = 0;             // In the pool.
+  std::size_t step_rows = 1;         // Positions that one step adds at most.
 
   // Room for every sequence to fill its context.
-  [[nodiscard]] static CacheShape for_all(std::size_t sequences, std::size_t context);
+  [[nodiscard]] static CacheShape for_all(std::size_t sequences, std::size_t context, std::size_t step_rows = 1);
 };
 
-// Numbers (f16) of one page in one state, and in all states of a program.
+// Numbers (f16) of one page in one state, and in all states of a program that keep every page.
 [[nodiscard]] std::size_t page_numbers(const models::KvCache& state);
 [[nodiscard]] std::size_t page_numbers(const models::Program& program);
+
+// Pages that a state with a window keeps of each sequence, by turns: what a step may see while it stores its own rows.
+// 0 where all pages are kept.
+[[nodiscard]] std::size_t ring_pages(const models::KvCache& state, const CacheShape& shape);
+
+// Numbers (f16) of all states.
+[[nodiscard]] std::size_t cache_numbers(const models::Program& program, const CacheShape& shape);
 
 // Bookkeeping and storage in memory that it is given. One thread at a time changes it.
 class KvCache {
@@ -46,7 +54,7 @@ class KvCache {
         tables_(source.template take<PageId>(shape.sequences * shape.pages_a_sequence)),
         free_pages_(source.template take<PageId>(shape.pages)),
         states_(source.template take<StateStorage>(program.states.size())),
-        numbers_(source.template take<std::uint16_t>(shape.pages * page_numbers(program))) {}
+        numbers_(source.template take<std::uint16_t>(cache_numbers(program, shape))) {}
 
   // Empties the pool and cuts the storage into states; once, before any use.
   void reset(const models::Program& program);
@@ -68,7 +76,8 @@ class KvCache {
   [[nodiscard]] Result<void> commit();
   void drop_claims();
 
-  // Forgets the positions from `length` on and gives back the pages that held nothing else.
+  // Forgets the positions from `length` on and gives back the pages that held nothing else. Where a window's positions
+  // before `length` are overwritten already, nothing can be kept: the sequence is empty then.
   void truncate(SequenceId id, std::size_t length);
 
   // Where a state keeps keys [256, key_width] and values [256, value_width] of one KV head in the sequence's page
@@ -83,6 +92,7 @@ class KvCache {
     std::uint32_t length;
     std::uint32_t claimed;  // Positions on top of `length`.
     std::uint32_t pages;
+    std::uint32_t furthest;  // The longest that it was: what lies in rings.
     bool open;
   };
   struct StateStorage {
@@ -91,6 +101,8 @@ class KvCache {
     std::size_t key_head;  // Numbers of one head's keys in a page: 256 * key_width.
     std::size_t value_head;
     std::size_t values;  // Offset of the values in a page.
+    std::size_t ring;    // Pages a sequence, by turns; 0: pages of the pool.
+    std::size_t window;
   };
 
   [[nodiscard]] Sequence& sequence(SequenceId id) { return sequences_[static_cast<std::size_t>(id)]; }
@@ -99,8 +111,11 @@ class KvCache {
     return tables_.data() + static_cast<std::size_t>(id) * shape_.pages_a_sequence;
   }
   [[nodiscard]] std::uint16_t* page(const StateStorage& state, SequenceId id, std::size_t number) const {
-    return numbers_.data() + state.offset + table(id)[number] * state.page;
+    const std::size_t turn = static_cast<std::size_t>(id) * state.ring + (state.ring != 0 ? number % state.ring : 0);
+    return numbers_.data() + state.offset + (state.ring != 0 ? turn : table(id)[number]) * state.page;
   }
+
+  [[nodiscard]] bool can_go_back(const Sequence& held, std::size_t length) const;
 
   CacheShape shape_;
   std::span<Sequence> sequences_;

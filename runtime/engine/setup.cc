@@ -158,7 +158,7 @@ Result<Setup> set_up(const gguf::Reader& header, const pack::PackedView& tensors
   setup.buffers = plan_buffers(setup.program, resolved.max_batch_rows, resolved.max_outputs);
   setup.workspace =
       WorkspaceShape::of(setup.program, setup.weights, setup.buffers, resolved.max_batch_rows, resolved.threads);
-  setup.cache = CacheShape::for_all(resolved.max_sequences, resolved.context);
+  setup.cache = CacheShape::for_all(resolved.max_sequences, resolved.context, resolved.max_batch_rows);
   auto arena = arena_rows(setup);
   Bytes taken;
   for (const MemoryRow& row : arena) taken += row.size;

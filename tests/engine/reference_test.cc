@@ -36,6 +36,7 @@ constexpr Case kCases[] = {
     {"qwen3-q8_0", 1.5e-2, 6e-2, false},
     {"qwen2-yarn-f32", 2e-4, 1e-3, true},
     {"llama-linear-f32", 2e-4, 1e-3, true},
+    {"mistral-f32", 2e-4, 1e-3, true},
     // Experts and latents amplify what rounding the cache does to 1.6e-3 of logits between -1 and 1.
     {"mixtral-f32", 2e-4, 2e-3, true},
     {"qwen3moe-f32", 2e-4, 2e-3, true},
@@ -115,6 +116,65 @@ TEST_P(Reference, GreedyTextIsTheSame) {
     ASSERT_EQ(text.size(), expected.values.size());
     EXPECT_TRUE(std::equal(text.begin(), text.begin() + 4, expected.values.begin()));
   }
+}
+
+// 2,300 positions past a window of 100, whose cache keeps two pages by turns.
+TEST(Window, LogitsAgreeFarPastIt) {
+  const auto model = load_model("mistral-f32");
+  const auto part = read_npy<TokenId>(data_path("long.tokens.npy")).values;
+  std::vector<TokenId> text;
+  for (int i = 0; i < 4; ++i) text.insert(text.end(), part.begin(), part.end());
+  const auto expected = read_npy<float>(data_path("mistral-f32.far.npy"));
+  constexpr std::array<std::size_t, 4> kFarRows = {99, 100, 1023, 2399};
+  std::vector<float> first;
+  for (const std::size_t chunk : {31U, 128U}) {
+    Engine engine = open_model(*model, {.context = 2400, .max_batch_rows = 128, .max_outputs = 128});
+    const auto logits = all_logits(engine, text, chunk);
+    for (std::size_t i = 0; i < kFarRows.size(); ++i) {
+      const float* row = logits.data() + kFarRows[i] * expected.width;
+      EXPECT_LE(largest_difference(row, expected.row(i), expected.width), 1e-3) << kFarRows[i];
+    }
+    if (first.empty()) first = logits;
+    EXPECT_EQ(logits, first) << "chunks of " << chunk;
+  }
+}
+
+TEST(Window, TheCacheDoesNotGrowWithTheContext) {
+  const auto model = load_model("mistral-f32");
+  const auto reader = gguf::Reader::open(model->bytes());
+  const auto cache = [&](std::size_t context) {
+    const auto plan = Engine::plan(*reader, {.context = context, .max_batch_rows = 32, .threads = 1});
+    return std::ranges::find(plan->rows, "KV cache", &MemoryRow::name)->size.count;
+  };
+  EXPECT_LT(cache(4000) - cache(1000), 1024) << "but for the tables of the pages";
+  EXPECT_NEAR(static_cast<double>(cache(4000)), 2 * 2 * 256 * 32 * 2, 2048) << "2 pages, 2 layers, 32 numbers";
+}
+
+// What lies behind the window is gone: a sequence goes back as far as that allows, or to its start.
+TEST(Window, GoesBackAsFarAsItKeeps) {
+  const auto model = load_model("mistral-f32");
+  Engine engine = open_model(*model, {.context = 2400, .max_batch_rows = 128, .max_outputs = 1});
+  const auto text = read_npy<TokenId>(data_path("long.tokens.npy")).values;
+  const auto sequence = *engine.begin_sequence();
+  const auto extend = [&](std::size_t to) {
+    std::vector<float> last;
+    for (std::size_t i = engine.length(sequence); i < to; ++i) {
+      const BatchRow row{text[i], sequence, static_cast<std::uint32_t>(i), i + 1 == to};
+      const auto logits = engine.step({&row, 1});
+      if (logits->rows() == 1) last.assign(logits->row(0).begin(), logits->row(0).end());
+    }
+    return last;
+  };
+  const auto at_400 = extend(400);
+  const auto at_550 = extend(550);
+  engine.truncate(sequence, 500);
+  EXPECT_EQ(engine.length(sequence), 500U);
+  EXPECT_EQ(extend(550), at_550);
+  (void)extend(600);
+  engine.truncate(sequence, 300);  // Would need position 201, in page 0: pages 1 and 2 are kept, with 3 pages 0 too.
+  const std::size_t kept = engine.length(sequence);
+  EXPECT_TRUE(kept == 300 || kept == 0);
+  EXPECT_EQ(extend(400), at_400);
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Reference, testing::ValuesIn(kCases), [](const auto& instance) {

@@ -19,7 +19,7 @@ import gguf
 import numpy as np
 import torch
 from gguf import GGMLQuantizationType as Type
-from transformers import (LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen3Config,
+from transformers import (LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen3Config,
                           Qwen3ForCausalLM)
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
@@ -27,6 +27,7 @@ from transformers.models.llama.modeling_llama import eager_attention_forward
 
 HERE = pathlib.Path(__file__).parent
 GAIN = 1.1  # Of every matrix, so that layers outweigh the embedding and attention is sharp.
+FAR_ROWS = [99, 100, 1023, 2399]
 LONG_ROWS = [255, 256, 257, 511, 512, 599]
 COMMON = dict(hidden_size=64, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
               max_position_embeddings=1024, rms_norm_eps=1e-6, attn_implementation="eager")
@@ -120,6 +121,8 @@ def write_keys(writer, arch, config):
         writer.add_rope_scaling_type(gguf.RopeScalingType[rope["rope_type"].upper()])
         writer.add_rope_scaling_factor(rope["factor"])
         writer.add_rope_scaling_orig_ctx_len(rope.get("original_max_position_embeddings", 1024))
+    if getattr(config, "sliding_window", None):
+        writer.add_sliding_window(config.sliding_window)
     if arch == "qwen3":
         writer.add_key_length(config.head_dim)
         writer.add_value_length(config.head_dim)
@@ -253,7 +256,8 @@ def prepare(config):
 
 def make(name, arch, config, seed, kind, tokenizer=False):
     classes = {"llama": LlamaForCausalLM, "qwen2": Qwen2ForCausalLM, "qwen3": Qwen3ForCausalLM}
-    model = seeded(classes[arch](prepare(config)).float(), seed)
+    kind_of_model = MistralForCausalLM if isinstance(config, MistralConfig) else classes[arch]
+    model = seeded(kind_of_model(prepare(config)).float(), seed)
     write_model(name, arch, model, kind, tokenizer)
     write_goldens(name, model, np.load(HERE / "long.tokens.npy"), kind not in (Type.F32, Type.F16))
 
@@ -273,9 +277,19 @@ def qwen3_config():
     return Qwen3Config(vocab_size=150, tie_word_embeddings=False, head_dim=24, rope_theta=1000000.0, **{**COMMON, "intermediate_size": 64})
 
 
-def stretched_config(kind, rope):
-    small = {**COMMON, "hidden_size": 32, "intermediate_size": 48, "num_attention_heads": 2, "num_key_value_heads": 1}
+def stretched_config(kind, rope, **other):
+    small = {**COMMON, **other, "hidden_size": 32, "intermediate_size": 48, "num_attention_heads": 2, "num_key_value_heads": 1}
     return kind(vocab_size=150, tie_word_embeddings=True, rope_parameters=dict(rope_theta=10000.0, **rope), **small)
+
+
+@torch.no_grad()
+def make_window():
+    """Mistral, and what it says FAR_ROWS into the text of 600 tokens taken four times."""
+    config = stretched_config(MistralConfig, dict(rope_type="default"), sliding_window=100, max_position_embeddings=4096)
+    make("mistral-f32", "llama", config, 16, Type.F32)
+    model = seeded(MistralForCausalLM(config).float(), 16)
+    text = np.tile(np.load(HERE / "long.tokens.npy"), 4).astype(np.int64)
+    np.save(HERE / "mistral-f32.far.npy", model(torch.from_numpy(text)[None]).logits[0, FAR_ROWS].numpy().astype(np.float32))
 
 
 def make_fuzz_seeds():
@@ -293,6 +307,7 @@ def make_fuzz_seeds():
 
 
 def main():
+    torch.set_num_threads(1)
     if sys.argv[1:]:
         names, original = sys.argv[1:], globals()["make"]
         make = lambda name, *rest, **options: original(name, *rest, **options) if name in names else None
@@ -312,6 +327,8 @@ def main():
     # The text of 600 tokens goes past the original contexts.
     yarn = dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=256)
     make("qwen2-yarn-f32", "qwen2", stretched_config(Qwen2Config, yarn), 11, Type.F32)
+    if not sys.argv[1:] or "mistral-f32" in sys.argv[1:]:
+        make_window()
     make("llama-linear-f32", "llama", stretched_config(LlamaConfig, dict(rope_type="linear", factor=4.0)), 11, Type.F32)
 
 

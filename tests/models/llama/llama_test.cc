@@ -147,7 +147,6 @@ const Refusal kRefusals[] = {
     {"groups_of_experts", "mixtral-f32", kMalformed, "groups", {u32("llama.expert_group_count", 3)}},
     {"no_latents", "deepseek2-f32", kMalformed, "kv_lora_rank", {u32("deepseek2.attention.kv_lora_rank", 0)}},
     {"all_rotated", "deepseek2-f32", kMalformed, "rotated part", {u32("deepseek2.attention.key_length", 8)}},
-    {"sliding_window", "llama-f32", kUnsupported, "window", {u32("llama.attention.sliding_window", 256)}},
     {"no_embedding",
      "llama-f32",
      kMalformed,
