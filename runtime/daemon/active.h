@@ -30,7 +30,8 @@ struct Service::Active {
   AnswerStream stream;
   Clock::time_point accepted;
   Clock::time_point started{};
-  Clock::time_point last_text{};
+  Clock::time_point last_token{};
+  std::uint64_t tokens = 0;
   std::string pool_model;  // Of a pool request: its answers bring nothing about, for it may run on two devices.
   bool running = false;
   bool stopped = false;  // Cancelled because the device stops.

@@ -56,10 +56,24 @@ void AdmissionQueue::forget_idle_clients(Clock::time_point now) {
   });
 }
 
+const Waiting* AdmissionQueue::next() const {
+  for (std::size_t level = std::size(queues_); level-- > 0;) {
+    if (!queues_[level].empty()) return &queues_[level].front();
+  }
+  return nullptr;
+}
+
+std::size_t AdmissionQueue::before(Priority priority) const {
+  std::size_t before = 0;
+  for (auto level = static_cast<std::size_t>(priority); level < std::size(queues_); ++level) {
+    before += queues_[level].size();
+  }
+  return before;
+}
+
 std::size_t AdmissionQueue::push(Waiting waiting) {
   const auto own = static_cast<std::size_t>(waiting.priority);
-  std::size_t before = 0;
-  for (std::size_t level = own; level < std::size(queues_); ++level) before += queues_[level].size();
+  const std::size_t before = this->before(waiting.priority);
   ++waiting_[waiting.key.who];
   queues_[own].push_back(std::move(waiting));
   return before;

@@ -57,6 +57,12 @@ class AdmissionQueue {
   // Puts an admitted (or resumed) request at the end of its priority. Returns how many will start before it.
   std::size_t push(Waiting waiting);
 
+  // The request that starts next; null where none waits. Valid until the queue changes.
+  [[nodiscard]] const Waiting* next() const;
+
+  // How many start before a new request of that priority.
+  [[nodiscard]] std::size_t before(Priority priority) const;
+
   // Up to `most` requests to start now, by priority and then by age: one batch.
   [[nodiscard]] std::vector<Waiting> take(std::size_t most);
 

@@ -13,6 +13,7 @@
 #include "runtime/base/result.h"
 #include "runtime/daemon/journal.h"
 #include "runtime/daemon/request.h"
+#include "runtime/text/reasoning.h"
 
 namespace linnet::daemon {
 
@@ -41,7 +42,8 @@ struct JobReport {
 class JobListener {
  public:
   virtual ~JobListener() = default;
-  virtual void on_text(const Job& job, std::string_view text, std::uint64_t tokens) = 0;
+  // A piece of one part of the answer; `tokens` are those since the last call.
+  virtual void on_text(const Job& job, text::AnswerPart part, std::string_view text, std::uint64_t tokens) = 0;
   virtual void on_end(const Job& job, const Result<JobReport>& report) = 0;  // Exactly once a job.
 };
 

@@ -9,7 +9,7 @@ constexpr std::uint32_t kMostTokens = 32;
 
 class Collector final : public JobListener {
  public:
-  void on_text(const Job&, std::string_view text, std::uint64_t) override { answer_.append(text); }
+  void on_text(const Job&, text::AnswerPart, std::string_view text, std::uint64_t) override { answer_.append(text); }
   void on_end(const Job&, const Result<JobReport>& report) override { sound_ = report.has_value(); }
 
   [[nodiscard]] std::optional<std::string> answer() && {
@@ -40,16 +40,34 @@ std::optional<std::string> answer_to(const std::string& prompt, const std::strin
 Canary::Canary(std::vector<std::string> prompts, std::chrono::seconds period)
     : prompts_(std::move(prompts)), period_(period) {}
 
-std::optional<double> Canary::ask(Backend& backend, const std::string& model, Clock::time_point now) {
-  if (prompts_.empty() || period_.count() == 0 || model.empty()) return std::nullopt;
-  if (last_ != Clock::time_point{} && now - last_ < period_) return std::nullopt;
+void Canary::configure(std::vector<std::string> prompts, std::chrono::seconds period) {
+  const std::lock_guard lock(mutex_);
+  if (prompts != prompts_) ++version_;
+  prompts_ = std::move(prompts);
+  period_ = period;
+}
+
+std::vector<std::string> Canary::due(Clock::time_point now) {
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(asked_version_, version_) != version_) first_answers_.clear();
+  if (period_.count() == 0 || (last_ != Clock::time_point{} && now - last_ < period_)) return {};
   last_ = now;
+  return prompts_;
+}
+
+std::optional<double> Canary::ask(Backend& backend, const std::string& model, Clock::time_point now) {
+  if (model.empty()) return std::nullopt;
+  const auto prompts = due(now);
   std::vector<std::string> answers;
-  for (const std::string& prompt : prompts_) {
+  for (const std::string& prompt : prompts) {
     auto answer = answer_to(prompt, model, backend);
     if (!answer) return std::nullopt;
     answers.push_back(*std::move(answer));
   }
+  return answers.empty() ? std::nullopt : compare(model, std::move(answers));
+}
+
+std::optional<double> Canary::compare(const std::string& model, std::vector<std::string> answers) {
   const auto [first, is_first] = first_answers_.try_emplace(model, answers);
   if (is_first) return std::nullopt;
   std::size_t equal = 0;

@@ -176,12 +176,21 @@ const std::vector<AlarmConfig>& default_alarms() {
   return kAlarms;
 }
 
+std::string alarm_names(const std::vector<AlarmConfig>& alarms) {
+  std::string list;
+  for (const AlarmConfig& alarm : alarms) list += (list.empty() ? "" : ", ") + alarm.name;
+  return list;
+}
+
 void read_alarms(TomlTable& document, DaemonConfig& config) {
   config.alarms = default_alarms();
   document.each_named("alarms", [&](const std::string& name, TomlTable& table) {
     const auto found =
         std::find_if(config.alarms.begin(), config.alarms.end(), [&](const auto& a) { return a.name == name; });
-    if (found == config.alarms.end()) return table.fault("there is no alarm '" + name + "'");
+    if (found == config.alarms.end()) {
+      for (const char* key : {"raise", "clear", "hold_s"}) (void)table.number(key, 0, -1e300, 1e300);
+      return table.fault("there is no alarm '" + name + "'; accepted: " + alarm_names(config.alarms));
+    }
     found->raise = table.number("raise", found->raise, 0, 1e9);
     found->clear = table.number("clear", std::min(found->clear, found->raise), 0, 1e9);
     found->hold = read_seconds(table, "hold_s", found->hold, 0);
@@ -195,6 +204,7 @@ void read_telemetry(TomlTable table, DaemonConfig& config) {
   config.home_assistant = table.boolean("home_assistant");
   config.canaries = table.texts("canaries");
   config.canary_period = read_seconds(table, "canary_period_s", config.canary_period, 0);
+  config.energy_budget_wh = table.number("energy_budget_wh", 0, 0, 1e6);
   table.finish();
 }
 

@@ -74,6 +74,7 @@ struct DaemonConfig {
   bool home_assistant = false;
   std::vector<std::string> canaries;  // Prompts that are asked again each `canary_period`.
   std::chrono::seconds canary_period{0};
+  double energy_budget_wh = 0;  // Of the whole module in 24 hours; 0: none.
   std::size_t threads = 0;
   std::size_t at_once = 1;  // Answers that advance by turns, each with a context of its own.
   std::optional<Bytes> memory_budget;

@@ -7,6 +7,7 @@
 
 #include "runtime/base/process_memory.h"
 #include "runtime/daemon/caught.h"
+#include "runtime/daemon/config_files.h"
 #include "runtime/daemon/fail_point.h"
 #include "runtime/daemon/home_assistant.h"
 #include "runtime/daemon/log.h"
@@ -44,6 +45,7 @@ std::string read_password(const DaemonConfig& config) {
 Daemon::Daemon(DaemonConfig config)
     : config_(std::move(config)),
       boot_id_(read_first_line("/proc/sys/kernel/random/boot_id")),
+      energy_budget_(config_.energy_budget_wh),
       alarms_(config_.alarms) {}
 
 Daemon::~Daemon() = default;
@@ -55,6 +57,7 @@ Result<std::unique_ptr<Daemon>> Daemon::create(DaemonConfig config) {
 }
 
 Result<void> Daemon::open_parts() {
+  for (const std::string& line : unreadable_files(config_)) log(LogLevel::kWarning, line);
   LINNET_TRY(board_, SharedBoard::open(config_.board, config_.plugin_directory));
   LINNET_TRY(StateDirectory state, StateDirectory::open(config_.state_directory));
   state_.emplace(std::move(state));
@@ -68,13 +71,32 @@ Result<void> Daemon::open_parts() {
                         {config_.mqtt, config_.address, config_.pool, config_.pool_models},
                         [this] { return state_->next_epoch(); }, *this));
   actions_ = std::make_unique<RuleActions>(config_.rules, *lines_, *link_);
+  LINNET_CHECK(open_audit());
   operations_ = std::make_unique<DeviceOperations>(
-      *lines_, *host_, [this] { return status(); }, [this] { on_online(); });
+      *lines_, *host_, *audit_,
+      [this] {
+        const auto recent = service_->recent();
+        return status(&recent);
+      },
+      [this] { on_online(); });
   canary_.emplace(config_.canaries, config_.canary_period);
   open_spool();
   LINNET_TRY(Journal journal, open_journal());
   make_service(std::move(journal));
   return service_->recover();
+}
+
+// Where it cannot be on the disk, this process alone knows.
+Result<void> Daemon::open_audit() {
+  if (state_->writable()) {
+    auto trail = AuditTrail::open(state_->file("audit.db"));
+    if (trail) audit_.emplace(*std::move(trail));
+    if (!trail) log(LogLevel::kWarning, "audit records are not kept on the disk: " + trail.error().message);
+  }
+  if (audit_) return {};
+  LINNET_TRY(AuditTrail trail, AuditTrail::open(":memory:"));
+  audit_.emplace(std::move(trail));
+  return {};
 }
 
 // Without one, figures of the time without a broker are lost, and nothing else.
@@ -87,7 +109,9 @@ void Daemon::open_spool() {
 
 // On the disk; where that cannot be, in memory, and said. A damaged file is put aside, not deleted.
 Result<Journal> Daemon::open_journal() {
-  const JournalLimits limits;
+  JournalLimits limits;
+  // What the queue may hold, what runs, and what ends while the disk is slow.
+  limits.unfinished = std::max(limits.unfinished, config_.admission.waiting + 64);
   journal_on_disk_ = state_->writable();
   if (journal_on_disk_) {
     const std::string path = state_->file("journal.db");
@@ -119,6 +143,7 @@ void Daemon::make_service(Journal journal) {
   options.actions = actions_.get();
   options.figures = &generation_figures_;
   options.keeps_durable = journal_on_disk_;
+  options.audit = &*audit_;
   backend_ = std::make_unique<EngineBackend>(*host_, energy_, config_.at_once, options.default_max_tokens);
   service_ = std::make_unique<Service>(std::move(options), std::move(journal), *backend_, *link_, *operations_, clock_);
 }
@@ -147,7 +172,9 @@ void Daemon::work() {
 // Only while nobody waits, and of the model that is loaded: it must not keep one from being released.
 void Daemon::ask_canary() {
   if (service_->queue_depth() > 0) return;
+  const auto last_use = host_->last_use();
   const auto share = canary_->ask(*backend_, host_->loaded(), Clock::now());
+  host_->set_last_use(last_use);
   if (share) generation_figures_.record_consistency(*share);
 }
 
@@ -156,11 +183,22 @@ void Daemon::sample_board(Clock::time_point now) {
   last_sample_ = now;
   vitals_ = board_->sample();
   energy_.sample(board_->facts(), vitals_, now);
+  energy_budget_.sample(energy_.joules(now), now);
+}
+
+// Once a cause, for a broker that stays away would fill the log.
+void Daemon::tell_of_broker() {
+  const MqttStatus status = link_->status();
+  if (status.connected) return told_failure_.clear();
+  if (status.last_failure.empty() || status.last_failure == told_failure_) return;
+  told_failure_ = status.last_failure;
+  log(LogLevel::kWarning, "no broker: " + told_failure_ + "; it is tried again and again");
 }
 
 void Daemon::tick() {
   const auto now = Clock::now();
   sample_board(now);
+  tell_of_broker();
   service_->tick();
   link_->take_pool_work(service_->wants_pool_work());
   if (now - last_health_ < config_.telemetry_period && !health_due_.exchange(false)) return;
@@ -203,13 +241,16 @@ void Daemon::reload(const DaemonConfig& config) {
   service_->set_policy(config.roles, config.admission);
   host_->configure(config.models, config.default_model);
   actions_->configure(config.rules);
+  canary_->configure(config.canaries, config.canary_period);
+  energy_budget_.set(config.energy_budget_wh);
   if (config_.home_assistant != config.home_assistant) publish_discovery(config.home_assistant);
   const std::lock_guard lock(figures_mutex_);
   alarms_.configure(config.alarms);
   config_.telemetry_period = config.telemetry_period;
   config_.metrics_file = config.metrics_file;
   config_.home_assistant = config.home_assistant;
-  log(LogLevel::kInfo, "reloaded roles, queue limits, models, rules, alarms and telemetry; the rest needs a restart");
+  log(LogLevel::kInfo,
+      "reloaded roles, queue limits, models, rules, alarms, canaries and telemetry; the rest needs a restart");
 }
 
 void Daemon::publish_discovery(bool wanted) {
@@ -329,14 +370,15 @@ void Daemon::publish_alarms(Clock::time_point now) {
   }
 }
 
-std::string Daemon::status() const {
+std::string Daemon::status(const std::vector<RecentRequest>* recent) const {
   std::string out;
   const std::lock_guard lock(figures_mutex_);
   write_status(out, {.epoch = link_->epoch(),
                      .model = host_->state(),
                      .journal_on_disk = journal_on_disk_,
                      .alarms = alarms_.raised(),
-                     .figures = &figures_});
+                     .figures = &figures_,
+                     .recent = recent});
   return out;
 }
 
@@ -355,6 +397,7 @@ TelemetrySources Daemon::sources() const {
     sources.mapped_memory = memory->mapped;
   }
   sources.storage_used = state_->storage_used();
+  sources.budget_used = energy_budget_.used();
   return sources;
 }
 

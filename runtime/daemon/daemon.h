@@ -11,10 +11,12 @@
 
 #include "runtime/base/result.h"
 #include "runtime/daemon/alarms.h"
+#include "runtime/daemon/audit_trail.h"
 #include "runtime/daemon/broker_link.h"
 #include "runtime/daemon/canary.h"
 #include "runtime/daemon/config.h"
 #include "runtime/daemon/device_operations.h"
+#include "runtime/daemon/energy_budget.h"
 #include "runtime/daemon/energy_meter.h"
 #include "runtime/daemon/engine_backend.h"
 #include "runtime/daemon/model_host.h"
@@ -68,11 +70,13 @@ class Daemon final : private LinkEvents {
   void publish_alarms(Clock::time_point now);
   void publish_discovery(bool wanted);
   void sample_board(Clock::time_point now);
+  void tell_of_broker();
   void send_figures();
   void ask_canary();
   void publish(std::string_view tail, std::string_view payload, int qos, bool retain,
                std::optional<std::chrono::seconds> expiry = std::nullopt);
-  [[nodiscard]] std::string status() const;
+  [[nodiscard]] std::string status(const std::vector<RecentRequest>* recent = nullptr) const;
+  Result<void> open_audit();
   [[nodiscard]] TelemetrySources sources() const;
 
   DaemonConfig config_;
@@ -80,9 +84,11 @@ class Daemon final : private LinkEvents {
   bool journal_on_disk_ = false;
   std::unique_ptr<SharedBoard> board_;
   std::optional<StateDirectory> state_;
+  std::optional<AuditTrail> audit_;
   std::unique_ptr<DeviceLines> lines_;
   std::unique_ptr<ModelHost> host_;
   EnergyMeter energy_;
+  EnergyBudget energy_budget_;
   std::unique_ptr<EngineBackend> backend_;
   std::unique_ptr<BrokerLink> link_;
   std::unique_ptr<RuleActions> actions_;
@@ -99,6 +105,7 @@ class Daemon final : private LinkEvents {
   hal::Vitals vitals_;
   std::atomic<bool> health_due_{true};
   Clock::time_point last_sample_{};
+  std::string told_failure_;  // Of the connection; empty while there is one.
   Clock::time_point last_health_{};
   std::atomic<int> turns_after_request_{0};  // Of the control session; counts from a request on.
   std::atomic<Clock::rep> worker_beat_{0};

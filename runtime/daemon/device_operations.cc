@@ -51,6 +51,7 @@ Result<std::string> DeviceOperations::inspect(std::string_view, const Request& r
   switch (request.operation) {
     case OperationKind::kStatus: return status_();
     case OperationKind::kModels: return list_models();
+    case OperationKind::kAudit: return audit_.last(std::get<AuditArguments>(request.arguments).last);
     case OperationKind::kRebirth: rebirth_(); return std::string("true");
     case OperationKind::kGpio: {
       LINNET_TRY(const bool active, lines_.read(std::get<GpioArguments>(request.arguments).line, true));

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "hal/board.h"
+#include "runtime/daemon/audit_trail.h"
 #include "runtime/daemon/config.h"
 #include "runtime/daemon/service.h"
 
@@ -51,9 +52,9 @@ class DeviceLines {
 class DeviceOperations final : public Operations {
  public:
   // `status` gives the figures of the moment as a JSON object; `rebirth` publishes the birth message again.
-  DeviceOperations(DeviceLines& lines, ModelSlots& models, std::function<std::string()> status,
+  DeviceOperations(DeviceLines& lines, ModelSlots& models, AuditTrail& audit, std::function<std::string()> status,
                    std::function<void()> rebirth)
-      : lines_(lines), models_(models), status_(std::move(status)), rebirth_(std::move(rebirth)) {}
+      : lines_(lines), models_(models), audit_(audit), status_(std::move(status)), rebirth_(std::move(rebirth)) {}
 
   Result<std::string> inspect(std::string_view who, const Request& request) override;
   Result<std::string> act(std::string_view who, const Request& request) override;
@@ -64,6 +65,7 @@ class DeviceOperations final : public Operations {
 
   DeviceLines& lines_;
   ModelSlots& models_;
+  AuditTrail& audit_;
   std::function<std::string()> status_;
   std::function<void()> rebirth_;
 };

@@ -43,8 +43,10 @@ std::chrono::microseconds microseconds(double milliseconds) {
 Generation::Generation(ReadyModel& model, Lane& lane, const Job& job)
     : model_(model), lane_(lane), job_(job), stops_(job.arguments->stop) {}
 
-// A model's own form holds for every answer; what was not trained to another is not asked for one.
+// A schema that was asked for goes first; then a model's own form, for what was not trained to another is not asked for
+// one.
 Result<language::ForcedForm*> Generation::form() {
+  if (!job_.arguments->grammar.empty()) return model_.schema_form(lane_, job_.arguments->grammar);
   if (lane_.own_form) return lane_.own_form.get();
   if (job_.arguments->response == ResponseForm::kJson) return model_.json_form(lane_);
   return nullptr;
@@ -52,17 +54,23 @@ Result<language::ForcedForm*> Generation::form() {
 
 Result<void> Generation::start(std::uint32_t default_max_tokens) {
   const InferArguments& arguments = *job_.arguments;
-  LINNET_TRY(prompt_, model_.text().encode(model_.encoder(), messages_of(arguments)));
-  LINNET_TRY(form_, form());
-  if (form_ != nullptr) LINNET_CHECK(form_->begin(last_words(arguments)));
+  const bool thinks = arguments.reasoning != ReasoningWish::kOff;
+  const auto thinking = thinks ? language::Thinking::kAsTheModelDoes : language::Thinking::kOff;
+  LINNET_TRY(prompt_, model_.text().prompt(model_.encoder(), messages_of(arguments), thinking));
+  language::ReasoningPlan plan{.inside = prompt_.opens_reasoning, .most_tokens = arguments.max_reasoning_tokens};
+  // A model that thinks all the same is cut short.
+  if (!thinks) plan.most_tokens = 0;
+  LINNET_TRY(language::ForcedForm * form, this->form());
+  LINNET_CHECK(guide_.begin(model_.text(), form, last_words(arguments), plan));
   lane_.decoder.reset();
+  pieces_.emplace(model_.text(), lane_.decoder, plan);
   engine::GenerationOptions options;
   options.sampling = sampler_options(arguments.sampling);
   options.max_tokens = arguments.max_tokens.value_or(default_max_tokens);
   options.stop_tokens = model_.text().stop_tokens;
   options.cancel = job_.cancelled;
-  options.constraint = form_;
-  auto generator = engine::Generator::start(model_.engine(), prompt_, options);
+  options.constraint = guide_.constraint();
+  auto generator = engine::Generator::start(model_.engine(), prompt_.ids, options);
   if (!generator) return tl::unexpected(generator.error());
   generator_ = std::move(*generator);
   return {};
@@ -73,31 +81,38 @@ Result<bool> Generation::step(JobListener& listener) {
   const auto sampled = generator_->next();
   // What was computed from a file that is no longer whole is thrown away before anybody sees it.
   LINNET_CHECK(model_.check_file());
-  if (form_ != nullptr && form_->failure()) return tl::unexpected(*form_->failure());
+  LINNET_CHECK(guide_.check());
   if (!sampled) return tl::unexpected(sampled.error());
   if (!*sampled) return finish(listener, engine::to_string(generator_->finish()));
   ++tokens_;
   note_probability(**sampled);
-  deliver(listener, stops_.push(lane_.decoder.push((*sampled)->token)), 1);
+  pieces_->push((*sampled)->token,
+                [&](text::AnswerPart part, std::string_view words) { deliver(listener, part, words); });
+  listener.on_text(job_, text::AnswerPart::kText, {}, 1);
   if (stops_.found()) return finish(listener, "stop");
   return true;
 }
 
 Result<bool> Generation::finish(JobListener& listener, std::string_view reason) {
   finish_ = reason;
-  deliver(listener, stops_.push(lane_.decoder.finish()), 0);
-  deliver(listener, stops_.finish(), 0);
+  pieces_->finish([&](text::AnswerPart part, std::string_view words) { deliver(listener, part, words); });
+  const std::string_view rest = stops_.finish();
+  if (!rest.empty()) listener.on_text(job_, text::AnswerPart::kText, rest, 0);
   return false;
 }
 
-void Generation::deliver(JobListener& listener, std::string_view text, std::uint64_t tokens) {
-  if (!text.empty() || tokens > 0) listener.on_text(job_, text, tokens);
+// Stop texts are of the answer alone.
+void Generation::deliver(JobListener& listener, text::AnswerPart part, std::string_view words) {
+  const bool reasoning = part == text::AnswerPart::kReasoning;
+  if (reasoning && job_.arguments->reasoning != ReasoningWish::kShow) return;
+  const std::string_view shown = reasoning ? words : stops_.push(words);
+  if (!shown.empty()) listener.on_text(job_, part, shown, 0);
 }
 
 void Generation::note_probability(const engine::Sampled& sampled) {
   const double logarithm = std::log(std::max(static_cast<double>(sampled.probability), 1e-30));
   log_probability_ += logarithm;
-  if (form_ != nullptr && !form_->had_choice()) return;
+  if (!guide_.had_choice()) return;
   ++chosen_;
   chosen_log_probability_ += logarithm;
 }
@@ -105,7 +120,7 @@ void Generation::note_probability(const engine::Sampled& sampled) {
 JobReport Generation::report() const {
   JobReport report;
   report.finish = finish_;
-  report.prompt_tokens = prompt_.size();
+  report.prompt_tokens = prompt_.ids.size();
   report.tokens = tokens_;
   report.first_token = microseconds(generator_->timings().first_token_milliseconds);
   report.total = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - started_);

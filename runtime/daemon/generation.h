@@ -10,6 +10,7 @@
 #include "runtime/daemon/ready_model.h"
 #include "runtime/daemon/stop_texts.h"
 #include "runtime/engine/generator.h"
+#include "runtime/language/answer_guide.h"
 
 namespace linnet::daemon {
 
@@ -35,14 +36,15 @@ class Generation {
   [[nodiscard]] Result<bool> finish(JobListener& listener, std::string_view reason);
   [[nodiscard]] Result<language::ForcedForm*> form();
   void note_probability(const engine::Sampled& sampled);
-  void deliver(JobListener& listener, std::string_view text, std::uint64_t tokens);
+  void deliver(JobListener& listener, text::AnswerPart part, std::string_view words);
 
   ReadyModel& model_;
   Lane& lane_;
   const Job& job_;
   StopTexts stops_;
-  std::vector<text::TokenId> prompt_;
-  language::ForcedForm* form_ = nullptr;
+  language::Prompt prompt_;
+  language::AnswerGuide guide_;
+  std::optional<language::AnswerPieces> pieces_;
   std::optional<engine::Generator> generator_;
   Clock::time_point started_ = Clock::now();
   std::string_view finish_;

@@ -8,6 +8,7 @@
 #include "runtime/daemon/bus_guard.h"
 #include "runtime/daemon/caught.h"
 #include "runtime/daemon/command_line.h"
+#include "runtime/daemon/config_files.h"
 #include "runtime/daemon/daemon.h"
 #include "runtime/daemon/log.h"
 #include "runtime/daemon/signals.h"
@@ -69,6 +70,7 @@ int run(int count, char** values) {
   }
   if (!line.board.empty()) config->board = line.board;
   if (line.check_only) {
+    for (const std::string& warning : unreadable_files(*config)) std::cout << "warning: " << warning << '\n';
     std::cout << line.config << ": no faults\n";
     return 0;
   }

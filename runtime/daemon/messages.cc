@@ -120,10 +120,12 @@ void write_rejected(std::string& out, std::string_view id, const Rejection& reje
   out.push_back('}');
 }
 
-void write_chunk(std::string& out, std::string_view id, std::uint64_t sequence, std::string_view text) {
+void write_chunk(std::string& out, std::string_view id, std::uint64_t sequence, std::string_view text,
+                 std::string_view reasoning) {
   begin(out, id);
   append_field(out, "seq", sequence);
   append(out, "text", text);
+  if (!reasoning.empty()) append(out, "reasoning", reasoning);
   out.push_back('}');
 }
 

@@ -38,7 +38,9 @@ void append_json_string(std::string& out, std::string_view text);
 void write_accepted(std::string& out, std::string_view id, std::size_t position, std::chrono::milliseconds estimate);
 void write_rejected(std::string& out, std::string_view id, const Rejection& rejection,
                     std::chrono::milliseconds retry_after, std::size_t queue_depth);
-void write_chunk(std::string& out, std::string_view id, std::uint64_t sequence, std::string_view text);
+// A chunk is of one part: either `text` or `reasoning` is empty.
+void write_chunk(std::string& out, std::string_view id, std::uint64_t sequence, std::string_view text,
+                 std::string_view reasoning = {});
 // The end of a generation: done, or cancelled with what it had.
 void write_generation(std::string& out, std::string_view id, OutcomeKind kind, const GenerationReport& report);
 // The answer of an operation that is no generation; `json` is a JSON value.

@@ -44,8 +44,8 @@ Result<ReadyModel*> ModelHost::ready(std::string_view name) {
   std::string wanted(name);
   if (wanted.empty()) {
     const std::lock_guard lock(mutex_);
-    // A released or broken model comes back before the default does.
-    wanted = models_.contains(state_.name) ? state_.name : default_model_;
+    // A released or broken model comes back before the default does; one that never was ready does not.
+    wanted = models_.contains(last_ready_) ? last_ready_ : default_model_;
   }
   if (wanted.empty()) return fail(ErrorKind::kAbsent, "no model is loaded and none is configured as the default");
   LINNET_CHECK(replace_by(wanted));
@@ -84,16 +84,22 @@ Result<void> ModelHost::replace_by(std::string_view wanted) {
     if (error.kind == ErrorKind::kMalformed) error.kind = ErrorKind::kIo;
     log(LogLevel::kError, "model " + name + ": " + error.message);
     tell({.name = name, .state = "failed", .reason = error.message, .context = 0, .planned = std::nullopt});
+    if (model_) tell_ready();  // The one before stays.
     return tl::unexpected(std::move(error));
   }
   model_ = std::move(*opened);
   last_use_ = Clock::now();
-  const auto& plan = model_->engine().plan();
-  tell({.name = name, .state = "ready", .reason = "", .context = plan.context, .planned = plan.budgeted()});
+  last_ready_ = name;
+  tell_ready();
   log(LogLevel::kInfo, "model " + name + " is ready after " +
                            std::to_string(static_cast<int>(milliseconds_between(started, last_use_))) + " ms, " +
-                           to_string(plan.budgeted()) + " planned");
+                           to_string(model_->engine().plan().budgeted()) + " planned");
   return {};
+}
+
+void ModelHost::tell_ready() {
+  const auto& plan = model_->engine().plan();
+  tell({.name = model_->name(), .state = "ready", .reason = "", .context = plan.context, .planned = plan.budgeted()});
 }
 
 void ModelHost::release() {

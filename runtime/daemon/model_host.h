@@ -45,6 +45,9 @@ class ModelHost final : public ModelSlots {
 
   // Releases a model that was not used for its idle_unload_s.
   void rest(Clock::time_point now);
+  // When a client last used it. The daemon's own questions put back what they moved: they are no use.
+  [[nodiscard]] Clock::time_point last_use() const { return last_use_; }
+  void set_last_use(Clock::time_point time) { last_use_ = time; }
 
   // From now on these are the models that may be loaded; what is loaded stays.
   void configure(std::map<std::string, ModelConfig> models, std::string default_model);
@@ -70,6 +73,7 @@ class ModelHost final : public ModelSlots {
   [[nodiscard]] Result<std::unique_ptr<ReadyModel>> open(const std::string& name, const ModelConfig& config);
   void release();
   void tell(const ModelState& state);
+  void tell_ready();
 
   mutable std::mutex mutex_;  // Of the configuration and the state.
   std::map<std::string, ModelConfig> models_;
@@ -79,6 +83,7 @@ class ModelHost final : public ModelSlots {
   MachineSource machine_;
   Observer observer_;
   std::unique_ptr<ReadyModel> model_;
+  std::string last_ready_;  // Loaded now, or the last that was.
   Clock::time_point last_use_{};
   std::atomic<bool> interrupted_{false};
   std::atomic<Clock::rep> progress_{0};

@@ -75,6 +75,15 @@ Result<language::ForcedForm*> ReadyModel::json_form(Lane& lane) {
   return lane.json_form.get();
 }
 
+Result<language::ForcedForm*> ReadyModel::schema_form(Lane& lane, const std::string& grammar) {
+  if (!lane.schema_form || lane.schema_grammar != grammar) {
+    lane.schema_form.reset();
+    LINNET_TRY(lane.schema_form, language::ForcedForm::compile(grammar, "schema", *text_.tokenizer));
+    lane.schema_grammar = grammar;
+  }
+  return lane.schema_form.get();
+}
+
 Result<void> ReadyModel::check_file() const {
   bool sound = bus_faults() == faults_at_open_;
   const auto now = FileIdentity::of(file_.mapped_path);

@@ -43,8 +43,10 @@ struct Lane {
   explicit Lane(const text::Tokenizer& tokenizer) : decoder(tokenizer) {}
 
   text::StreamDecoder decoder;
-  std::unique_ptr<language::ForcedForm> own_form;   // The model's; null where it has none.
-  std::unique_ptr<language::ForcedForm> json_form;  // Made when it is first asked for.
+  std::unique_ptr<language::ForcedForm> own_form;     // The model's; null where it has none.
+  std::unique_ptr<language::ForcedForm> json_form;    // Made when it is first asked for.
+  std::unique_ptr<language::ForcedForm> schema_form;  // Of the schema that was asked for last.
+  std::string schema_grammar;                         // Which it is of.
 };
 
 // How the daemon opens models.
@@ -72,6 +74,8 @@ class ReadyModel {
 
   // The form that holds a JSON object, for models that have no form of their own. Errors: those of ForcedForm::compile.
   [[nodiscard]] Result<language::ForcedForm*> json_form(Lane& lane);
+  // That of a schema's grammar; the one before on this lane goes. Errors: likewise.
+  [[nodiscard]] Result<language::ForcedForm*> schema_form(Lane& lane, const std::string& grammar);
 
   // Whether the mapped bytes are still those that were opened: nothing was cut off or written over. Errors: kIo.
   [[nodiscard]] Result<void> check_file() const;

@@ -1,5 +1,6 @@
 #include "runtime/daemon/report.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 
@@ -56,6 +57,22 @@ void append_board(std::string& out, const hal::Facts& facts) {
   out.push_back('}');
 }
 
+void append_recent(std::string& out, const std::vector<RecentRequest>& recent) {
+  append_key(out, "recent");
+  out.push_back('[');
+  for (const RecentRequest& request : recent) {
+    out.append(out.back() == '[' ? "{" : ",{");
+    append(out, "who", request.key.who);
+    append(out, "id", request.key.id);
+    append(out, "op", to_string(request.operation));
+    append(out, "status", to_string(request.outcome));
+    append(out, "total_ms", static_cast<std::uint64_t>(std::max<std::int64_t>(0, request.total.count())));
+    append(out, "tokens", request.tokens);
+    out.push_back('}');
+  }
+  out.push_back(']');
+}
+
 }  // namespace
 
 void write_birth(std::string& out, const BirthReport& report) {
@@ -96,6 +113,7 @@ void write_status(std::string& out, const StatusReport& report) {
   append_key(front, "figures");
   write_figures(out, *report.figures, "");
   out.insert(0, front);
+  if (report.recent != nullptr) append_recent(out, *report.recent);
   out.push_back('}');
 }
 

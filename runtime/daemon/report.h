@@ -15,6 +15,7 @@
 #include "runtime/daemon/config.h"
 #include "runtime/daemon/model_host.h"
 #include "runtime/daemon/request.h"
+#include "runtime/daemon/service.h"
 
 namespace linnet::daemon {
 
@@ -36,6 +37,7 @@ struct StatusReport {
   bool journal_on_disk = true;
   std::vector<std::string> alarms;
   const std::map<std::string, double>* figures = nullptr;
+  const std::vector<RecentRequest>* recent = nullptr;  // Null: not told.
 };
 
 // Each overwrites `out`.

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/daemon/topics.h"
+#include "runtime/text/grammar/json_schema.h"
 
 namespace linnet::daemon {
 namespace {
@@ -166,9 +167,18 @@ SamplingArguments read_sampling(ObjectReader& args) {
   return sampling;
 }
 
+// The grammar of a JSON Schema: what it cannot promise is told at once, not when the answer is due.
+std::string read_schema(ObjectReader& args) {
+  const Json* schema = args.find("schema");
+  if (schema == nullptr) return {};
+  auto grammar = text::grammar_of_json_schema(schema->dump());
+  if (!grammar) args.reject("'schema': " + grammar.error().message);
+  return grammar ? *std::move(grammar) : std::string();
+}
+
 InferArguments read_infer(ObjectReader& args, const RequestLimits& limits, std::optional<Rejection>& fault) {
   args.allow({"prompt", "messages", "max_tokens", "temperature", "top_k", "top_p", "min_p", "repeat_penalty", "seed",
-              "stop", "response", "model"});
+              "stop", "response", "model", "schema", "reasoning", "max_reasoning_tokens"});
   InferArguments infer;
   infer.model = args.text("model").value_or("");
   if ((args.find("prompt") != nullptr) == (args.find("messages") != nullptr)) {
@@ -181,6 +191,11 @@ InferArguments read_infer(ObjectReader& args, const RequestLimits& limits, std::
   if (const auto most = args.integer("max_tokens", 1, kMostTokens))
     infer.max_tokens = static_cast<std::uint32_t>(*most);
   if (const auto form = args.one_of("response", {"text", "json"})) infer.response = static_cast<ResponseForm>(*form);
+  infer.grammar = read_schema(args);
+  if (const auto wish = args.one_of("reasoning", {"show", "hide", "off"}))
+    infer.reasoning = static_cast<ReasoningWish>(*wish);
+  if (const auto most = args.integer("max_reasoning_tokens", 0, kMostTokens))
+    infer.max_reasoning_tokens = static_cast<std::uint32_t>(*most);
   return infer;
 }
 
@@ -204,6 +219,10 @@ Arguments read_arguments(OperationKind operation, ObjectReader& args, const Requ
     case OperationKind::kGpio: {
       args.allow({"line", "active"});
       return GpioArguments{needed_text(args, "line"), args.boolean("active")};
+    }
+    case OperationKind::kAudit: {
+      args.allow({"last"});
+      return AuditArguments{static_cast<std::size_t>(args.integer("last", 1, 1000).value_or(50))};
     }
     case OperationKind::kLoad:
     case OperationKind::kUnload:

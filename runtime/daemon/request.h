@@ -18,6 +18,8 @@ namespace linnet::daemon {
 
 enum class Priority : std::uint8_t { kLow, kNormal, kHigh };
 enum class ResponseForm : std::uint8_t { kText, kJson };
+// Of a model that thinks before it answers: its thoughts are told beside the answer, not told, or not thought.
+enum class ReasoningWish : std::uint8_t { kShow, kHide, kOff };
 
 struct ChatTurn {
   std::string role;
@@ -42,6 +44,9 @@ struct InferArguments {
   std::vector<std::string> stop;
   std::optional<std::uint32_t> max_tokens;
   ResponseForm response = ResponseForm::kText;
+  std::string grammar;  // Of the schema that the answer must follow; empty: none.
+  ReasoningWish reasoning = ReasoningWish::kShow;
+  std::optional<std::uint32_t> max_reasoning_tokens;
 };
 
 struct CancelArguments {
@@ -58,14 +63,18 @@ struct GpioArguments {
   std::optional<bool> active;  // Absent: read it.
 };
 
+struct AuditArguments {
+  std::size_t last = 50;  // So many of the newest records.
+};
+
 struct ModelArguments {
   std::string model;  // A name among the configured models.
 };
 
 struct NoArguments {};
 
-using Arguments =
-    std::variant<NoArguments, InferArguments, CancelArguments, ReplayArguments, GpioArguments, ModelArguments>;
+using Arguments = std::variant<NoArguments, InferArguments, CancelArguments, ReplayArguments, GpioArguments,
+                               AuditArguments, ModelArguments>;
 
 struct Request {
   std::string id;

@@ -21,6 +21,7 @@ constexpr std::array kOperations = {
     OperationRow{OperationKind::kCancel, "cancel", Role::kRequester},
     OperationRow{OperationKind::kReplay, "replay", Role::kRequester},
     OperationRow{OperationKind::kGpio, "gpio", Role::kOperator},
+    OperationRow{OperationKind::kAudit, "audit", Role::kOperator},
     OperationRow{OperationKind::kLoad, "load", Role::kDeployer},
     OperationRow{OperationKind::kUnload, "unload", Role::kDeployer},
     OperationRow{OperationKind::kSwap, "swap", Role::kDeployer},

@@ -23,7 +23,8 @@ enum class OperationKind : std::uint8_t {
   kInfer,
   kCancel,
   kReplay,  // requester
-  kGpio,    // operator
+  kGpio,
+  kAudit,  // operator
   kLoad,
   kUnload,
   kSwap,  // deployer

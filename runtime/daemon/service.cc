@@ -16,6 +16,7 @@ namespace linnet::daemon {
 namespace {
 
 constexpr std::chrono::milliseconds kWorkPoll{100};
+constexpr std::size_t kChunkMessage = 16 * 1024;  // Eight tokens, each of their bytes escaped, and an id of 64.
 
 std::chrono::nanoseconds read_clock(clockid_t id) {
   timespec time{};
@@ -67,6 +68,7 @@ Service::Service(ServiceOptions options, Journal journal, Backend& backend, Publ
       journal_(std::move(journal)),
       queue_(options_.admission) {
   acknowledged_.reserve(64);
+  chunk_message_.reserve(kChunkMessage);
 }
 
 Service::~Service() = default;
@@ -217,14 +219,12 @@ std::vector<std::shared_ptr<Service::Active>> Service::take_batch() {
   const std::lock_guard lock(mutex_);
   std::vector<std::shared_ptr<Active>> batch;
   while (batch.size() < backend_.batch_limit()) {
-    const auto next = queue_.take(1);
-    if (next.empty()) break;
-    const auto active = active_.at(next.front().key);
+    const Waiting* const next = queue_.next();
+    if (next == nullptr) break;
+    const auto active = active_.at(next->key);
     const bool generates = std::holds_alternative<InferArguments>(active->request.arguments);
-    if (!generates && !batch.empty()) {
-      queue_.push(next.front());
-      break;
-    }
+    if (!generates && !batch.empty()) break;  // It keeps its place, and is the next batch.
+    (void)queue_.take(1);
     active->running = true;
     active->started = clock_.now();
     batch.push_back(active);
@@ -275,19 +275,26 @@ void Service::run_action(Active& active) {
   finish(active.key, OutcomeKind::kDone, std::move(message));
 }
 
-void Service::on_text(const Job& job, std::string_view text, std::uint64_t tokens) {
+void Service::on_text(const Job& job, text::AnswerPart part, std::string_view text, std::uint64_t tokens) {
   progress_ = Clock::now().time_since_epoch().count();
   const std::lock_guard lock(mutex_);
   const auto found = active_.find(job.key);
   if (found == active_.end()) return;
   Active& active = *found->second;
-  counters_.tokens += tokens;
   const auto now = clock_.now();
-  if (options_.figures != nullptr && active.last_text != Clock::time_point{}) {
-    options_.figures->record_token_gap(std::chrono::duration_cast<std::chrono::microseconds>(now - active.last_text));
+  if (tokens > 0) note_token(active, tokens, now);
+  if (!text.empty() && active.stream.breaks_before(part)) close_chunk(active);
+  if (active.stream.append(part, text, tokens, now)) close_chunk(active);
+}
+
+// With the mutex held.
+void Service::note_token(Active& active, std::uint64_t tokens, Clock::time_point now) {
+  counters_.tokens += tokens;
+  active.tokens += tokens;
+  if (options_.figures != nullptr && active.last_token != Clock::time_point{}) {
+    options_.figures->record_token_gap(std::chrono::duration_cast<std::chrono::microseconds>(now - active.last_token));
   }
-  active.last_text = now;
-  if (active.stream.append(text, tokens, now)) close_chunk(active);
+  active.last_token = now;
 }
 
 void Service::on_end(const Job& job, const Result<JobReport>& report) {
@@ -321,6 +328,7 @@ std::string Service::generation_message(const Active& active, OutcomeKind kind, 
   GenerationReport done;
   done.actions = actions;
   done.text = active.stream.text();
+  done.reasoning = active.stream.reasoning();
   done.finish = report.finish;
   done.prompt_tokens = report.prompt_tokens;
   done.tokens = report.tokens;
@@ -386,7 +394,9 @@ void Service::close_chunk(Active& active) {
 }
 
 void Service::send_chunk(const Active& active, std::uint64_t sequence) {
-  write_chunk(chunk_message_, active.key.id, sequence, active.stream.chunk(sequence));
+  const std::string_view words = active.stream.chunk(sequence);
+  const bool reasoning = active.stream.is_reasoning(sequence);
+  write_chunk(chunk_message_, active.key.id, sequence, reasoning ? "" : words, reasoning ? words : "");
   reply(active.reply_topic, active.correlation, chunk_message_, 0);
 }
 
@@ -447,6 +457,11 @@ void Service::set_policy(const RoleMap& roles, const AdmissionLimits& admission)
 std::size_t Service::queue_depth() const {
   const std::lock_guard lock(mutex_);
   return queue_.size();
+}
+
+std::vector<RecentRequest> Service::recent() const {
+  const std::lock_guard lock(mutex_);
+  return {recent_.begin(), recent_.end()};
 }
 
 Journal::FlushCost Service::flush_cost() const {

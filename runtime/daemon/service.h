@@ -12,6 +12,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -52,6 +53,7 @@ struct ServiceClock {
 };
 
 class AnswerActions;
+class AuditTrail;
 class GenerationFigures;
 
 struct ServiceOptions {
@@ -65,6 +67,7 @@ struct ServiceOptions {
   std::size_t replay_answers = 64;       // Finished answers whose chunks are kept for replay.
   AnswerActions* actions = nullptr;      // Borrowed; null: answers bring nothing about.
   GenerationFigures* figures = nullptr;  // Borrowed; null: nothing is recorded.
+  AuditTrail* audit = nullptr;           // Borrowed; null: the log alone has the records.
   bool keeps_durable = true;             // False where the journal is in memory: durable requests are refused.
 };
 
@@ -95,6 +98,15 @@ class AnswerActions {
   [[nodiscard]] virtual Result<void> perform(const Deed& deed) = 0;
   // perform() did not return: see Operations::make_safe.
   virtual void make_safe(const Deed& /*deed*/) {}
+};
+
+// A request that ended, for whoever watches the device.
+struct RecentRequest {
+  RequestKey key;
+  OperationKind operation = OperationKind::kInfer;
+  OutcomeKind outcome = OutcomeKind::kDone;
+  std::chrono::milliseconds total{0};  // From its acceptance on.
+  std::uint64_t tokens = 0;
 };
 
 // What telemetry reads; all since the start.
@@ -132,6 +144,8 @@ class Service final : public JobListener {
 
   [[nodiscard]] const ServiceCounters& counters() const { return counters_; }
   [[nodiscard]] std::size_t queue_depth() const;
+  // The newest first.
+  [[nodiscard]] std::vector<RecentRequest> recent() const;
   [[nodiscard]] Journal::FlushCost flush_cost() const;
   // When a token last came. Takes no lock.
   [[nodiscard]] Clock::time_point last_progress() const { return Clock::time_point(Clock::duration(progress_.load())); }
@@ -144,7 +158,7 @@ class Service final : public JobListener {
   [[nodiscard]] bool wants_pool_work();  // False over the high-water mark, or without a sound journal.
 
   // JobListener
-  void on_text(const Job& job, std::string_view text, std::uint64_t tokens) override;
+  void on_text(const Job& job, text::AnswerPart part, std::string_view text, std::uint64_t tokens) override;
   void on_end(const Job& job, const Result<JobReport>& report) override;
 
  private:
@@ -197,6 +211,7 @@ class Service final : public JobListener {
   void settle_acknowledged();
 
   void count(OutcomeKind kind);
+  void note_recent(const RequestKey& key, OutcomeKind kind);
   void reject(const Origin& origin, std::string_view id, const Rejection& rejection,
               std::chrono::milliseconds retry_after = std::chrono::milliseconds(0));
   void reply(const std::string& topic, std::string_view correlation, std::string_view payload, int qos = 1);
@@ -209,6 +224,7 @@ class Service final : public JobListener {
   [[nodiscard]] std::string generation_message(const Active& active, OutcomeKind kind, const JobReport& report,
                                                std::string_view actions) const;
   void record(const Active& active, const JobReport& report);
+  void note_token(Active& active, std::uint64_t tokens, Clock::time_point now);
   void close_chunk(Active& active);
   void send_chunk(const Active& active, std::uint64_t sequence);
   void forget(const RequestKey& key);
@@ -239,6 +255,7 @@ class Service final : public JobListener {
   std::map<RequestKey, std::shared_ptr<Active>> active_;  // Waiting or running.
   std::vector<std::shared_ptr<Active>> answered_;         // For replay, oldest first.
   std::vector<std::pair<int, bool>> acknowledged_;        // Tokens that the outbox has not heard of yet.
+  std::deque<RecentRequest> recent_;
   Journal::FlushCost flush_cost_;
   bool stopping_ = false;
   Caught caught_;                        // What the worker caught last.

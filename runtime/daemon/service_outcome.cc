@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kMostInFlight = 20;  // Messages of QoS 1 that libmosquitto holds; the rest waits in the outbox.
 constexpr std::chrono::seconds kForgetEvery{60};
+constexpr std::size_t kMostRecent = 16;
 
 }  // namespace
 
@@ -43,6 +44,7 @@ bool Service::keep(const RequestKey& key, const Outcome& outcome) {
   if (!finished) return false;
   fail_point(FailPoint::kOutcomeKept);
   if (*finished) count(outcome.kind);
+  if (*finished) note_recent(key, outcome.kind);
   return true;
 }
 
@@ -50,6 +52,16 @@ bool Service::keep(const RequestKey& key, const Outcome& outcome) {
 // once; a duplicate would then be done again.
 std::chrono::seconds Service::age() const {
   return age_offset_ + std::chrono::duration_cast<std::chrono::seconds>(clock_.boot_time());
+}
+
+void Service::note_recent(const RequestKey& key, OutcomeKind kind) {
+  const std::lock_guard lock(mutex_);
+  const auto found = active_.find(key);
+  if (found == active_.end()) return;
+  const Active& active = *found->second;
+  const auto total = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - active.accepted);
+  recent_.push_front({key, active.request.operation, kind, total, active.tokens});
+  if (recent_.size() > kMostRecent) recent_.pop_back();
 }
 
 void Service::keep_what_failed() {

@@ -1,8 +1,10 @@
 // The service's front: what becomes of a message from the broker.
 
+#include <algorithm>
 #include <utility>
 
 #include "runtime/daemon/active.h"
+#include "runtime/daemon/audit_trail.h"
 #include "runtime/daemon/fail_point.h"
 #include "runtime/daemon/log.h"
 #include "runtime/daemon/service.h"
@@ -17,6 +19,7 @@ bool is_inspection(const Request& request) {
   switch (request.operation) {
     case OperationKind::kStatus:
     case OperationKind::kModels:
+    case OperationKind::kAudit:
     case OperationKind::kRebirth: return true;
     case OperationKind::kGpio: return !std::get<GpioArguments>(request.arguments).active.has_value();
     default: return false;
@@ -187,6 +190,11 @@ tl::expected<void, Refusal> Service::admit(const Origin& origin, const Request& 
   }
   const std::lock_guard lock(mutex_);
   if (stopping_) return refuse(ReasonCode::kServerBusy, "the device stops");
+  // What the broker had sent on its way before the device left the pool: other members have more room.
+  if (!origin.pool_model.empty() && queue_.over_high_water()) {
+    return tl::unexpected(Refusal{{ReasonCode::kServerBusy, "the device has left the pool for now"},
+                                  std::max(queue_.expected_wait(1), std::chrono::milliseconds(1))});
+  }
   return queue_.admit(std::string(origin.who), clock_.now());
 }
 
@@ -211,7 +219,7 @@ void Service::tell_accepted(const Origin& origin, const JournalEntry& entry) {
   std::string message;
   {
     const std::lock_guard lock(mutex_);
-    const std::size_t before = queue_.size();
+    const std::size_t before = queue_.before(static_cast<Priority>(entry.priority));
     write_accepted(message, entry.key.id, before, queue_.expected_wait(before));
   }
   reply(origin.reply_topic, origin.correlation, message);
@@ -290,14 +298,15 @@ void Service::reject(const Origin& origin, std::string_view id, const Rejection&
 }
 
 void Service::audit(std::string_view who, std::string_view operation, std::string_view id, std::string_view what) {
-  std::string text = "{\"who\":";
+  std::string text = "{\"at\":" + std::to_string(clock_.wall().count()) + ",\"who\":";
   append_json_string(text, who);
   append_json_string(text.append(",\"op\":"), operation);
   if (!id.empty()) append_json_string(text.append(",\"id\":"), id);
   append_json_string(text.append(",\"result\":"), what);
   text.push_back('}');
   log(LogLevel::kNotice, "audit " + text);
-  // Not kept: whoever floods the device with refusals shall not fill its disk. The log is the record.
+  if (options_.audit != nullptr) options_.audit->add(text);
+  // Not through the outbox: whoever floods the device with refusals shall not fill it.
   reply(device_topic(options_.address, "event/audit"), "", text);
 }
 

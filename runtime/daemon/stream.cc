@@ -11,30 +11,30 @@ constexpr std::size_t kMostReserved = 1U << 20;
 }  // namespace
 
 AnswerStream::AnswerStream(std::size_t most_tokens) {
-  text_.reserve(std::min(most_tokens * kBytesPerToken, kMostReserved));
+  words_.reserve(std::min(most_tokens * kBytesPerToken, kMostReserved));
   ends_.reserve(std::min(most_tokens + 1, kMostReserved / sizeof(std::size_t)));
 }
 
-bool AnswerStream::append(std::string_view text, std::uint64_t tokens, Clock::time_point now) {
-  const std::size_t start = ends_.empty() ? 0 : ends_.back();
-  if (text_.size() == start) chunk_began_ = now;
-  text_.append(text);
+bool AnswerStream::append(text::AnswerPart part, std::string_view text, std::uint64_t tokens, Clock::time_point now) {
+  const std::size_t start = closed_size();
+  if (words_.size() == start) chunk_began_ = now;
+  words_.append(text);
+  if (part == text::AnswerPart::kReasoning) reasoning_size_ = words_.size();
   tokens_in_chunk_ += tokens;
-  if (text_.size() == start) return false;  // Half a character so far.
+  if (words_.size() == start) return false;  // Half a character so far.
   return tokens_in_chunk_ >= kChunkTokens || now - chunk_began_ >= kChunkTime;
 }
 
 bool AnswerStream::close_chunk() {
-  const std::size_t start = ends_.empty() ? 0 : ends_.back();
-  if (text_.size() == start) return false;
-  ends_.push_back(text_.size());
+  if (words_.size() == closed_size()) return false;
+  ends_.push_back(words_.size());
   tokens_in_chunk_ = 0;
   return true;
 }
 
 std::string_view AnswerStream::chunk(std::uint64_t sequence) const {
   const std::size_t start = sequence == 0 ? 0 : ends_[sequence - 1];
-  return std::string_view(text_).substr(start, ends_[sequence] - start);
+  return std::string_view(words_).substr(start, ends_[sequence] - start);
 }
 
 }  // namespace linnet::daemon

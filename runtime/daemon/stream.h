@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "runtime/base/clock.h"
+#include "runtime/text/reasoning.h"
 
 namespace linnet::daemon {
 
@@ -20,20 +21,30 @@ class AnswerStream {
   // Reserves what the answer will need, so that appending a token allocates nothing.
   explicit AnswerStream(std::size_t most_tokens);
 
-  // Adds a piece of text. True when a chunk is due now.
-  bool append(std::string_view text, std::uint64_t tokens, Clock::time_point now);
+  // Adds a piece of one part. True when a chunk is due now.
+  bool append(text::AnswerPart part, std::string_view text, std::uint64_t tokens, Clock::time_point now);
+
+  // Whether the open chunk must be closed before a piece of that part: a chunk is of one part.
+  [[nodiscard]] bool breaks_before(text::AnswerPart part) const {
+    return part == text::AnswerPart::kText && reasoning_size_ > closed_size();
+  }
 
   // Closes the open chunk, where it holds text. Returns whether it did.
   bool close_chunk();
 
   [[nodiscard]] std::uint64_t chunks() const { return ends_.size(); }
-  // Text of chunk `sequence` < chunks().
+  // Words of chunk `sequence` < chunks(), and of which part they are.
   [[nodiscard]] std::string_view chunk(std::uint64_t sequence) const;
-  [[nodiscard]] std::string_view text() const { return text_; }
+  [[nodiscard]] bool is_reasoning(std::uint64_t sequence) const { return ends_[sequence] <= reasoning_size_; }
+  [[nodiscard]] std::string_view text() const { return std::string_view(words_).substr(reasoning_size_); }
+  [[nodiscard]] std::string_view reasoning() const { return std::string_view(words_).substr(0, reasoning_size_); }
 
  private:
-  std::string text_;
-  std::vector<std::size_t> ends_;  // Where each closed chunk ends.
+  [[nodiscard]] std::size_t closed_size() const { return ends_.empty() ? 0 : ends_.back(); }
+
+  std::string words_;               // First the reasoning, then the text.
+  std::size_t reasoning_size_ = 0;  // Bytes of the former.
+  std::vector<std::size_t> ends_;   // Where each closed chunk ends.
   std::uint64_t tokens_in_chunk_ = 0;
   Clock::time_point chunk_began_{};
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <utility>
 
@@ -27,7 +28,10 @@ void add_percentiles(Figures& figures, const std::string& name, const DurationHi
   figures[name + "_p99_ms"] = recent.percentile_seconds(0.99) * 1000;
 }
 
+// Nine digits; whole numbers, of bytes above all, with all of theirs.
 std::string number(double value) {
+  constexpr double kExact = 9007199254740992;  // 2^53.
+  if (std::trunc(value) == value && std::abs(value) < kExact) return std::to_string(static_cast<std::int64_t>(value));
   std::array<char, 32> text{};
   const int count = std::snprintf(text.data(), text.size(), "%.9g", value);
   return {text.data(), static_cast<std::size_t>(count)};
@@ -221,6 +225,7 @@ void write_prometheus(std::string& out, const Figures& figures, const ServiceCou
       {"energy_j", "linnet_energy_joules_total"},
       {"broker_connected", "linnet_broker_connected"},
       {"storage_used", "linnet_storage_used_ratio"},
+      {"budget_used", "linnet_budget_used_ratio"},
       {"inconsistency", "linnet_inconsistency_ratio"},
       {"memory_pressure", "linnet_memory_pressure_ratio"}};
   for (const auto& [figure, name] : gauges) {

@@ -1,6 +1,9 @@
 #include "runtime/daemon/telemetry_spool.h"
 
+#include <filesystem>
 #include <utility>
+
+#include "runtime/daemon/log.h"
 
 namespace linnet::daemon {
 namespace {
@@ -23,6 +26,15 @@ TelemetrySpool::TelemetrySpool(Database database, Statement insert, Statement se
       remove_(std::move(remove)) {}
 
 Result<TelemetrySpool> TelemetrySpool::open(const std::string& path, std::int64_t most) {
+  auto opened = open_once(path, most);
+  if (opened || opened.error().kind != ErrorKind::kMalformed) return opened;
+  log(LogLevel::kWarning, path + " is damaged and begun anew");
+  std::error_code ignored;
+  for (const char* rest : {"", "-wal", "-shm"}) std::filesystem::remove(path + rest, ignored);
+  return open_once(path, most);
+}
+
+Result<TelemetrySpool> TelemetrySpool::open_once(const std::string& path, std::int64_t most) {
   LINNET_TRY(Database database, Database::open(path));
   LINNET_CHECK(database.execute("CREATE TABLE IF NOT EXISTS spool_limit (most INTEGER NOT NULL)"));
   LINNET_CHECK(database.execute(kSchema));

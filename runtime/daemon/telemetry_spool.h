@@ -20,7 +20,8 @@ class TelemetrySpool {
     std::string text;
   };
 
-  // `most`: entries that are kept; a day at 30 s is 2,880, about 0.5 MiB of frames. Errors: those of Database.
+  // `most`: entries that are kept; a day at 30 s is 2,880, about 0.5 MiB of frames. A damaged file is deleted and begun
+  // anew: what it holds is worth less than what comes. Errors: those of Database.
   [[nodiscard]] static Result<TelemetrySpool> open(const std::string& path, std::int64_t most);
 
   [[nodiscard]] Result<void> add(std::string_view text);
@@ -29,6 +30,7 @@ class TelemetrySpool {
   [[nodiscard]] Result<void> remove_up_to(std::int64_t sequence);
 
  private:
+  [[nodiscard]] static Result<TelemetrySpool> open_once(const std::string& path, std::int64_t most);
   TelemetrySpool(Database database, Statement insert, Statement select, Statement remove);
 
   Database database_;

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <optional>
 
+#include "runtime/language/answer_guide.h"
 #include "runtime/text/stream_decoder.h"
 
 namespace linnet::language {
@@ -25,78 +26,32 @@ Error without(const ModelFile& file, Error error, const std::string& option) {
   return content_error(file.path, std::move(error));
 }
 
-// What holds the tokens of one answer: the form, and the reasoning's budget around it.
-class Guide {
- public:
-  // Errors: those of ForcedForm::begin and TextEncoder.
-  [[nodiscard]] Result<void> begin(const LanguageText& text, const Question& question) {
-    form_ = text.form.get();
-    if (form_ != nullptr) LINNET_CHECK(form_->begin(question.message));
-    const templates::ReasoningMarkers* markers = text.reasoning();
-    if (markers == nullptr || (form_ == nullptr && !question.reasoning.most_tokens)) return {};
-    TextEncoder encoder(*text.tokenizer);
-    LINNET_TRY(const auto closing,
-               encoder.encode("\n" + markers->close + "\n\n", {.add_special = false, .parse_special = true}));
-    reasoning_.emplace(*text.tokenizer, *markers, std::vector(closing.begin(), closing.end()), question.reasoning,
-                       form_);
-    return {};
-  }
-
-  [[nodiscard]] engine::TokenConstraint* constraint() {
-    return reasoning_ ? static_cast<engine::TokenConstraint*>(&*reasoning_) : form_;
-  }
-
-  // Whether the last token was the model's own choice, and of its answer: what confidence is about.
-  [[nodiscard]] bool had_choice() const {
-    return (!reasoning_ || reasoning_->for_answer()) && (form_ == nullptr || form_->had_choice());
-  }
-
-  // A form that cannot go on shows as a mask that allows nothing: the form knows why.
-  [[nodiscard]] Result<void> check() const {
-    if (form_ != nullptr && form_->failure()) return tl::unexpected(*form_->failure());
-    return {};
-  }
-
- private:
-  ForcedForm* form_ = nullptr;
-  std::optional<ReasoningGuide> reasoning_;
-};
-
 // Token ids to the two parts of an answer.
 class AnswerStream {
  public:
   using Deliver = FunctionRef<Result<void>(text::AnswerPart, std::string_view)>;
 
   AnswerStream(const LanguageText& text, const ReasoningPlan& plan, Answer& answer)
-      : text_(text), decoder_(*text.tokenizer), splitter_(text.splitter(plan)), answer_(answer) {}
+      : decoder_(*text.tokenizer), pieces_(text, decoder_, plan), answer_(answer) {}
 
   // Errors: those of `deliver`.
   [[nodiscard]] Result<void> push(text::TokenId token, Deliver deliver) {
-    std::string_view piece = decoder_.push(token);
-    if (const auto* markers = text_.reasoning(); markers != nullptr && piece.empty()) {
-      piece = marker_text(*text_.tokenizer, *markers, token);
-    }
-    return split(piece, deliver);
+    pieces_.push(token, [&](text::AnswerPart part, std::string_view words) { note(part, words, deliver); });
+    return outcome_;
   }
   [[nodiscard]] Result<void> finish(Deliver deliver) {
-    LINNET_CHECK(split(decoder_.finish(), deliver));
-    splitter_.finish([&](text::AnswerPart part, std::string_view words) { note(part, words, deliver); });
+    pieces_.finish([&](text::AnswerPart part, std::string_view words) { note(part, words, deliver); });
     return outcome_;
   }
 
  private:
-  Result<void> split(std::string_view piece, Deliver deliver) {
-    splitter_.push(piece, [&](text::AnswerPart part, std::string_view words) { note(part, words, deliver); });
-    return outcome_;
-  }
   void note(text::AnswerPart part, std::string_view words, Deliver deliver) {
     (part == text::AnswerPart::kReasoning ? answer_.reasoning : answer_.text) += words;
     if (outcome_) outcome_ = deliver(part, words);
   }
 
-  const LanguageText& text_;
   text::StreamDecoder decoder_;
-  text::ReasoningSplitter splitter_;
+  AnswerPieces pieces_;
   Answer& answer_;
   Result<void> outcome_;
 };
@@ -164,8 +119,8 @@ double Answer::decode_tokens_per_second() const {
 
 Result<Answer> generate(engine::Engine& engine, const LanguageText& text, Question question,
                         FunctionRef<Result<void>(text::AnswerPart, std::string_view)> on_text) {
-  Guide guide;
-  LINNET_CHECK(guide.begin(text, question));
+  AnswerGuide guide;
+  LINNET_CHECK(guide.begin(text, text.form.get(), question.message, question.reasoning));
   question.options.stop_tokens = text.stop_tokens;
   question.options.constraint = guide.constraint();
   LINNET_TRY(auto generator, engine::Generator::start(engine, question.prompt, question.options));

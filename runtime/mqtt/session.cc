@@ -4,6 +4,7 @@
 #include <mqtt_protocol.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -14,6 +15,21 @@ namespace {
 
 constexpr int kLoopTimeoutMs = 200;  // How long a quiet loop sleeps; publishing wakes it.
 constexpr const char* kEpochProperty = "epoch";
+
+// A copy of a text with a zero at its end, as C wants it. Publishing allocates nothing of ours: topics and names are
+// short, and only longer ones are copied to the heap.
+class Terminated {
+ public:
+  explicit Terminated(std::string_view text) {
+    if (text.size() >= small_.size()) large_ = text;
+    if (large_.empty()) small_[text.copy(small_.data(), small_.size() - 1)] = '\0';
+  }
+  [[nodiscard]] const char* c_str() const { return large_.empty() ? small_.data() : large_.c_str(); }
+
+ private:
+  std::array<char, 512> small_;  // More than twice what the topic tree needs.
+  std::string large_;
+};
 
 // A list of MQTT 5 properties that frees itself. Adding fails only without memory; what is missing then is a property,
 // not the message.
@@ -27,9 +43,9 @@ class Properties {
   void add(int id, std::uint32_t value) { mosquitto_property_add_int32(&list_, id, value); }
   void add16(int id, std::uint16_t value) { mosquitto_property_add_int16(&list_, id, value); }
   void add_byte(int id, std::uint8_t value) { mosquitto_property_add_byte(&list_, id, value); }
-  void add_text(int id, std::string_view text) { mosquitto_property_add_string(&list_, id, std::string(text).c_str()); }
+  void add_text(int id, std::string_view text) { mosquitto_property_add_string(&list_, id, Terminated(text).c_str()); }
   void add_epoch(std::string_view epoch) {
-    mosquitto_property_add_string_pair(&list_, MQTT_PROP_USER_PROPERTY, kEpochProperty, std::string(epoch).c_str());
+    mosquitto_property_add_string_pair(&list_, MQTT_PROP_USER_PROPERTY, kEpochProperty, Terminated(epoch).c_str());
   }
   void add_binary(int id, std::string_view bytes) {
     mosquitto_property_add_binary(&list_, id, bytes.data(), static_cast<std::uint16_t>(bytes.size()));
@@ -361,7 +377,7 @@ Result<int> Session::publish(const OutgoingMessage& message) {
     properties.add(MQTT_PROP_MESSAGE_EXPIRY_INTERVAL, static_cast<std::uint32_t>(message.expiry->count()));
   }
   int token = 0;
-  const std::string topic(message.topic);
+  const Terminated topic(message.topic);
   const int code = mosquitto_publish_v5(client_.get(), &token, topic.c_str(), static_cast<int>(message.payload.size()),
                                         message.payload.data(), message.qos, message.retain, properties.list());
   if (code != MOSQ_ERR_SUCCESS && code != MOSQ_ERR_NO_CONN) return failure(code, "publish");

@@ -121,6 +121,7 @@ class Session {
   void stop(bool with_will = false);
 
   // Hands a message to the network thread. Returns its token (> 0). Thread-safe. Nothing is queued while disconnected.
+  // Allocates nothing beside what libmosquitto takes for its copy, unless topic or properties have 512 bytes or more.
   // Errors: kBusy (not connected), kUsage (topic or size that the broker does not take), kExhausted.
   [[nodiscard]] Result<int> publish(const OutgoingMessage& message);
 

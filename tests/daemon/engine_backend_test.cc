@@ -18,8 +18,9 @@ constexpr auto kOverwrite = std::filesystem::copy_options::overwrite_existing;
 
 class Watcher final : public JobListener {
  public:
-  void on_text(const Job&, std::string_view, std::uint64_t) override {
+  void on_text(const Job&, text::AnswerPart part, std::string_view words, std::uint64_t) override {
     ++pieces;
+    (part == text::AnswerPart::kText ? text : reasoning) += words;
     if (during) during();
   }
   void on_end(const Job& job, const Result<JobReport>& report) override {
@@ -27,6 +28,7 @@ class Watcher final : public JobListener {
     if (!report) kinds[job.key.id] = report.error().kind;
   }
   int pieces = 0;
+  std::string text, reasoning;
   std::function<void()> during;
   std::map<std::string, std::string> ends;
   std::map<std::string, ErrorKind> kinds;
@@ -131,6 +133,37 @@ TEST_F(EngineBackendTest, AFilePutInItsPlaceIsTakenByTheNextAnswerAndLeavesTheRu
   replace_file_by(tiny().parent_path() / "bert_to_gguf.py");
   run({job("3")});
   EXPECT_EQ(watcher_.kinds["3"], ErrorKind::kIo);
+}
+
+TEST_F(EngineBackendTest, AModelThatCannotBeLoadedLeavesTheOneThatIs) {
+  ASSERT_TRUE(host_->load("first"));
+  std::filesystem::rename(path_, path_ + ".away");
+  EXPECT_FALSE(host_->load("second"));
+  EXPECT_EQ(host_->loaded(), "first");
+  EXPECT_EQ(states_, (std::vector<std::string>{"loading", "ready", "loading", "failed", "ready"}));
+  ASSERT_TRUE(host_->unload("first"));
+  std::filesystem::rename(path_ + ".away", path_);
+  run({job("1")});
+  EXPECT_EQ(host_->loaded(), "first") << "whoever names none gets the one that was there";
+}
+
+// The answer has the schema's form, whatever the model would say; the tiny one says anything.
+TEST_F(EngineBackendTest, ASchemaAndResponseJsonHoldTheAnswer) {
+  const auto request = parse_request(
+      OperationKind::kInfer,
+      R"({"id":"1","args":{"prompt":"a","schema":{"enum":["north","south"]},"response":"json","max_tokens":60}})");
+  ASSERT_TRUE(request) << request.error().reason;
+  arguments_ = std::get<InferArguments>(request->arguments);
+  run({job("1")});
+  EXPECT_EQ(watcher_.ends["1"], "stop");
+  EXPECT_TRUE(watcher_.text == "\"north\"" || watcher_.text == "\"south\"") << watcher_.text;
+  watcher_.text.clear();
+  arguments_ = {};
+  arguments_.prompt = "a";
+  arguments_.response = ResponseForm::kJson;
+  arguments_.max_tokens = 40;
+  run({job("2")});
+  EXPECT_TRUE(watcher_.text.starts_with("{")) << watcher_.text;
 }
 
 }  // namespace

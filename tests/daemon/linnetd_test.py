@@ -36,7 +36,7 @@ SCHEMAS = {path.stem: jsonschema.Draft202012Validator(json.loads(path.read_text(
 TOPICS = {"birth": "birth", "health": "health", "model/current": "model", "metrics/all": "metrics",
           "event/action": "event-action", "event/alarm": "event-alarm", "event/audit": "event-audit"}
 REQUESTS = {"infer": "infer", "cancel": "cancel", "replay": "replay", "gpio": "gpio", "load": "model-command",
-            "unload": "model-command", "swap": "model-command", "status": "inspection", "models": "inspection",
+            "unload": "model-command", "swap": "model-command", "status": "inspection", "models": "inspection", "audit": "audit",
             "rebirth": "inspection"}
 
 CONFIGURATION = """
@@ -60,6 +60,8 @@ load_at_start = true
 [models.tiny]
 path = "{folder}/tiny.gguf"
 context = 60000
+[models.thinker]
+path = "{folder}/thinker.gguf"
 [engine]
 default_model = "pilot"
 [lines.BEDROOM_LIGHT]
@@ -169,6 +171,9 @@ class LinnetdTest(unittest.TestCase):
         (self.folder / "board.toml").write_text(BOARD)
         # With this seed the greedy answer to "hello" never ends by itself.
         (self.folder / "tiny.gguf").write_bytes(tiny_model.model_bytes(context=60000, seed=3))
+        # Its prompt ends inside the reasoning, as that of DeepSeek-R1's distilled models.
+        thinking = "{% for m in messages %}[{{ m.role }}]{{ m.content.split('</think>')[-1] }}{% endfor %}[assistant]<think>"
+        (self.folder / "thinker.gguf").write_bytes(tiny_model.model_bytes(template=thinking, context=2048))
         (self.folder / "mosquitto.conf").write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\n")
         self.start_program([MOSQUITTO, "-c", self.folder / "mosquitto.conf"], "mosquitto.log")
         wait_for(self.broker_answers, "mosquitto takes connections")
@@ -229,7 +234,15 @@ class LinnetdTest(unittest.TestCase):
         self.assertEqual(client.ask("gpio", "g3", {"line": "NONE", "active": True})["reason"], "absent")
         self.assertEqual(client.ask("cancel", "c1", {"id": "nobody"})["result"], "unknown")
         self.assertEqual(client.ask("models", "m1")["result"][0]["name"], "pilot")
-        SCHEMAS["health"].validate(client.ask("status", "s1")["result"])
+        status = client.ask("status", "s1")["result"]
+        SCHEMAS["health"].validate(status)
+        self.assertEqual([(request["id"], request["op"], request["status"]) for request in status["recent"]],
+                         [("g3", "gpio", "failed"), ("g1", "gpio", "done"), ("r1", "infer", "done")])
+        self.assertEqual(status["recent"][2]["tokens"], end["tokens"])
+        for record in client.ask("audit", "a1", {"last": 10})["result"]:
+            SCHEMAS["event-audit"].validate(record)
+        self.assertEqual([(record["id"], record["result"]) for record in client.about["a1"][-1]["result"]],
+                         [("g1", "done"), ("g3", "failed: no line 'NONE' is configured")])
         self.assertEqual(client.ask("infer", "r2", {"prompt": "x", "model": "none"})["rc"], 0x99)
         late = client.ask("infer", "r3", {"prompt": "hello", "model": "tiny", "max_tokens": 50000}, deadline_ms=2000)
         self.assertEqual((late["status"], late.get("finish", "deadline")), ("expired", "deadline"))
@@ -243,6 +256,10 @@ class LinnetdTest(unittest.TestCase):
         client.send("infer", "r0", {"prompt": "hello"})
         self.assertEqual(wait_for(lambda: client.end_of("r0"), "the refusal")["rc"], 0x87)
         wait_for(lambda: "event/audit" in client.topics, "the audit")
+        operator = Client(self.port)
+        self.addCleanup(operator.close)
+        records = operator.ask("audit", "a1")["result"]
+        self.assertEqual([(record["who"], record["id"]) for record in records], [("eve", "r0")])
         self.configure(('eve = "viewer"', 'eve = "emperor"'))
         self.daemon.send_signal(signal.SIGHUP)
         wait_for(lambda: self.log_has("not reloaded"), "the fault in the log")
@@ -250,6 +267,32 @@ class LinnetdTest(unittest.TestCase):
         self.daemon.send_signal(signal.SIGHUP)
         wait_for(lambda: self.log_has("reloaded roles"), "the reload")
         self.assertEqual(client.ask("infer", "r1", {"prompt": "hello"})["status"], "done")
+        self.assertEqual(client.faults, [])
+
+    def test_thoughts_are_told_apart_and_a_schema_holds_the_answer(self):
+        client = self.start()
+        ask = {"prompt": "hi", "model": "thinker", "max_tokens": 40, "temperature": 0, "max_reasoning_tokens": 4}
+        shown = client.ask("infer", "r1", ask)
+        self.assertEqual(shown["status"], "done")
+        self.assertTrue(shown["reasoning"] and shown["text"])
+        self.assertNotIn("</think>", shown["reasoning"] + shown["text"])
+        chunks = [message for message in client.about["r1"] if "seq" in message]
+        self.assertEqual("".join(chunk.get("reasoning", "") for chunk in chunks), shown["reasoning"])
+        self.assertEqual("".join(chunk["text"] for chunk in chunks), shown["text"])
+        hidden = client.ask("infer", "r2", {**ask, "reasoning": "hide"})
+        self.assertEqual(hidden["text"], shown["text"])
+        self.assertFalse(any("reasoning" in message for message in client.about["r2"]))
+        off = client.ask("infer", "r3", {**ask, "reasoning": "off"})
+        self.assertNotIn("reasoning", off)
+        schema = {"type": "object", "properties": {"on": {"type": "boolean"}}, "required": ["on"]}
+        formed = client.ask("infer", "r4", {**ask, "schema": schema})
+        self.assertIn(json.loads(formed["text"]), ({"on": True}, {"on": False}))
+        self.assertTrue(formed["reasoning"])
+        formed = client.ask("infer", "r5", {"prompt": "x", "model": "pilot", "schema": {"enum": ["yes", "no", 7]}})
+        self.assertIn(json.loads(formed["text"]), ("yes", "no", 7), "a schema goes before the model's own form")
+        refused = client.ask("infer", "r6", {**ask, "schema": {"properties": {"a": {"multipleOf": 3}}}})
+        self.assertEqual(refused["rc"], 0x99)
+        self.assertIn("multipleOf", refused["reason"])
         self.assertEqual(client.faults, [])
 
     def test_a_model_cut_while_it_generates_fails_its_request_and_not_the_daemon(self):

@@ -24,7 +24,33 @@ TEST(Request, AnInferenceIsReadWhole) {
   EXPECT_EQ(infer.response, ResponseForm::kJson);
 }
 
+TEST(Request, SchemasAndReasoningAreRead) {
+  const auto request = parse_request(OperationKind::kInfer, R"({"id":"1","args":{"prompt":"a","reasoning":"hide",
+      "max_reasoning_tokens":0,"schema":{"type":"boolean"}}})");
+  ASSERT_TRUE(request) << request.error().reason;
+  const auto& infer = std::get<InferArguments>(request->arguments);
+  EXPECT_EQ(infer.reasoning, ReasoningWish::kHide);
+  EXPECT_EQ(infer.max_reasoning_tokens, 0u);
+  EXPECT_NE(infer.grammar.find("true"), std::string::npos);
+  const auto bad = parse_request(OperationKind::kInfer,
+                                 R"({"id":"1","args":{"prompt":"a","schema":{"properties":{"a":{"multipleOf":3}}}}})");
+  ASSERT_FALSE(bad);
+  EXPECT_EQ(bad.error().code, ReasonCode::kPayloadInvalid);
+  EXPECT_NE(bad.error().reason.find("#/properties/a/multipleOf"), std::string::npos) << bad.error().reason;
+}
+
+TEST(Request, TheIdIsFoundForRefusalsWhereThereIsOne) {
+  EXPECT_EQ(request_id_of(R"({"id":"a-1","args":7,"colour":1})"), "a-1");
+  for (const char* payload : {"", "[]", "{}", R"({"id":7})", R"({"id":"a/b"})", R"({"id":"x")"}) {
+    EXPECT_EQ(request_id_of(payload), "") << payload;
+  }
+  EXPECT_EQ(request_id_of(R"({"id":"x","p":")" + std::string(200000, 'x') + "\"}"), "") << "too large to be read";
+}
+
 TEST(Request, EveryOperationHasItsArguments) {
+  EXPECT_EQ(
+      std::get<AuditArguments>(parse_request(OperationKind::kAudit, R"({"id":"1","args":{"last":7}})")->arguments).last,
+      7u);
   EXPECT_TRUE(parse_request(OperationKind::kStatus, R"({"id":"1"})"));
   EXPECT_TRUE(parse_request(OperationKind::kCancel, R"({"id":"1","args":{"id":"2"}})"));
   const auto replay =

@@ -50,7 +50,7 @@ class Recorder final : public Publisher {
   std::vector<Sent> sent;
 };
 
-// Says the words of `script`, one token each.
+// Says the words of `script`, one token each; those that begin with ~ are thoughts.
 class Parrot final : public Backend {
  public:
   std::size_t batch_limit() const override { return limit; }
@@ -67,7 +67,9 @@ class Parrot final : public Backend {
       if (*job.cancelled) report.finish = "cancelled";
       if (*job.cancelled) break;
       if (word == "FAIL") return fail(ErrorKind::kIo, "the model file changed");
-      listener.on_text(job, word, 1);
+      const bool thought = word.starts_with("~");
+      listener.on_text(job, thought ? text::AnswerPart::kReasoning : text::AnswerPart::kText,
+                       std::string_view(word).substr(thought ? 1 : 0), 1);
       if (during) during();
       ++report.tokens;
     }

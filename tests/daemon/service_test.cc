@@ -1,7 +1,9 @@
 #include "runtime/daemon/service.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "runtime/daemon/audit_trail.h"
 #include "tests/daemon/service_fixture.h"
 
 namespace linnet::daemon {
@@ -341,6 +343,82 @@ TEST_F(ServiceTest, RetainedAndForeignMessagesAreNoCommands) {
   service_->receive(message);
   send_raw("linnet/1/home/n2/req/alice/infer", payload);
   EXPECT_TRUE(recorder_.sent.empty());
+}
+
+TEST_F(ServiceTest, ThoughtsAndAnswerAreToldApart) {
+  parrot_.script = {"~Let", "~ me", "~ see.", "It", " is", " 4."};
+  send("alice", "infer", infer("r1"));
+  service_->run_next(milliseconds(0));
+  const auto messages = recorder_.of("r1");
+  ASSERT_EQ(messages.size(), 4u) << "a chunk is of one part";
+  EXPECT_EQ(messages[1]["reasoning"], "Let me see.");
+  EXPECT_EQ(messages[1]["text"], "") << "who puts the texts together gets the answer";
+  EXPECT_EQ(messages[2]["text"], "It is 4.");
+  EXPECT_FALSE(messages[2].contains("reasoning"));
+  EXPECT_EQ(messages[3]["reasoning"], "Let me see.");
+  EXPECT_EQ(messages[3]["text"], "It is 4.");
+  EXPECT_EQ(messages[3]["n_chunks"], 2);
+  EXPECT_EQ(messages[3]["tokens"], 6) << "of both parts";
+  recorder_.sent.clear();
+  send("alice", "replay", {{"id", "p"}, {"args", {{"id", "r1"}}}});
+  EXPECT_EQ(recorder_.of("r1").front(), messages[1]);
+}
+
+TEST_F(ServiceTest, AnActionKeepsItsPlaceBetweenGenerations) {
+  send("alice", "infer", infer("1"));
+  send("alice", "gpio", {{"id", "2"}, {"args", {{"line", "LAMP"}, {"active", true}}}});
+  for (const char* id : {"3", "4", "5"}) send("alice", "infer", infer(id));
+  for (int i = 0; i < 4; ++i) service_->run_next(milliseconds(0));
+  std::vector<std::string> ends;
+  for (const Sent& sent : recorder_.sent) {
+    if (sent.body.value("status", "") == "done") ends.push_back(sent.body["id"]);
+  }
+  EXPECT_EQ(ends, (std::vector<std::string>{"1", "2", "3", "4", "5"}));
+}
+
+TEST_F(ServiceTest, TheLastRequestsAreKnown) {
+  for (int i = 0; i < 20; ++i) {
+    send(i % 2 == 0 ? "alice" : "bob", "infer", infer("r" + std::to_string(i)));
+    service_->run_next(milliseconds(0));
+  }
+  send("alice", "gpio", {{"id", "g"}, {"args", {{"line", "STUCK"}, {"active", true}}}});
+  service_->run_next(milliseconds(0));
+  const auto recent = service_->recent();
+  ASSERT_EQ(recent.size(), 16u);
+  EXPECT_EQ(recent[0].operation, OperationKind::kGpio);
+  EXPECT_EQ(recent[0].outcome, OutcomeKind::kFailed);
+  EXPECT_EQ(recent[1].key, (RequestKey{"bob", "r19"}));
+  EXPECT_EQ(recent[1].tokens, 3u);
+}
+
+TEST_F(ServiceTest, OverHighWaterAPoolRequestIsToldWhenToComeBack) {
+  options_.admission.waiting = 8;
+  start();
+  for (int i = 0; i < 7; ++i) send("alice", "infer", infer("r" + std::to_string(i)));
+  send_raw("linnet/1/home/pool/pilot/bob/infer", infer("p1").dump());
+  EXPECT_EQ(recorder_.of("p1").back()["rc"], 0x89);
+  EXPECT_GT(recorder_.of("p1").back()["retry_after_ms"], 0);
+  send("bob", "infer", infer("own"));
+  EXPECT_EQ(recorder_.of("own").back()["status"], "accepted") << "there is room for those who asked this device";
+}
+
+TEST_F(ServiceTest, RefusalsAreKeptForAnOperator) {
+  auto trail = AuditTrail::open(":memory:");
+  ASSERT_TRUE(trail);
+  options_.audit = &*trail;
+  start();
+  send("mallory", "infer", infer("r1"));
+  send("alice", "gpio", {{"id", "g"}, {"args", {{"line", "LAMP"}, {"active", true}}}});
+  service_->run_next(milliseconds(0));
+  const Json records = Json::parse(trail->last(10).value());
+  ASSERT_EQ(records.size(), 2u);
+  EXPECT_EQ(records[0]["who"], "mallory");
+  EXPECT_EQ(records[0]["id"], "r1");
+  EXPECT_THAT(records[0]["result"].get<std::string>(), testing::StartsWith("refused"));
+  EXPECT_EQ(records[1]["result"], "done");
+  EXPECT_GT(records[1]["at"], 1000000);
+  send("bob", "audit", {{"id", "a"}});
+  EXPECT_EQ(recorder_.sent.back().body["rc"], 0x87) << "for operators";
 }
 
 }  // namespace

@@ -23,8 +23,13 @@ void* __libc_memalign(std::size_t alignment, std::size_t size);
 namespace {
 
 std::atomic<std::uint64_t> calls{0};
+// Initial-exec: reading it must not allocate, which a library's thread-local storage may do the first time.
+__attribute__((tls_model("initial-exec"))) thread_local std::uint64_t calls_of_thread = 0;
 
-void count() { calls.fetch_add(1, std::memory_order_relaxed); }
+void count() {
+  calls.fetch_add(1, std::memory_order_relaxed);
+  ++calls_of_thread;
+}
 
 // The next definition of a function behind this one. dlsym itself may allocate, which is counted and does no harm.
 template <class Function>
@@ -41,6 +46,9 @@ Function next(const char* name) {
 
 // How many calls there were in this process so far.
 LINNET_EXPORT std::uint64_t linnet_allocation_count() { return calls.load(std::memory_order_relaxed); }
+
+// How many of the calling thread.
+LINNET_EXPORT std::uint64_t linnet_thread_allocation_count() { return calls_of_thread; }
 
 LINNET_EXPORT void* malloc(std::size_t size) {
   count();

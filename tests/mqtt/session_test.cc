@@ -35,9 +35,7 @@ class Recorder : public Listener {
     received_.push_back({std::string(m.topic), std::string(m.payload), std::string(m.response_topic),
                          std::string(m.correlation), std::string(m.epoch), m.expiry});
   }
-  void on_subscribed(bool accepted) override {
-    if (!accepted) ++subscriptions_refused;
-  }
+  void on_subscribed(bool accepted) override { ++(accepted ? subscriptions_granted : subscriptions_refused); }
   void on_acknowledged(int token, bool accepted) override {
     const std::lock_guard lock(mutex_);
     if (accepted) tokens_.insert(token);
@@ -55,6 +53,7 @@ class Recorder : public Listener {
   std::atomic<int> connected{0};
   std::atomic<bool> during_connected{false};  // The first on_connected() throws.
   std::atomic<int> disconnected{0};
+  std::atomic<int> subscriptions_granted{0};
   std::atomic<int> subscriptions_refused{0};
 
  private:
@@ -245,6 +244,27 @@ TEST_F(MqttSessionTest, AListenerThatThrowsMissesThatAndNothingElse) {
   ASSERT_TRUE(eventually([&] { return recorder.received().size() == 1; }));
   EXPECT_EQ(recorder.received()[0].payload, "after");
   EXPECT_EQ(recorder.connected, 2);
+}
+
+// A SUBACK without reason codes once made clients read past it in their on_subscribe.
+TEST(Security, Cve202410525SubackWithoutCodesIsNoPermission) {
+  const Library library;
+  ScriptedBroker broker([](int socket, int) {
+    send_bytes(socket, connack(0));
+    std::array<unsigned char, 64> packet{};
+    const auto size = recv(socket, packet.data(), packet.size(), 0);  // SUBSCRIBE: its identifier is at 2 and 3.
+    if (size < 4) return;
+    send_bytes(socket, std::array<unsigned char, 5>{0x90, 3, packet[2], packet[3], 0});
+    (void)recv(socket, packet.data(), packet.size(), 0);  // Until the client has had enough.
+  });
+  Recorder recorder("t/#");
+  auto session = Session::create(quick_options(broker.port()), recorder);
+  ASSERT_TRUE(session);
+  recorder.attach(session->get());
+  (*session)->start();
+  EXPECT_TRUE(eventually([&] { return recorder.subscriptions_refused > 0 || broker.connections() > 1; }));
+  EXPECT_EQ(recorder.subscriptions_granted, 0);
+  (*session)->stop();
 }
 
 }  // namespace
