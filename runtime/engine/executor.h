@@ -107,8 +107,8 @@ class Executor {
   void multiply_matrix(const PartedRows& in, const models::Projection& projection, const MatrixPart& part,
                        std::size_t worker);
   void store(const models::Attend& op, std::size_t row);
-  void attend(const models::Attend& op, const RowBlock& block, const HeadRange& heads, std::size_t worker);
-  void attend_from(const models::Attend& op, std::size_t begin, const RowBlock& block, const HeadRange& heads,
+  void attend(const models::Attend& op, const RowBlock& block, const HeadRange& range, std::size_t worker);
+  void attend_from(const models::Attend& op, std::size_t begin, const RowBlock& block, const HeadRange& range,
                    std::size_t worker);
 
   // Calls work(first, count) over [0, count of items), in parallel where there are enough numbers in all.
