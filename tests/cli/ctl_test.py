@@ -242,7 +242,7 @@ class Ctl(support.CommandTest):
     def test_silence_ends_after_the_timeout(self):
         self.device(lambda *_: None)
         began = time.monotonic()
-        self.assertIn("nobody accepted", self.ctl("infer", "-p", "x", "--timeout", "0.5", code=5)[1])
+        self.assertRegex(self.ctl("infer", "-p", "x", "--timeout", "0.5", code=5)[1], "has not accepted|never heard of")
         self.assertLess(time.monotonic() - began, 20)
 
     def test_no_broker_and_no_node_are_told(self):

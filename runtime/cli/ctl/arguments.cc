@@ -48,6 +48,12 @@ void declare(CLI::App& app, InferAction& action) {
   app.add_option("--response", action.response, "text, or json: the answer is a JSON value")
       ->type_name("FORM")
       ->check(CLI::IsMember({"text", "json"}));
+  add(app, "--schema", action.schema, "FILE", "The answer is JSON that this JSON Schema accepts");
+  app.add_option("--reasoning", action.reasoning, "A model's thoughts: show (on standard error), hide or off")
+      ->type_name("HOW")
+      ->check(CLI::IsMember({"show", "hide", "off"}));
+  add_range(app, "--max-reasoning-tokens", action.max_reasoning_tokens, "N", "Ends the thoughts after N tokens", 0,
+            kMost);
   app.add_option("--prio", action.priority, "low, normal or high")
       ->type_name("PRIORITY")
       ->check(CLI::IsMember({"low", "normal", "high"}));
@@ -131,6 +137,7 @@ void add_actions(CLI::App& app, Command& chosen) {
   add_action<InspectAction>(app, "status", "Shows the device's figures", chosen, InspectAction{"status"});
   add_action<WatchAction>(app, "watch", "Shows them live", chosen);
   add_action<InspectAction>(app, "models", "Lists the device's models", chosen, InspectAction{"models"});
+  add_action<InspectAction>(app, "audit", "Lists refusals and privileged acts", chosen, InspectAction{"audit"});
   add_action<ModelAction>(app, "load", "Loads a model", chosen, ModelAction{"load", ""});
   add_action<ModelAction>(app, "unload", "Releases a model", chosen, ModelAction{"unload", ""});
   add_action<ModelAction>(app, "swap", "Loads a model, then releases the one before", chosen, ModelAction{"swap", ""});
@@ -156,6 +163,10 @@ Result<Command> parse_arguments(int count, const char* const* values) {
   app.set_help_flag("-h,--help", "Shows this page");
   app.require_subcommand(1);
   add_actions(app, chosen);
+  if (count > 1 && *values[1] != '-' &&
+      app.get_subcommands([&](const CLI::App* action) { return action->check_name(values[1]); }).empty()) {
+    return tl::unexpected(usage_error(app, "there is no action '" + std::string(values[1]) + "'"));
+  }
   try {
     app.parse(count, values);
   } catch (const CLI::CallForHelp&) {

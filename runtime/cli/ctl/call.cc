@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "runtime/cli/ctl/link.h"
+#include "runtime/cli/ctl/report.h"
 
 namespace linnet::cli::ctl {
 namespace {
@@ -77,6 +78,8 @@ class Call {
     const auto [node, tail_of_topic] = node_of(endpoint_, message.topic);
     const auto now = Clock::now();
     if (tail_of_topic == "avail") {
+      if (node == endpoint_.device.node)
+        presence_ = message.payload == "online" ? Presence::kOnline : Presence::kOffline;
       return carry_out(exchange_.on_presence(node, message.payload == "online", parse_epoch(message.epoch), now));
     }
     if (tail_of_topic == "birth") {
@@ -87,10 +90,35 @@ class Call {
         reply && message.correlation == exchange_.id() &&
         (reply->id.empty() || reply->id == exchange_.id() || (!options_.about.empty() && reply->id == options_.about));
     if (!mine) return {};  // About a cancel or a replay of ours, or no answer at all.
+    show_reasoning(*reply);
     return carry_out(exchange_.on_reply(node, *reply, now));
   }
 
+  // As it comes; what a replay brings again was shown.
+  void show_reasoning(const Reply& reply) {
+    if (!options_.shows_reasoning || reply.kind != Reply::Kind::kChunk || reply.sequence < next_thought_) return;
+    next_thought_ = reply.sequence + 1;
+    if (!reply.reasoning.empty()) console_.draw(printable(reply.reasoning));
+    if (reply.reasoning.empty() && std::exchange(thinking_, false)) console_.draw("\n\n");
+    thinking_ = thinking_ || !reply.reasoning.empty();
+  }
+
+  // A person shall not sit before nothing: who does not answer is named once.
+  void note_silence(const ExchangeStep& step) {
+    if (step.send != ExchangeStep::Send::kToFirst || ++sent_ != 2) return;
+    console_.note("linnet: " + silence() + "; it is asked again");
+  }
+
+  [[nodiscard]] std::string silence() const {
+    if (to_pool()) return "no device of the pool '" + options_.pool + "' has accepted the request yet";
+    const std::string& node = endpoint_.device.node;
+    if (presence_ == Presence::kOffline) return node + " is offline";
+    if (presence_ == Presence::kOnline) return node + " has not accepted the request yet";
+    return "this broker has never heard of a device '" + node + "' in the group '" + endpoint_.device.group + "'";
+  }
+
   Result<void> carry_out(const ExchangeStep& step) {
+    note_silence(step);
     if (step.send == ExchangeStep::Send::kToFirst && to_pool()) publish_to_pool();
     if (step.send == ExchangeStep::Send::kToFirst && !to_pool()) publish(endpoint_.device.node, options_.request);
     if (step.send == ExchangeStep::Send::kToMember) publish(exchange_.member(), options_.request);
@@ -139,9 +167,9 @@ class Call {
 
   [[nodiscard]] tl::unexpected<Error> too_late() const {
     if (cancelling_) return interrupted();
-    const std::string state = exchange_.member().empty() ? "nobody accepted the request" : "there is no outcome yet";
-    return fail(ErrorKind::kIo,
-                state + " within " + std::to_string(options_.time.count() / 1000) + " s; its id is " + exchange_.id());
+    const std::string state = exchange_.member().empty() ? silence() : "there is no outcome yet";
+    return fail(ErrorKind::kIo, state + ": gave up after " + std::to_string(options_.time.count() / 1000) +
+                                    " s; its id is " + exchange_.id());
   }
 
   const Endpoint& endpoint_;
@@ -152,6 +180,10 @@ class Call {
   Clock::time_point give_up_;
   std::unique_ptr<Link> link_;
   bool cancelling_ = false;
+  enum class Presence : std::uint8_t { kUnknown, kOnline, kOffline } presence_ = Presence::kUnknown;
+  std::uint64_t sent_ = 0;
+  std::uint64_t next_thought_ = 0;
+  bool thinking_ = false;
 };
 
 }  // namespace

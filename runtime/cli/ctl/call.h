@@ -20,6 +20,7 @@ struct CallOptions {
   std::chrono::milliseconds time{0};           // For the whole call.
   std::optional<std::chrono::seconds> expiry;  // Message Expiry: the device does not start it later.
   std::string about{};                         // `replay`: what comes is about this request.
+  bool shows_reasoning = false;                // On standard error.
 };
 
 // Pieces of the answer as they come. An error (a closed pipe) ends the call.

@@ -4,6 +4,7 @@
 #include "runtime/cli/ctl/call.h"
 #include "runtime/cli/ctl/report.h"
 #include "runtime/cli/json_writer.h"
+#include "runtime/cli/text_file.h"
 
 namespace linnet::cli {
 namespace ctl {
@@ -76,6 +77,13 @@ Result<void> stream(const CtlOptions& options, const Endpoint& endpoint, const C
   return as_result(*end);
 }
 
+// A file's JSON; what the schema says is the device's to judge.
+Result<std::string> read_schema(const std::string& path) {
+  LINNET_TRY(const std::string text, read_text_file(path));
+  if (is_json(text)) return text;
+  return fail(ErrorKind::kUsage, path + ": it is no JSON");
+}
+
 }  // namespace
 
 Result<void> perform(const InferAction& action, const CtlOptions& options, Console& console) {
@@ -85,7 +93,12 @@ Result<void> perform(const InferAction& action, const CtlOptions& options, Conso
     LINNET_TRY(prompt, console.read_input());
   }
   const std::string id = action.id.empty() ? fresh_id() : action.id;
-  CallOptions asked = call_options(options, id, infer_text(id, action, prompt), kWorkSeconds);
+  std::string schema;
+  if (action.schema) {
+    LINNET_TRY(schema, read_schema(*action.schema));
+  }
+  CallOptions asked = call_options(options, id, infer_text(id, action, prompt, schema), kWorkSeconds);
+  asked.shows_reasoning = action.reasoning == "show";
   asked.pool = action.pool;
   if (action.durable) asked.expiry.reset();
   if (action.deadline_s)
@@ -105,7 +118,8 @@ Result<void> perform(const InspectAction& action, const CtlOptions& options, Con
   const std::string id = fresh_id();
   LINNET_TRY(const std::string result, ask(options, console, id, inspect_text(id, action), kInspectSeconds));
   if (options.json) return console.print(result + "\n");
-  return console.print(action.operation == "models" ? models_text(result) : figures_text(result));
+  if (action.operation == "models") return console.print(models_text(result));
+  return console.print(action.operation == "audit" ? audit_text(result) : figures_text(result));
 }
 
 Result<void> perform(const CancelAction& action, const CtlOptions& options, Console& console) {

@@ -24,14 +24,17 @@ struct InferAction {
   std::optional<std::uint32_t> top_k;
   std::optional<std::uint64_t> seed;
   std::vector<std::string> stop;
-  std::string response;  // "text", "json" or empty.
+  std::string response;               // "text", "json" or empty.
+  std::optional<std::string> schema;  // A file.
+  std::string reasoning;              // "show", "hide", "off" or empty.
+  std::optional<std::uint32_t> max_reasoning_tokens;
   std::string priority;  // "low", "normal", "high" or empty.
   bool durable = false;
   bool stream = true;
   std::optional<double> deadline_s;
 };
 
-// `status`, `models`: read and print.
+// `status`, `models`, `audit`: read and print.
 struct InspectAction {
   std::string operation;
 };

@@ -61,6 +61,7 @@ Result<Reply> parse_reply(std::string_view payload) {
   reply.id = text_at(object, "id");
   reply.status = text_at(object, "status");
   reply.raw = payload;
+  reply.reasoning = text_at(object, "reasoning");
   if (const auto found = object.find("text"); found != object.end() && found->is_string()) reply.text = *found;
   if (reply.status.empty()) {
     reply.kind = Reply::Kind::kChunk;

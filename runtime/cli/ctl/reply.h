@@ -20,6 +20,7 @@ struct Reply {
 
   std::uint64_t sequence = 0;       // Of a chunk.
   std::optional<std::string> text;  // Of a chunk, or an outcome's whole text.
+  std::string reasoning;            // What the model thought before it, where it is told.
 
   int code = 0;  // Of a rejection: MQTT's reason code.
   std::string reason;

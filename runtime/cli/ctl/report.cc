@@ -1,6 +1,8 @@
 #include "runtime/cli/ctl/report.h"
 
 #include <algorithm>
+#include <array>
+#include <ctime>
 #include <utility>
 #include <vector>
 
@@ -44,6 +46,30 @@ std::string figures_text(std::string_view json) {
   for (const auto& [name, value] : rows) text += name + std::string(width + 2 - name.size(), ' ') + value + "\n";
   return printable(text);
 }
+
+std::string audit_text(std::string_view json) {
+  const Json document = Json::parse(json, nullptr, false);
+  if (!document.is_array()) return printable(json) + "\n";
+  std::string text;
+  for (const Json& record : document) {
+    if (!record.is_object()) continue;
+    const auto word = [&](const char* key) {
+      return record.contains(key) && record[key].is_string() ? record[key].get<std::string>() : "-";
+    };
+    const std::time_t at =
+        record.contains("at") && record["at"].is_number_integer() ? record["at"].get<std::time_t>() : 0;
+    std::tm parts{};
+    std::array<char, 32> when{};
+    if (gmtime_r(&at, &parts) != nullptr) (void)std::strftime(when.data(), when.size(), "%Y-%m-%d %H:%M:%S", &parts);
+    std::string line =
+        std::string(when.data()) + "  " + word("who") + "  " + word("op") + "  " + word("id") + "  " + word("result");
+    std::ranges::replace(line, '\n', ' ');
+    text += line + "\n";
+  }
+  return printable(text);
+}
+
+bool is_json(std::string_view text) { return Json::accept(text); }
 
 std::string models_text(std::string_view json) {
   const Json document = Json::parse(json, nullptr, false);

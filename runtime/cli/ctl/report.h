@@ -13,6 +13,11 @@ namespace linnet::cli::ctl {
 // The list of `models`: "* name" for what is loaded, "  name" for the rest.
 [[nodiscard]] std::string models_text(std::string_view json);
 
+// The list of `audit`, a line a record: when (UTC), who, what, how it ended.
+[[nodiscard]] std::string audit_text(std::string_view json);
+
+[[nodiscard]] bool is_json(std::string_view text);
+
 // `text` without what moves a terminal's cursor: newlines and tabs stay.
 [[nodiscard]] std::string printable(std::string_view text);
 

@@ -40,7 +40,7 @@ void add_turns(JsonWriter& json, const InferAction& action, const std::string& p
   json.end_array();
 }
 
-void add_arguments(JsonWriter& json, const InferAction& action) {
+void add_arguments(JsonWriter& json, const InferAction& action, const std::string& schema) {
   add(json, "max_tokens", action.max_tokens);
   add(json, "temperature", action.temperature);
   add(json, "top_k", action.top_k);
@@ -49,6 +49,9 @@ void add_arguments(JsonWriter& json, const InferAction& action) {
   add(json, "repeat_penalty", action.repeat_penalty);
   add(json, "seed", action.seed);
   add(json, "response", action.response);
+  add(json, "reasoning", action.reasoning);
+  add(json, "max_reasoning_tokens", action.max_reasoning_tokens);
+  if (!schema.empty()) json.key("schema").json(schema);
   if (action.stop.empty()) return;
   json.key("stop").begin_array();
   for (const std::string& text : action.stop) json.value(text);
@@ -68,11 +71,12 @@ std::string fresh_id() {
   return id;
 }
 
-RequestText infer_text(std::string_view id, const InferAction& action, const std::string& prompt) {
+RequestText infer_text(std::string_view id, const InferAction& action, const std::string& prompt,
+                       const std::string& schema) {
   JsonWriter json = begun(id);
   json.key("args").begin_object();
   add_turns(json, action, prompt);
-  add_arguments(json, action);
+  add_arguments(json, action, schema);
   json.end_object();
   if (action.deadline_s) json.member("deadline_ms", static_cast<std::uint64_t>(*action.deadline_s * 1000));
   json.member("stream", action.stream);

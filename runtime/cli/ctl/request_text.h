@@ -17,7 +17,9 @@ struct RequestText {
   std::string payload;
 };
 
-[[nodiscard]] RequestText infer_text(std::string_view id, const InferAction& action, const std::string& prompt);
+// `schema` is JSON, or empty.
+[[nodiscard]] RequestText infer_text(std::string_view id, const InferAction& action, const std::string& prompt,
+                                     const std::string& schema = {});
 [[nodiscard]] RequestText inspect_text(std::string_view id, const InspectAction& action);
 [[nodiscard]] RequestText cancel_text(std::string_view id, std::string_view target);
 [[nodiscard]] RequestText replay_text(std::string_view id, std::string_view target, std::uint64_t from);
