@@ -81,6 +81,9 @@ const safetensors::Tensor* ModelFolder::find(std::string_view name) const {
 Result<ModelFolder> open_folder(const std::string& path) {
   ModelFolder folder;
   folder.path = path;
+  if (!exists(in_folder(path, "config.json"))) {
+    return fail(ErrorKind::kMalformed, path + ": not a regular file, nor a model's folder: it has no config.json");
+  }
   LINNET_TRY(folder.config, read_json(in_folder(path, "config.json")));
   LINNET_TRY(folder.tokenizer, read_json_if_there(in_folder(path, "tokenizer.json")));
   LINNET_TRY(folder.tokenizer_config, read_json_if_there(in_folder(path, "tokenizer_config.json")));
