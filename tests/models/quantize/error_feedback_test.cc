@@ -144,7 +144,7 @@ TEST_F(ErrorFeedback, AgreesWithTheReference) {
   }
 }
 
-// The point of it, and what fails when errors are spread with the wrong sign.
+// The point of it. (Errors spread with the wrong sign fail against the reference above.)
 TEST_F(ErrorFeedback, BeatsRoundingToNearestAtTheOutput) {
   for (const auto format : {Format::kQ4_0, Format::kQ8_0, Format::kQ5_0, Format::kIQ4_NL}) {
     std::vector<std::byte> nearest(kRows * kernels::row_bytes(format, kColumns));
