@@ -90,8 +90,11 @@ Result<void> Daemon::open_parts() {
 Result<void> Daemon::open_audit() {
   if (state_->writable()) {
     auto trail = AuditTrail::open(state_->file("audit.db"));
-    if (trail) audit_.emplace(*std::move(trail));
-    if (!trail) log(LogLevel::kWarning, "audit records are not kept on the disk: " + trail.error().message);
+    if (!trail) {
+      log(LogLevel::kWarning, "audit records are not kept on the disk: " + trail.error().message);
+    } else {
+      audit_.emplace(*std::move(trail));
+    }
   }
   if (audit_) return {};
   LINNET_TRY(AuditTrail trail, AuditTrail::open(":memory:"));

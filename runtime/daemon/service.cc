@@ -16,7 +16,8 @@ namespace linnet::daemon {
 namespace {
 
 constexpr std::chrono::milliseconds kWorkPoll{100};
-constexpr std::size_t kChunkMessage = 16 * 1024;  // Eight tokens, each of their bytes escaped, and an id of 64.
+constexpr std::size_t kChunkMessage =
+    std::size_t{16} * 1024;  // Eight tokens, each of their bytes escaped, and an id of 64.
 
 std::chrono::nanoseconds read_clock(clockid_t id) {
   timespec time{};
