@@ -18,7 +18,11 @@ function(linnet_describe_test name labels)
   file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR}/tests ${CMAKE_CURRENT_SOURCE_DIR})
   list(APPEND labels ${folder})
   list(JOIN CMAKE_CROSSCOMPILING_EMULATOR " " emulator)
-  set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT 600 SKIP_RETURN_CODE 77
+  set(seconds 600)
+  if(emulator)
+    set(seconds 1800)  # An emulated processor is ten to twenty times slower.
+  endif()
+  set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT ${seconds} SKIP_RETURN_CODE 77
     ENVIRONMENT "LINNET_EMULATOR=${emulator}")
 endfunction()
 
