@@ -33,6 +33,7 @@ int in_library(const char* name, Arguments... arguments) {
 
 }  // namespace
 
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): the library abbreviates.
 extern "C" {
 int mosquitto_publish_v5(mosquitto* client, int* token, const char* topic, int size, const void* payload, int qos,
                          bool retain, const mosquitto_property* properties) {
@@ -50,6 +51,7 @@ int mosquitto_property_add_binary(mosquitto_property** list, int id, const void*
   return in_library<decltype(&mosquitto_property_add_binary)>("mosquitto_property_add_binary", list, id, value, size);
 }
 }
+// NOLINTEND(readability-inconsistent-declaration-parameter-name)
 
 namespace linnet::daemon {
 namespace {
