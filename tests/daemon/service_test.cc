@@ -109,8 +109,8 @@ TEST_F(ServiceTest, StrangersAndLesserRolesAreRefused) {
 
 TEST_F(ServiceTest, RefusalsGoToTheResponseTopicEvenBeforeTheIdIsRead) {
   const std::pair<const char*, const char*> cases[] = {
-      {"linnet/1/home/n1/req/eve/infer", "{\"id\":\"r1\"}"},  // The role.
-      {"linnet/1/home/n1/req/eve/reboot", "{}"},              // The operation.
+      {"linnet/1/home/n1/req/eve/infer", R"({"id":"r1"})"},  // The role.
+      {"linnet/1/home/n1/req/eve/reboot", "{}"},             // The operation.
       {"linnet/1/home/n1/req/bob/infer", "no JSON"},
   };
   for (const auto& [topic, payload] : cases) {
