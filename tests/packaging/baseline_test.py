@@ -32,5 +32,28 @@ class Baseline(unittest.TestCase):
                 self.assertEqual(answer(model, QEMU, "-cpu", processor), expected, processor)
 
 
+class InstallationBelowTheBaseline(unittest.TestCase):
+    """What dpkg runs first of the armhf packages, told by a `uname` of ours which processor it is on."""
+
+    def outcome(self, machine, *arguments):
+        with tempfile.TemporaryDirectory() as folder:
+            uname = pathlib.Path(folder, "uname")
+            uname.write_text(f"#!/bin/sh\necho {machine}\n")
+            uname.chmod(0o755)
+            script = SOURCE / "packaging/debian/preinst.armhf-baseline"
+            run = subprocess.run([script, *arguments], capture_output=True, text=True, check=False, env={"PATH": f"{folder}:/usr/bin:/bin"})
+            return run.returncode, run.stderr
+
+    def test_armv6_is_refused_in_words(self):
+        for arguments in (["install"], ["upgrade", "0.0.9"]):
+            status, words = self.outcome("armv6l", *arguments)
+            self.assertEqual(status, 1)
+            self.assertIn("needs an ARMv7 processor or a later one; this is an armv6l", words)
+
+    def test_armv7_and_a_64_bit_kernel_are_served_and_a_failed_upgrade_is_undone(self):
+        for machine, action in (("armv7l", "install"), ("aarch64", "install"), ("armv6l", "abort-upgrade")):
+            self.assertEqual(self.outcome(machine, action), (0, ""), machine)
+
+
 if __name__ == "__main__":
     unittest.main()
