@@ -8,7 +8,7 @@ set -eu
 
 architecture=${1:?usage: make-rootfs.sh amd64|arm64|armhf FILE.tar}
 file=${2:?usage: make-rootfs.sh amd64|arm64|armhf FILE.tar}
-packages=libgcc-s1,libgpiod2,libmosquitto1,libpcre2-8-0,libsodium23,libsqlite3-0,libstdc++6,libsystemd0,libzstd1,systemd,udev${3:+,$3}
+packages=libgcc-s1,libgpiod2,libmosquitto1,libopenblas0,libpcre2-8-0,libsodium23,libsqlite3-0,libstdc++6,libsystemd0,libzstd1,systemd,udev${3:+,$3}
 
 recipe="$architecture $packages $(cksum <"$0")"
 [ -e "$file" ] && [ "$(cat "$file.recipe" 2>/dev/null)" = "$recipe" ] && exit 0
