@@ -5,6 +5,11 @@
 #include <system_error>
 
 namespace linnet::safetensors {
+namespace {
+
+bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20; }
+
+}  // namespace
 
 tl::unexpected<Error> HeaderCursor::unexpected() const {
   if (position_ >= text_.size()) return fail(ErrorKind::kMalformed, "the header ends too early");
@@ -37,7 +42,10 @@ Result<void> HeaderCursor::expect(char c) {
 Result<std::string_view> HeaderCursor::string() {
   LINNET_CHECK(expect('"'));
   const std::size_t first = position_;
-  while (position_ < text_.size() && text_[position_] != '"') position_ += text_[position_] == '\\' ? 2U : 1U;
+  while (position_ < text_.size() && text_[position_] != '"') {
+    if (is_control(text_[position_])) return unexpected();  // JSON has these as escapes alone (RFC 8259, 7).
+    position_ += text_[position_] == '\\' ? 2U : 1U;
+  }
   if (position_ >= text_.size()) return fail(ErrorKind::kMalformed, "the header ends inside a string");
   return text_.substr(first, position_++ - first);
 }

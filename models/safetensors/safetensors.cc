@@ -22,7 +22,13 @@ constexpr ElementType kTypes[] = {{"F64", 8},     {"F32", 4}, {"F16", 2}, {"BF16
                                   {"F8_E5M2", 1}, {"I64", 8}, {"I32", 4}, {"I16", 2},  {"I8", 1},
                                   {"U64", 8},     {"U32", 4}, {"U16", 2}, {"U8", 1},   {"BOOL", 1}};
 
-std::string quoted(std::string_view text) { return "'" + std::string(text.substr(0, 128)) + "'"; }
+// What a message says of the file's own text: nothing that a terminal would obey.
+std::string quoted(std::string_view text) {
+  std::string shown(text.substr(0, 128));
+  std::ranges::replace_if(
+      shown, [](char c) { return c < ' ' || c > '~'; }, '?');
+  return "'" + shown + "'";
+}
 
 // A tensor as the header has it.
 struct Entry {

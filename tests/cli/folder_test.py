@@ -62,7 +62,7 @@ class Folder(support.CommandTest):
         return Gguf(output)
 
     def test_is_what_the_gguf_package_makes_of_it(self):
-        for name in ("llama", "qwen2", "qwen3"):
+        for name in ("llama", "qwen2", "qwen3", "mistral"):
             for kind in ("q8_0", "q4_0"):
                 with self.subTest(name=name, kind=kind):
                     expected = self.quantised(os.path.join(FOLDERS, name + ".gguf"), "--type", kind)

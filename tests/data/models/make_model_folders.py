@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the folders of this one's folders/: tiny seeded models as transformers saves them, and each converted to GGUF here.
 
-    python make_model_folders.py        (needs torch, transformers, tokenizers, safetensors, gguf, numpy)
+    python make_model_folders.py [NAME]   (needs torch, transformers, tokenizers, safetensors, gguf, numpy)
 
 folders/NAME/ is the model (config.json, safetensors, tokenizer.json …), folders/NAME.gguf the same by the `gguf` package,
 folders/llama.tokens.json what the `tokenizers` package makes of a text. Also writes the seeds of the fuzz target
@@ -10,6 +10,7 @@ of safetensors files: one by the `safetensors` package, the others with one faul
 import json
 import pathlib
 import shutil
+import sys
 
 import gguf
 import numpy as np
@@ -17,7 +18,8 @@ import torch
 from gguf import GGMLQuantizationType as Type
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
-from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM
+from transformers import (LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM, Qwen2Config, Qwen2ForCausalLM,
+                          Qwen3Config, Qwen3ForCausalLM)
 
 from make_tiny_models import byte_alphabet, gguf_name, permute, prepare, rope_factors, seeded, write_keys, LLAMA3
 
@@ -130,16 +132,33 @@ def make_fuzz_seeds():
     save_file(tensors, folder / "package", metadata={"format": "pt", "quote": '"'})
 
 
-def main():
+def make_llama():
     llama = LlamaConfig(vocab_size=266, tie_word_embeddings=False, rope_parameters=dict(rope_theta=10000.0, **LLAMA3), **SMALL)
     llama.long_context = True
     make("llama", "llama", seeded(LlamaForCausalLM(prepare(llama)), 21), torch.bfloat16, Type.BF16, "40KB", tokenizer=True)
+
+
+def make_qwen2():
     yarn = dict(rope_theta=1000000.0, rope_type="yarn", factor=4.0, original_max_position_embeddings=64)
     qwen2 = Qwen2Config(vocab_size=96, tie_word_embeddings=True, rope_parameters=yarn, **SMALL)
     make("qwen2", "qwen2", seeded(Qwen2ForCausalLM(prepare(qwen2)), 22), torch.float16, Type.F16, "1GB")
+
+
+def make_qwen3():
     qwen3 = Qwen3Config(vocab_size=96, tie_word_embeddings=False, head_dim=32, rope_theta=1000000.0, **SMALL)
     make("qwen3", "qwen3", seeded(Qwen3ForCausalLM(prepare(qwen3)), 23), torch.float32, Type.F32, "1GB")
-    make_fuzz_seeds()
+
+
+def make_mistral():
+    """A window, and heads that are wider together than the model, as Mistral Nemo's are."""
+    mistral = MistralConfig(vocab_size=96, tie_word_embeddings=False, head_dim=32, rope_theta=1000000.0, sliding_window=40, **SMALL)
+    make("mistral", "llama", seeded(MistralForCausalLM(prepare(mistral)), 24), torch.bfloat16, Type.BF16, "1GB")
+
+
+def main():
+    makers = {"llama": make_llama, "qwen2": make_qwen2, "qwen3": make_qwen3, "mistral": make_mistral, "fuzz": make_fuzz_seeds}
+    for name in sys.argv[1:] or makers:
+        makers[name]()
 
 
 if __name__ == "__main__":

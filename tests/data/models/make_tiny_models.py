@@ -123,7 +123,7 @@ def write_keys(writer, arch, config):
         writer.add_rope_scaling_orig_ctx_len(rope.get("original_max_position_embeddings", 1024))
     if getattr(config, "sliding_window", None):
         writer.add_sliding_window(config.sliding_window)
-    if arch == "qwen3":
+    if arch == "qwen3" or config.head_dim * config.num_attention_heads != config.hidden_size:
         writer.add_key_length(config.head_dim)
         writer.add_value_length(config.head_dim)
 

@@ -123,5 +123,13 @@ TEST(Safetensors, RefusesShapesThatAreNotTheirBytes) {
   EXPECT_EQ(error_of("{" + entry("a\\u0041", "U8", "[8]", 0, 8) + "}", 8).kind, ErrorKind::kUnsupported);
 }
 
+// Found by the fuzz target: a line break in a field's name made an error of two lines.
+TEST(Safetensors, RefusesWithOnePlainLine) {
+  const auto broken = error_of("{\"a\":{\"data_\n\noffsets\":[0,8]}}", 8);
+  EXPECT_EQ(broken.kind, ErrorKind::kMalformed);
+  EXPECT_EQ(broken.message, "byte 12 of the header is unexpected");
+  EXPECT_THAT(error_of("{\"a\":{\"d\x7f\xc2\x9bz\":[0,8]}}", 8).message, HasSubstr("'d???z'"));
+}
+
 }  // namespace
 }  // namespace linnet::safetensors
