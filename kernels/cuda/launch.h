@@ -84,7 +84,7 @@ struct RmsNormParameters {
   const float* in;
   const float* weight;  // [width]
   float* out;           // May be `in`.
-  Q8Rows quantised;     // Of the whole `out` row, which is then groups * part numbers.
+  Q8Rows quantised;     // Of the whole `out` row: groups * part numbers, of which all take part.
   std::uint32_t in_stride;
   std::uint32_t out_stride;
   std::uint32_t rows;
@@ -276,7 +276,7 @@ struct AttendShape {
   std::uint32_t query_stride;
   std::uint32_t heads;
   std::uint32_t kv_heads;
-  std::uint32_t key_width;    // At most kLargestHead.
+  std::uint32_t key_width;    // At most kLargestHead; a multiple of 4.
   std::uint32_t value_width;  // At most kLargestHead.
   float scale;
   std::uint32_t window;  // Positions that a row sees at most; 0: all.
@@ -395,8 +395,10 @@ inline constexpr const char* kKernelNames[kKernelCount] = {
 
 // --- Grids ---
 
+inline constexpr std::uint32_t kRowsAPanel = kPanelRows;
 inline constexpr std::uint32_t kRowThreads = 256;
 inline constexpr std::uint32_t kNormThreads = 512;
+inline constexpr std::uint32_t kSmallPart = 256;  // Up to here, RmsNorm gives a part to a warp.
 inline constexpr std::uint32_t kArgmaxThreads = 1024;
 inline constexpr std::uint32_t kMatVecRows = 8;          // Rows of activations of one matvec at most.
 inline constexpr std::uint32_t kMatVecThreads = 256;     // One block a panel.
@@ -420,7 +422,7 @@ inline constexpr std::uint32_t kAttendGroup = 16;  // Query heads of a KV head t
 [[nodiscard]] constexpr Launch launch_of(const EmbedParameters& p) { return by_numbers(p.rows, p.columns); }
 [[nodiscard]] constexpr Launch launch_of(const RmsNormParameters& p) {
   // Many short parts (heads) share a block: a warp each.
-  if (p.part <= 256) return {.x = pieces(p.groups, kRowThreads / 32), .y = p.rows, .threads = kRowThreads};
+  if (p.part <= kSmallPart) return {.x = pieces(p.groups, kRowThreads / 32), .y = p.rows, .threads = kRowThreads};
   return {.x = p.groups, .y = p.rows, .threads = kNormThreads};
 }
 [[nodiscard]] constexpr Launch launch_of(const LayerNormParameters& p) {
@@ -449,8 +451,8 @@ inline constexpr std::uint32_t kAttendGroup = 16;  // Query heads of a KV head t
   return by_numbers(p.rows, p.heads * p.value_width);
 }
 [[nodiscard]] constexpr Launch launch_of(const AttendTilesParameters& p) {
-  // Queries, and two turns of keys and values, in f16.
-  const std::uint32_t rows = kAttendItems + 4 * kAttendPositions;
+  // Queries, keys and values, in f16.
+  const std::uint32_t rows = kAttendItems + 2 * kAttendPositions;
   return {.x = p.tile_count,
           .y = p.shape.kv_heads,
           .threads = kAttendThreads,
@@ -464,7 +466,7 @@ template <class Parameters>
   return tiles;
 }
 [[nodiscard]] constexpr Launch launch_of(const MatVecParameters& p) {
-  return {.x = tiles_of(p, kPanelRows), .threads = kMatVecThreads};
+  return {.x = tiles_of(p, kRowsAPanel), .threads = kMatVecThreads};
 }
 [[nodiscard]] constexpr Launch launch_of(const FloatMatVecParameters& p) {
   return {.x = tiles_of(p, kFloatMatVecOutputs), .threads = 32 * kFloatMatVecOutputs};

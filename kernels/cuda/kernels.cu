@@ -1,0 +1,12 @@
+// All kernels as one unit, which becomes one module.
+#include "kernels/cuda/attention.cu"
+#include "kernels/cuda/attention_tiles.cu"
+#include "kernels/cuda/elementwise.cu"
+#include "kernels/cuda/embed.cu"
+#include "kernels/cuda/gemm.cu"
+#include "kernels/cuda/half_rows.cu"
+#include "kernels/cuda/matvec.cu"
+#include "kernels/cuda/matvec_float.cu"
+#include "kernels/cuda/norm.cu"
+#include "kernels/cuda/rotate.cu"
+#include "kernels/cuda/version.cu"
