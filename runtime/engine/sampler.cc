@@ -5,6 +5,7 @@
 #include <bit>
 #include <cassert>
 #include <cmath>
+#include <optional>
 #include <string>
 
 #include "kernels/math/math.h"
@@ -37,6 +38,32 @@ TokenId largest_of(std::span<const float> logits) {
   float largest = *std::max_element(lanes.begin(), lanes.end());
   for (; i < logits.size(); ++i) largest = std::max(largest, logits[i]);
   return static_cast<TokenId>(std::find(logits.begin(), logits.end(), largest) - logits.begin());
+}
+
+// Calls `at` with each id below `count` that `mask` allows, ascending: words that allow none cost one look.
+template <class At>
+void for_each_allowed(TokenMask mask, std::size_t count, At at) {
+  for (std::size_t first = 0; first < std::min(count, mask.size() * 64); first += 64) {
+    for (std::uint64_t bits = mask[first / 64]; bits != 0; bits &= bits - 1) {
+      const std::size_t token = first + static_cast<std::size_t>(std::countr_zero(bits));
+      if (token < count) at(token);
+    }
+  }
+}
+
+// The first of the largest that `mask` allows; none where it allows none. 64 at a time, the unmasked maximum first: only
+// where that is larger than what was found do the bits matter, so that a mask costs little more than no mask.
+std::optional<TokenId> largest_allowed(std::span<const float> logits, TokenMask mask) {
+  std::optional<std::size_t> best;
+  for (std::size_t first = 0; first < std::min(logits.size(), mask.size() * 64); first += 64) {
+    if (mask[first / 64] == 0) continue;
+    const auto block = logits.subspan(first, std::min<std::size_t>(64, logits.size() - first));
+    if (best && !(logits[static_cast<std::size_t>(largest_of(block)) + first] > logits[*best])) continue;
+    for_each_allowed(mask.subspan(first / 64, 1), block.size(), [&](std::size_t token) {
+      if (!best || block[token] > logits[*best]) best = first + token;
+    });
+  }
+  return best ? std::optional(static_cast<TokenId>(*best)) : std::nullopt;
 }
 
 // Sum of exp((logit - largest) / temperature), in the order given.
@@ -79,9 +106,11 @@ void Sampler::accept(TokenId token) {
 std::span<Candidate> Sampler::collect(std::span<const float> logits, TokenMask mask,
                                       std::span<Candidate> scratch) const {
   std::size_t count = 0;
-  for (std::size_t token = 0; token < logits.size(); ++token) {
-    const bool allowed = mask.empty() || (token / 64 < mask.size() && (mask[token / 64] >> (token % 64) & 1) != 0);
-    if (allowed) scratch[count++] = {logits[token], static_cast<TokenId>(token)};
+  const auto take = [&](std::size_t token) { scratch[count++] = {logits[token], static_cast<TokenId>(token)}; };
+  if (mask.empty()) {
+    for (std::size_t token = 0; token < logits.size(); ++token) take(token);
+  } else {
+    for_each_allowed(mask, logits.size(), take);
   }
   return scratch.first(count);
 }
@@ -131,10 +160,14 @@ Candidate Sampler::draw(std::span<Candidate> candidates, float largest) {
 Result<Sampled> Sampler::sample(std::span<const float> logits, TokenMask mask, std::span<Candidate> scratch) {
   assert(scratch.size() >= logits.size());
   if (!all_finite(logits)) return fail(ErrorKind::kMalformed, "the model computed a logit that is not a number");
-  const bool untouched = mask.empty() && options_.repetition_penalty == 1.0F;
-  if (untouched && options_.temperature == 0 && !options_.want_probability) return Sampled{largest_of(logits), 0};
+  const auto nothing_allowed = [] { return fail(ErrorKind::kUsage, "the constraint allows no token here"); };
+  if (options_.repetition_penalty == 1.0F && options_.temperature == 0 && !options_.want_probability) {
+    const auto largest = mask.empty() ? std::optional(largest_of(logits)) : largest_allowed(logits, mask);
+    if (!largest) return nothing_allowed();
+    return Sampled{*largest, 0};
+  }
   const auto candidates = collect(logits, mask, scratch);
-  if (candidates.empty()) return fail(ErrorKind::kUsage, "the constraint allows no token here");
+  if (candidates.empty()) return nothing_allowed();
   if (options_.repetition_penalty != 1.0F) penalise(candidates);
 
   const Candidate likeliest = *std::min_element(candidates.begin(), candidates.end(), comes_first);

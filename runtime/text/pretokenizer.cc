@@ -6,6 +6,8 @@
 #include <array>
 #include <string>
 
+#include "runtime/text/digit_groups.h"
+
 namespace linnet::text {
 namespace {
 
@@ -93,7 +95,8 @@ std::string message_of(int error) {
 // Cuts `text` by the first expression, its pieces by the next, and so on: no list of pieces is kept.
 class Splitter {
  public:
-  Splitter(Matching& matching, FunctionRef<bool(std::string_view)> word) : matching_(matching), word_(word) {}
+  Splitter(Matching& matching, DigitGroups groups, FunctionRef<bool(std::string_view)> word)
+      : matching_(matching), groups_(groups), word_(word) {}
 
   // False where an expression failed (`error`) or the caller stopped.
   template <class Codes>
@@ -110,7 +113,7 @@ class Splitter {
       }
       if (found == 0 || end <= start) return split(text.substr(at), codes, level + 1);
       if (start > at && !split(text.substr(at, start - at), codes, level + 1)) return false;
-      if (!split(text.substr(start, end - start), codes, level + 1)) return false;
+      if (!split_match(text.substr(start, end - start), codes, level)) return false;
       at = end;
     }
     return true;
@@ -119,7 +122,14 @@ class Splitter {
   int error = 0;
 
  private:
+  template <class Codes>
+  bool split_match(std::string_view match, const Codes& codes, std::size_t level) {
+    if (level > 0 || groups_ == DigitGroups::kAsTheyAre) return split(match, codes, level + 1);
+    return cut_digit_groups(match, [&](std::string_view group) { return split(group, codes, level + 1); });
+  }
+
   Matching& matching_;
+  DigitGroups groups_;
   FunctionRef<bool(std::string_view)> word_;
 };
 
@@ -127,9 +137,10 @@ class Splitter {
 
 void PreTokenizer::Free::operator()(pcre2_real_code_8* code) const { pcre2_code_free(code); }
 
-Result<PreTokenizer> PreTokenizer::compile(std::span<const std::string_view> expressions) {
+Result<PreTokenizer> PreTokenizer::compile(const PreTokenizerRow& row) {
   PreTokenizer compiled;
-  for (const std::string_view expression : expressions) {
+  compiled.digit_groups_ = row.digit_groups;
+  for (const std::string_view expression : row.expressions) {
     const std::string adapted = with_unicode_spaces(expression);
     int error = 0;
     std::size_t place = 0;
@@ -148,7 +159,7 @@ Result<PreTokenizer> PreTokenizer::compile(std::span<const std::string_view> exp
 Result<void> PreTokenizer::split(std::string_view text, std::span<std::byte> scratch,
                                  FunctionRef<bool(std::string_view)> word) const {
   Matching matching(scratch);
-  Splitter splitter(matching, word);
+  Splitter splitter(matching, digit_groups_, word);
   if (!splitter.split(text, expressions_, 0) && splitter.error != 0) {
     return fail(ErrorKind::kExhausted, "pre-tokenizer: " + message_of(splitter.error));
   }

@@ -26,6 +26,11 @@ enum class ByteDigits : unsigned char {
   kInThrees,  // Numbers are cut out after text became bytes, then in threes (`cut_byte_digits`).
 };
 
+enum class DigitGroups : unsigned char {
+  kAsTheyAre,
+  kThreesFromTheRight,  // What the first expression matches is cut in threes (`cut_digit_groups`).
+};
+
 // One row of the table: what `tokenizer.ggml.pre` names.
 struct PreTokenizerRow {
   std::string_view name;
@@ -36,6 +41,7 @@ struct PreTokenizerRow {
   bool add_separator = false;
   Alphabet alphabet = Alphabet::kBytes;
   ByteDigits byte_digits = ByteDigits::kAsTheyAre;
+  DigitGroups digit_groups = DigitGroups::kAsTheyAre;
 };
 
 // All rows, for tests and documentation.
@@ -50,7 +56,7 @@ class PreTokenizer {
   PreTokenizer() = default;
 
   // Errors: kUnsupported (an expression that PCRE2 refuses, with its place).
-  [[nodiscard]] static Result<PreTokenizer> compile(std::span<const std::string_view> expressions);
+  [[nodiscard]] static Result<PreTokenizer> compile(const PreTokenizerRow& row);
 
   // Memory that split() needs; it does not depend on the text.
   [[nodiscard]] static constexpr std::size_t scratch_bytes() { return std::size_t{256} * 1024; }
@@ -65,6 +71,7 @@ class PreTokenizer {
     void operator()(pcre2_real_code_8* code) const;
   };
   std::vector<std::unique_ptr<pcre2_real_code_8, Free>> expressions_;
+  DigitGroups digit_groups_ = DigitGroups::kAsTheyAre;
 };
 
 }  // namespace linnet::text

@@ -111,6 +111,24 @@ constexpr Text kSeedCoder =
     LINNET_CONTRACTIONS R"(|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1}| ?[^\s\p{L}\p{N}\r\n]+|)" LINNET_SPACES;
 constexpr Text kBailing =
     R"('(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+)";
+// Qwen2's without contractions, so that Turkish endings stay with the apostrophe before them.
+constexpr Text kUfakzeka =
+    R"([^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|)" LINNET_SPACES;
+
+// A whole number of decimal digits before which none stands: the look behind keeps a long number that something refuses
+// from being tried from each of its digits.
+#define LINNET_WHOLE_NUMBER R"((?<!\p{Nd})\p{Nd}++)"
+// Cohere's numbers end where a word does; what counts as part of a word is what the reference's \w matches.
+constexpr Text kCohereNumber = LINNET_WHOLE_NUMBER
+    R"((?![\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\x{b2}\x{b3}\x{b9}\x{bc}-\x{be}\x{24b6}-\x{24e9})"
+    R"(\x{1f130}-\x{1f149}\x{1f150}-\x{1f169}\x{1f170}-\x{1f189}]))";
+constexpr Text kWholeNumber = LINNET_WHOLE_NUMBER;
+// AFMoE's scripts without spaces between words.
+constexpr Text kAfmoeScripts =
+    R"([\x{4e00}-\x{9fff}\x{3040}-\x{309f}\x{30a0}-\x{30ff}\x{3400}-\x{4dbf}\x{f900}-\x{faff}\x{ff65}-\x{ff9f})"
+    R"(\x{2f00}-\x{2fdf}]+|[\x{e00}-\x{e7f}]+|[\x{e80}-\x{eff}]+|[\x{1780}-\x{17ff}]+|)"
+    R"([\x{1000}-\x{109f}\x{aa60}-\x{aa7f}\x{a9e0}-\x{a9ff}]+|[\x{ac00}-\x{d7af}\x{1100}-\x{11ff}]+)";
+constexpr Text kSpark25 = LINNET_DEEPSEEK3_WORDS R"(| ?[\p{P}\p{S}]+|[\r\n]|\s+(?!\S)|\s+)";
 constexpr Text kLines = R"([^\n]+|[\n]+)";
 constexpr Text kMiniCpm5 =
     LINNET_CONTRACTIONS R"(|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}+| ?[^\s\p{L}\p{N}]+[\r\n]*|)" LINNET_SPACES;
@@ -142,20 +160,27 @@ constexpr std::array kChameleon{
     kChameleonSentinel, kChameleonImage, kChameleonSpaces, kDigit, kChameleonPunctuation, kGpt2};
 constexpr std::array kMiniCpm5Both{kUpTo3Digits, kMiniCpm5};
 
+constexpr std::array kUfakzekaOnly{kUfakzeka};
+constexpr std::array kCohereNumberThenGpt4o{kCohereNumber, kGpt4o};
+constexpr std::array kAfmoe{kWholeNumber, kAfmoeScripts, kDeepSeek3};
+constexpr std::array kNumbers{kDigits};
+constexpr std::array kSpark25All{kUpTo3Digits, kCjkAndKana, kSpark25, kDigit};
+
 constexpr auto kNone = Normalization::kNone;
 constexpr auto kNfc = Normalization::kNfc;
 constexpr auto kMerging = WholeWords::kByMerging;
 constexpr auto kFirst = WholeWords::kFirst;
 constexpr auto kBytes = Alphabet::kBytes;
 constexpr auto kCharacters = Alphabet::kCharacters;
+constexpr auto kThrees = DigitGroups::kThreesFromTheRight;
 
 // name, expressions, normalization, whole words, add BOS, add separator, alphabet, digits of bytes
 constexpr PreTokenizerRow kRows[] = {
     {"default", kDefault},
     {"gpt-2", kGpt2Only},
     {"phi-2", kGpt2Only},
-    {"mpt", kGpt2Only},
-    {"olmo", kGpt2Only},
+    {"mpt", kGpt2Only, kNfc},
+    {"olmo", kGpt2Only, kNfc},
     {"jais", kGpt2Only},
     {"gigachat", kGpt2Only},
     {"exaone4", kGpt2Only},
@@ -165,7 +190,7 @@ constexpr PreTokenizerRow kRows[] = {
     {"jina-de", kGpt2Only},
     {"jina-v2-es", kGpt2Only},
     {"jina-v2-de", kGpt2Only},
-    {"modern-bert", kGpt2Only},
+    {"modern-bert", kGpt2Only, kNfc},
     {"mellum", kGpt2Only},
     {"a.x-4.0", kGpt2Only},
     {"jina-v1-en", kGpt2Only, kNone, kMerging, false, true},
@@ -190,8 +215,9 @@ constexpr PreTokenizerRow kRows[] = {
     {"jina-v5-nano", kLlama3Only, kNone, kFirst, true},
     {"dbrx", kLlama3Only},
     {"smaug-bpe", kLlama3Only},
-    {"glm4", kLlama3Only},
-    {"chatglm-bpe", kLlama3Only},
+    {"glm4", kLlama3Only, kNone, kFirst},
+    {"glm5", kLlama3Only, kNone, kFirst},
+    {"chatglm-bpe", kLlama3Only, kNone, kFirst},
     {"qwen2", kQwen2Only, kNfc},
     {"deepseek-r1-qwen", kQwen2Only},
     {"megrez", kQwen2Only, kNfc},
@@ -207,16 +233,17 @@ constexpr PreTokenizerRow kRows[] = {
     {"deepseek-coder", kDeepSeekCoder},
     {"deepseek-v3", kDeepSeekV3},
     {"hunyuan-dense", kDeepSeekV3},
+    {"hy_v4", kDeepSeekV3},
     {"joyai-llm", kDeepSeekV3},
     {"falcon", kFalcon, kNone, kMerging, false, false, kBytes, ByteDigits::kInThrees},
     {"tekken", kTekkenOnly, kNone, kFirst, true},
     {"gpt-4o", kGpt4oOnly},
-    {"llama4", kGpt4oOnly},
+    {"llama4", kGpt4oOnly, kNone, kFirst},
     {"kanana2", kGpt4oOnly},
     {"minimax-m2", kGpt4oOnly},
     {"talkie", kGpt4oOnly},
     {"granite-embed-multi-97m", kGpt4oOnly, kNone, kFirst},
-    {"kimi-k2", kKimiK2Only},
+    {"kimi-k2", kKimiK2Only, kNone, kFirst},
     {"youtu", kYoutuBoth, kNone, kFirst},
     {"jais-2", kJais2Only},
     {"exaone-moe", kExaoneMoeOnly},
@@ -230,7 +257,15 @@ constexpr PreTokenizerRow kRows[] = {
     {"bailingmoe2", kBailingOnly},
     {"llada-moe", kBailingOnly},
     {"minicpm5", kMiniCpm5Both, kNone, kFirst},
+    {"ufakzeka", kUfakzekaOnly},
+    {"spark2_5", kSpark25All},
+    {.name = "tiny_aya", .expressions = kCohereNumberThenGpt4o, .normalization = kNfc, .digit_groups = kThrees},
+    {.name = "cohere2moe", .expressions = kCohereNumberThenGpt4o, .normalization = kNfc, .digit_groups = kThrees},
+    {.name = "afmoe", .expressions = kAfmoe, .digit_groups = kThrees},
+    {.name = "superbpe", .expressions = kNumbers, .digit_groups = kThrees},
     {"gemma4", kLinesOnly, kNone, kMerging, true, false, kCharacters},
+    {"granite-embed-multi-311m", kLinesOnly, kNone, kMerging, false, false, kCharacters},
+    {"sarvam-moe", kLinesOnly, kNone, kMerging, false, false, kCharacters},
 };
 
 }  // namespace

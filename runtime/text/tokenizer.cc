@@ -43,7 +43,7 @@ Result<Tokenizer> Tokenizer::assemble(const VocabularySource& source, const Toke
   Tokenizer tokenizer;
   tokenizer.tables_ = tables;
   if (form.row != nullptr) {
-    LINNET_TRY(tokenizer.pre_tokenizer_, PreTokenizer::compile(form.row->expressions));
+    LINNET_TRY(tokenizer.pre_tokenizer_, PreTokenizer::compile(*form.row));
     tokenizer.normalization_ = form.row->normalization;
     tokenizer.byte_digits_ = form.row->byte_digits;
   }

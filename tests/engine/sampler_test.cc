@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <optional>
+#include <random>
 #include <vector>
 
 namespace linnet::engine {
@@ -161,6 +163,26 @@ TEST(Sampler, MaskedTokensNeverCome) {
   EXPECT_NEAR(sampled.probability, 1 / (1 + std::exp(-1.0)), 1e-6);  // Of what is allowed.
   Sampler drawing(plain());
   for (int i = 0; i < 200; ++i) EXPECT_GE(sample(drawing, logits, mask).token, 2);
+}
+
+// Sizes beside whole words of the mask, masks from empty to full, and few values, so that there are equals.
+TEST(Sampler, TheLargestUnderAMaskIsTheFirstOfTheLargestAllowed) {
+  std::mt19937 random(7);
+  Sampler sampler(SamplerOptions{});
+  for (int round = 0; round < 400; ++round) {
+    const std::size_t size = 1 + random() % 300;
+    const auto density = random() % 9;
+    std::vector<float> logits(size);
+    std::vector<std::uint64_t> mask((size + 63) / 64);
+    std::optional<std::size_t> expected;
+    for (std::size_t i = 0; i < size; ++i) {
+      logits[i] = static_cast<float>(random() % 20) - 10;
+      if (i != 0 && random() % 8 >= density) continue;  // One at least.
+      mask[i / 64] |= std::uint64_t{1} << (i % 64);
+      if (!expected || logits[i] > logits[*expected]) expected = i;
+    }
+    EXPECT_EQ(sample(sampler, logits, mask).token, static_cast<TokenId>(*expected)) << round;
+  }
 }
 
 TEST(Sampler, AMaskShorterThanTheVocabularyForbidsTheRest) {

@@ -11,7 +11,7 @@ namespace {
 std::vector<std::string> words(std::string_view name, std::string_view text) {
   const auto row = find_pre_tokenizer(name);
   EXPECT_TRUE(row);
-  const auto compiled = PreTokenizer::compile((*row)->expressions);
+  const auto compiled = PreTokenizer::compile(**row);
   EXPECT_TRUE(compiled) << compiled.error().message;
   std::vector<std::byte> scratch(PreTokenizer::scratch_bytes());
   std::vector<std::string> out;
@@ -50,6 +50,22 @@ TEST(PreTokenizer, CutsAsTheNamedExpressionsDo) {
   EXPECT_EQ(words("deepseek-v3", "12345あいx"), (Words{"123", "45", "あい", "x"}));
 }
 
+TEST(PreTokenizer, CountsGroupsOfDigitsFromTheRight) {
+  EXPECT_EQ(words("cohere2moe", "1234567 12 123"), (Words{"1", "234", "567", " ", "12", " ", "123"}));
+  EXPECT_EQ(words("cohere2moe", "1234567x"), (Words{"123", "456", "7", "x"})) << "within a word: from the left";
+  EXPECT_EQ(words("cohere2moe", "1234\u00BD"), (Words{"123", "4\u00BD"})) << "the reference's \\w has it";
+  EXPECT_EQ(words("afmoe", "a1234567x"), (Words{"a", "1", "234", "567", "x"}));
+  EXPECT_EQ(words("afmoe", "1234٥٦\u00B2"), (Words{"123", "4٥٦", "\u00B2"}));
+  EXPECT_EQ(words("superbpe", "a b1234\u00B2345c"), (Words{"a b", "1", "234\u00B2", "345", "c"}));
+  EXPECT_EQ(words("superbpe", "12\u00B234"), (Words{"12\u00B234"}));
+}
+
+TEST(PreTokenizer, CutsScriptsApart) {
+  EXPECT_EQ(words("afmoe", "漢字カナไทย한국"), (Words{"漢字カナ", "ไทย", "한국"}));
+  EXPECT_EQ(words("spark2_5", "x123!\n\n"), (Words{"x", "1", "2", "3", "!", "\n", "\n"}));
+  EXPECT_EQ(words("ufakzeka", "Ankara'da"), (Words{"Ankara", "'da"}));
+}
+
 // U+180E was a space in old versions of Unicode; the references do not take it for one.
 TEST(PreTokenizer, SpacesAreThoseOfUnicodeNow) {
   EXPECT_EQ(words("gpt-2", "a\xE1\xA0\x8E"), (Words{"a", "\xE1\xA0\x8E"}));
@@ -66,7 +82,7 @@ TEST(PreTokenizer, UnknownNameIsRefusedByName) {
 
 TEST(PreTokenizer, StopsWhereTheCallerSaysSo) {
   const auto row = find_pre_tokenizer("gpt-2");
-  const auto compiled = PreTokenizer::compile((*row)->expressions);
+  const auto compiled = PreTokenizer::compile(**row);
   std::vector<std::byte> scratch(PreTokenizer::scratch_bytes());
   int count = 0;
   EXPECT_TRUE(compiled->split("a b c d", scratch, [&](std::string_view) { return ++count < 2; }));
@@ -75,7 +91,7 @@ TEST(PreTokenizer, StopsWhereTheCallerSaysSo) {
 
 TEST(PreTokenizer, TooLittleMemoryIsAnError) {
   const auto row = find_pre_tokenizer("gpt-2");
-  const auto compiled = PreTokenizer::compile((*row)->expressions);
+  const auto compiled = PreTokenizer::compile(**row);
   std::vector<std::byte> scratch(256);
   const auto done = compiled->split("a b", scratch, [](std::string_view) { return true; });
   ASSERT_FALSE(done);

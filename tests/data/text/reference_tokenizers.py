@@ -45,6 +45,16 @@ EXAONE_MOE = (CONTRACTIONS + r"|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*(?: \p{L}\p{M}*)
               r"|\s*[\r\n]|\s+(?!\S)|\s+")
 YOUTU_SCRIPTS = ("[\uac00-\ud7a3\u3131-\u318e]+|[\uff01\u2026\u201c\u201d\u2018\u2019\u2014\uff1a\uff1b\uff0c\u3001-\u303f\ufe30-\ufe4f]+"
                  "|[\u3105-\u312f]+|[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+")
+UFAKZEKA = r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|" + SPACES
+COHERE_NUMBER = r"\d{1,3}(?=(?:\d{3})*\b)"
+# AFMoE cuts numbers in three steps, of 510 digits, then the one or two that lead, then threes.
+AFMOE_NUMBERS = [r"\p{Nd}{1,510}(?=(?>\p{Nd}{510})*(?:\P{Nd}|$))|\G\p{Nd}{510}", r"\A\p{Nd}{1,2}(?=\p{Nd}{3}+\z)",
+                 r"\A\p{Nd}{3}|\G\p{Nd}{3}"]
+AFMOE_SCRIPTS = ("[\u4e00-\u9fff\u3040-\u309f\u30a0-\u30ff\u3400-\u4dbf\uf900-\ufaff\uff65-\uff9f\u2f00-\u2fdf]+"
+                 "|[\u0e00-\u0e7f]+|[\u0e80-\u0eff]+|[\u1780-\u17ff]+|[\u1000-\u109f\uaa60-\uaa7f\ua9e0-\ua9ff]+"
+                 "|[\uac00-\ud7af\u1100-\u11ff]+")
+SPARK25 = (r"""[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+"""
+           r"| ?[\p{P}\p{S}]+|[\r\n]|\s+(?!\S)|\s+")
 DEEPSEEK_CJK = "[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+"
 
 
@@ -63,6 +73,9 @@ def digits_then_gpt2():
 # name of tokenizer.ggml.pre -> (normalizer, pre-tokenizers, ignore_merges)
 PRE = {
     "gpt-2": (None, lambda: [byte_level(True)], False),
+    "mpt": (normalizers.NFC, lambda: [byte_level(True)], False),
+    "olmo": (normalizers.NFC, lambda: [byte_level(True)], False),
+    "modern-bert": (normalizers.NFC, lambda: [byte_level(True)], False),
     "smollm": (None, digits_then_gpt2, False),
     "starcoder": (None, digits_then_gpt2, False),
     "refact": (None, digits_then_gpt2, False),
@@ -70,7 +83,14 @@ PRE = {
     "llama-bpe": (None, lambda: [split(LLAMA3), byte_level()], True),
     "qwen2": (normalizers.NFC, lambda: [split(QWEN2), byte_level()], False),
     "qwen35": (normalizers.NFC, lambda: [split(QWEN35), byte_level()], False),
-    "kimi-k2": (None, lambda: [split(KIMI_K2), byte_level()], False),
+    "glm4": (None, lambda: [split(LLAMA3), byte_level()], True),
+    "kimi-k2": (None, lambda: [split(KIMI_K2), byte_level()], True),
+    "ufakzeka": (None, lambda: [split(UFAKZEKA), byte_level()], False),
+    "cohere2moe": (normalizers.NFC, lambda: [split(COHERE_NUMBER), split(GPT4O), byte_level()], False),
+    "superbpe": (None, lambda: [split(r"\p{N}+"), split(r"(?=(\d{3})+(?!\d))"), byte_level()], False),
+    "afmoe": (None, lambda: [*map(split, AFMOE_NUMBERS), split(AFMOE_SCRIPTS), split(DEEPSEEK3), byte_level()], False),
+    "spark2_5": (None, lambda: [split(r"\p{N}{1,3}"), split("[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+"), split(SPARK25),
+                                split(r"\p{N}"), byte_level()], False),
     "jais-2": (None, lambda: [split(JAIS2), byte_level()], False),
     "exaone-moe": (None, lambda: [split(EXAONE_MOE), byte_level()], False),
     "youtu": (None, lambda: [split(YOUTU_SCRIPTS), split(GPT4O.replace(r"\p{N}{1,3}", r"\p{N}")), byte_level()], True),
@@ -127,6 +147,15 @@ def byte_level_bpe(vocabulary, pre):
     return tokenizer
 
 
+def character_bpe(vocabulary):
+    """Gemma 4's and their like: no cut before merging, a space is U+2581."""
+    ids = {text: i for i, text in enumerate(vocabulary.tokens)}
+    merges = [tuple(merge.split(" ", 1)) for merge in vocabulary.merges]
+    tokenizer = Tokenizer(models.BPE(vocab=ids, merges=merges, byte_fallback=True, fuse_unk=True, unk_token="<unk>"))
+    tokenizer.normalizer = normalizers.Replace(" ", "\u2581")
+    return tokenizer
+
+
 def sentence_piece(vocabulary):
     """As transformers converts it: every way to cut a piece in two pieces is a merge, the best score first."""
     ids = {text: i for i, text in enumerate(vocabulary.tokens)}
@@ -167,6 +196,8 @@ def build(path, pre=None):
         tokenizer = sentence_piece(vocabulary)
     elif vocabulary.model == "bert":
         tokenizer = word_piece(vocabulary)
+    elif vocabulary.model == "gemma4":
+        tokenizer = character_bpe(vocabulary)
     else:
         tokenizer = byte_level_bpe(vocabulary, pre or vocabulary.pre)
     tokenizer.add_tokens([AddedToken(t, normalized=False) for t in vocabulary.of_type(USER_DEFINED) if t])
