@@ -1,4 +1,5 @@
-// Prints what a schema costs of decoding: a mask over a real vocabulary, and choosing under it, beside a step of a model.
+// Prints what a schema costs of decoding: a mask over a real vocabulary, and choosing under it, beside a step of a
+// model.
 //
 // mask_bench MODEL.gguf VOCABULARY.gguf: the model has at least as many tokens as the vocabulary, and is packed. Each
 // token of a text is decoded, masked and chosen by turns, with one thread and in processor time.
@@ -104,7 +105,8 @@ Times run(engine::Engine& engine, const text::Tokenizer& tokenizer, const Case& 
     timed(times.mask, [&] { (void)need(constraint.mask(mask)); });
     timed(times.masked, [&] { (void)need(sampler.sample(logits, mask, engine.sampler_scratch())); });
     const double start = cpu_us();
-    if (!constraint.accept(id)) need<void>(fail(ErrorKind::kUsage, std::string(one.name) + ": not what its schema accepts"));
+    if (!constraint.accept(id))
+      need<void>(fail(ErrorKind::kUsage, std::string(one.name) + ": not what its schema accepts"));
     times.mask.back() += cpu_us() - start;
   }
   engine.end_sequence(sequence);
@@ -114,10 +116,11 @@ Times run(engine::Engine& engine, const text::Tokenizer& tokenizer, const Case& 
 void report(const Case& one, const Times& times) {
   const double without = sum(times.step) + sum(times.plain);
   const double extra = sum(times.mask) + sum(times.masked) - sum(times.plain);
-  std::printf("%-10s %3zu tokens: step %.0f us, choosing %.0f us; mask %.0f us (slowest %.0f), choosing under it %.0f us: "
-              "%.2f %% of decoding\n",
-              one.name, times.step.size(), mean(times.step), mean(times.plain), mean(times.mask),
-              *std::ranges::max_element(times.mask), mean(times.masked), 100 * extra / without);
+  std::printf(
+      "%-10s %3zu tokens: step %.0f us, choosing %.0f us; mask %.0f us (slowest %.0f), choosing under it %.0f us: "
+      "%.2f %% of decoding\n",
+      one.name, times.step.size(), mean(times.step), mean(times.plain), mean(times.mask),
+      *std::ranges::max_element(times.mask), mean(times.masked), 100 * extra / without);
 }
 
 }  // namespace

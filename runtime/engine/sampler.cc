@@ -51,8 +51,8 @@ void for_each_allowed(TokenMask mask, std::size_t count, At at) {
   }
 }
 
-// The first of the largest that `mask` allows; none where it allows none. 64 at a time, the unmasked maximum first: only
-// where that is larger than what was found do the bits matter, so that a mask costs little more than no mask.
+// The first of the largest that `mask` allows; none where it allows none. 64 at a time, the unmasked maximum first:
+// only where that is larger than what was found do the bits matter, so that a mask costs little more than no mask.
 std::optional<TokenId> largest_allowed(std::span<const float> logits, TokenMask mask) {
   std::optional<std::size_t> best;
   for (std::size_t first = 0; first < std::min(logits.size(), mask.size() * 64); first += 64) {

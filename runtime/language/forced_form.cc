@@ -45,7 +45,7 @@ void ForcedForm::accept(engine::TokenId token) {
 
 Bytes ForcedForm::memory() const {
   return {text::Constraint::bytes_for(trie_) + mask_.size() * sizeof(mask_.front()) +
-          trie_.entries().size() * sizeof(text::TokenTrie::Entry) + trie_.bytes().size()};
+          trie_.entries().size() * sizeof(text::TokenTrie::Entry) + trie_.bytes().size() + trie_.plain().bytes()};
 }
 
 }  // namespace linnet::language

@@ -112,16 +112,15 @@ constexpr Text kSeedCoder =
 constexpr Text kBailing =
     R"('(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+)";
 // Qwen2's without contractions, so that Turkish endings stay with the apostrophe before them.
-constexpr Text kUfakzeka =
-    R"([^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|)" LINNET_SPACES;
+constexpr Text kUfakzeka = R"([^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|)" LINNET_SPACES;
 
 // A whole number of decimal digits before which none stands: the look behind keeps a long number that something refuses
 // from being tried from each of its digits.
 #define LINNET_WHOLE_NUMBER R"((?<!\p{Nd})\p{Nd}++)"
 // Cohere's numbers end where a word does; what counts as part of a word is what the reference's \w matches.
-constexpr Text kCohereNumber = LINNET_WHOLE_NUMBER
-    R"((?![\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\x{b2}\x{b3}\x{b9}\x{bc}-\x{be}\x{24b6}-\x{24e9})"
-    R"(\x{1f130}-\x{1f149}\x{1f150}-\x{1f169}\x{1f170}-\x{1f189}]))";
+constexpr Text kCohereNumber =
+    LINNET_WHOLE_NUMBER R"((?![\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\x{b2}\x{b3}\x{b9}\x{bc}-\x{be}\x{24b6}-\x{24e9})"
+                        R"(\x{1f130}-\x{1f149}\x{1f150}-\x{1f169}\x{1f170}-\x{1f189}]))";
 constexpr Text kWholeNumber = LINNET_WHOLE_NUMBER;
 // AFMoE's scripts without spaces between words.
 constexpr Text kAfmoeScripts =

@@ -44,6 +44,9 @@ class Configurations {
     return known != kUnknown ? known : find(from, byte, live);
   }
 
+  // Bytes of one class lead to the same place from everywhere.
+  [[nodiscard]] std::uint8_t byte_class(std::uint8_t byte) const { return classes_[byte]; }
+
   // Whether the text may end here.
   [[nodiscard]] bool may_end(Configuration at) const { return (words_[at] & kMayEnd) != 0; }
   // Whether any byte may follow.

@@ -11,15 +11,18 @@ constexpr std::size_t kRemembered = 4;
 
 std::size_t words_for(std::size_t tokens) { return (tokens + 63) / 64; }
 
+// Places from now on: one a byte of the longest token, and what a look ahead needs.
+std::size_t path_size(const TokenTrie& trie) { return std::max(trie.longest() + 1, PlainRun::kPlaces); }
+
 }  // namespace
 
 Constraint::Constraint(const TokenTrie& trie, const ConstraintLimits& limits)
-    : trie_(&trie), configurations_(limits), path_(trie.longest() + 1, kNowhere), remembered_(kRemembered) {
+    : trie_(&trie), configurations_(limits), path_(path_size(trie), kNowhere), remembered_(kRemembered) {
   for (Remembered& mask : remembered_) mask.words.resize(words_for(trie.token_count()));
 }
 
 std::size_t Constraint::bytes_for(const TokenTrie& trie, const ConstraintLimits& limits) {
-  return Configurations::bytes_for(limits) + (trie.longest() + 1) * sizeof(Configuration) +
+  return Configurations::bytes_for(limits) + path_size(trie) * sizeof(Configuration) +
          kRemembered * words_for(trie.token_count()) * sizeof(std::uint64_t);
 }
 
@@ -29,16 +32,17 @@ Result<void> Constraint::reset(const Grammar& grammar, std::string_view source) 
   for (Remembered& mask : remembered_) mask.at = kNowhere;
   LINNET_TRY(path_[0], configurations_.start(grammar, source));
   generation_ = configurations_.generation();
+  plain_run_.begin(configurations_);
   return {};
 }
 
-// Walks the vocabulary in order; a token whose beginning leads nowhere ends all that share it. `found` is called with
-// each token that the grammar allows and returns false to stop.
+// Walks entries in the order of their bytes; a token whose beginning leads nowhere ends all that share it. `found` is
+// called with each token that the grammar allows and returns false to stop.
 template <class Found>
-void Constraint::walk(Found found) {
-  const std::uint8_t* bytes = trie_->bytes().data();
+void Constraint::walk(std::span<const TrieEntry> entries, std::span<const std::uint8_t> entry_bytes, Found found) {
+  const std::uint8_t* bytes = entry_bytes.data();
   std::size_t alive = 0;  // path_[0 .. alive] belongs to the token in hand.
-  for (const TrieEntry& entry : trie_->entries()) {
+  for (const TrieEntry& entry : entries) {
     const std::uint8_t* own = bytes;
     bytes += entry.own;
     if (entry.shared > alive) continue;
@@ -57,13 +61,23 @@ void Constraint::walk(Found found) {
 std::size_t Constraint::fill(std::span<std::uint64_t> words) {
   std::ranges::fill(words, 0);
   std::size_t count = 0;
+  const auto plain = plain_run_.length(configurations_, path_);
+  if (plain) {
+    std::ranges::copy(trie_->plain().up_to(*plain), words.begin());
+    for (const std::uint64_t word : words) count += static_cast<std::size_t>(std::popcount(word));
+  }
   const auto word_of = [&](TokenId token) -> std::uint64_t& { return words[static_cast<std::size_t>(token) / 64]; };
   const auto bit_of = [](TokenId token) { return std::uint64_t{1} << (token % 64); };
-  walk([&](TokenId token) {
+  const auto take = [&](TokenId token) {
     word_of(token) |= bit_of(token);
     ++count;
     return true;
-  });
+  };
+  if (plain) {
+    walk(trie_->plain().others(), trie_->plain().other_bytes(), take);
+  } else {
+    walk(trie_->entries(), trie_->bytes(), take);
+  }
   const bool may_end = may_finish();
   for (const TokenId token : trie_->end_tokens()) {
     const bool walked = (word_of(token) & bit_of(token)) != 0;
@@ -143,7 +157,7 @@ std::optional<TokenId> Constraint::forced() {
     only = trie_->end_tokens().front();
     count = trie_->end_tokens().size();
   }
-  if (count < 2) walk(note);
+  if (count < 2) walk(trie_->entries(), trie_->bytes(), note);
   return count == 1 ? std::optional(only) : std::nullopt;
 }
 

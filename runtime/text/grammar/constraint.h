@@ -9,6 +9,7 @@
 
 #include "runtime/text/grammar/configurations.h"
 #include "runtime/text/grammar/grammar.h"
+#include "runtime/text/grammar/plain_run.h"
 #include "runtime/text/grammar/token_trie.h"
 
 namespace linnet::text {
@@ -54,12 +55,13 @@ class Constraint {
   };
 
   template <class Found>
-  void walk(Found found);
+  void walk(std::span<const TrieEntry> entries, std::span<const std::uint8_t> entry_bytes, Found found);
   [[nodiscard]] std::size_t fill(std::span<std::uint64_t> words);
   [[nodiscard]] Result<std::size_t> checked(std::size_t count) const;
 
   const TokenTrie* trie_;
   Configurations configurations_;
+  PlainRun plain_run_;
   std::vector<Configuration> path_;  // [longest token + 1] Where each beginning of the token in hand leads; [0] is now.
   std::vector<Remembered>
       remembered_;  // Masks of a few configurations: inside a string it is the same again and again.

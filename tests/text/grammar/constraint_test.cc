@@ -134,6 +134,20 @@ TEST_F(ConstraintTest, ClassesOfCharacters) {
           R"(\xF4[\x80-\x8F][\x80-\xBF]{2})a)");
 }
 
+// What stands in strings is counted and copied instead of walked (PlainRun); the oracle knows nothing of that.
+TEST_F(ConstraintTest, Strings) {
+  const std::string character =
+      R"((?:[\x20!#-\[\]-\x7f]|[\xC2-\xDF][\x80-\xBF]|\xE0[\xA0-\xBF][\x80-\xBF]|[\xE1-\xEC\xEE\xEF][\x80-\xBF]{2}|)"
+      R"(\xED[\x80-\x9F][\x80-\xBF]|\xF0[\x90-\xBF][\x80-\xBF]{2}|[\xF1-\xF3][\x80-\xBF]{3}|\xF4[\x80-\x8F][\x80-\xBF]{2}))";
+  for (const std::string count : {"*", "{0,3}", "{2,4}", "{5,}"}) {
+    compare("root ::= \"\\\"\" character" + count + " \"\\\"\"\ncharacter ::= [^\"\\\\\\x00-\\x1f]",
+            "\"" + character + count + "\"");
+  }
+  // One that leads elsewhere, one that is left out, and what follows without a quote.
+  compare(R"(root ::= "\"" ([^"\\t\x00-\x1f] | "t" "!")* "\"")", "\"(?:(?!t)" + character + "|t!)*\"");
+  compare(R"(root ::= [^"\\\x00-\x1f]{0,2} "light"?)", character + "{0,2}(?:light)?");
+}
+
 TEST_F(ConstraintTest, Recursion) {
   compare(R"(root ::= list  list ::= "[" (list ("," list)*)? "]" | "1")", R"((?<l>\[(?:(?&l)(?:,(?&l))*)?\]|1))");
   compare(R"(root ::= "a" root "b" | "c" tail  tail ::= "d" tail | "")", R"((?<r>a(?&r)b|cd*))");
