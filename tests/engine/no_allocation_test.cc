@@ -11,6 +11,7 @@
 #include "hal/cpu.h"
 #include "runtime/base/arena.h"
 #include "runtime/engine/generator.h"
+#include "runtime/text/grammar/constraint.h"
 #include "runtime/text/stream_decoder.h"
 #include "runtime/text/tokenizer.h"
 #include "tests/engine/model_files.h"
@@ -104,6 +105,47 @@ TEST(NoAllocation, SamplingWithEverything) {
   GenerationOptions options{.max_tokens = 256};
   options.sampling = {.temperature = 0.9F, .repetition_penalty = 1.1F, .seed = 3, .want_probability = true};
   expect_no_allocation(options, 2);
+}
+
+// A form without an end: words, and strings of at most nine characters.
+class EndlessForm final : public TokenConstraint {
+ public:
+  EndlessForm(const text::Grammar& grammar, const text::TokenTrie& trie)
+      : grammar_(grammar), constraint_(trie), mask_(constraint_.mask_words()) {}
+  bool begin() { return constraint_.reset(grammar_).has_value(); }
+  TokenMask allowed() override {
+    EXPECT_TRUE(constraint_.mask(mask_));
+    return mask_;
+  }
+  void accept(TokenId token) override { EXPECT_TRUE(constraint_.accept(token)); }
+
+ private:
+  const text::Grammar& grammar_;
+  text::Constraint constraint_;
+  std::vector<std::uint64_t> mask_;
+};
+
+TEST(NoAllocation, MasksOfAGrammar) {
+  const auto model = load_model("llama-f16");
+  Engine engine = open_model(*model, {.threads = 1, .cpu = hal::detect_cpu_features()});
+  const auto tokenizer = text::Tokenizer::load(engine.model());
+  ASSERT_TRUE(tokenizer) << tokenizer.error().message;
+  const text::TokenTrie trie = text::TokenTrie::build(*tokenizer);
+  const auto grammar =
+      text::Grammar::compile(R"(root ::= ([a-zA-Z .,]{1,5} "\"" [^"\\\x00-\x1f]{0,9} "\"")* "#end of the form#")");
+  ASSERT_TRUE(grammar) << grammar.error().message;
+  EndlessForm form(*grammar, trie);
+  GenerationOptions options{.max_tokens = 256, .constraint = &form};
+  options.sampling = {.temperature = 1, .seed = 5};
+  const std::vector<TokenId> prompt = {1, 2, 3};
+  const auto before = linnet_allocation_count();
+  ASSERT_TRUE(form.begin());
+  auto generator = Generator::start(engine, prompt, options);
+  ASSERT_TRUE(generator);
+  std::size_t tokens = 0;
+  for (auto token = generator->next(); token && *token; token = generator->next()) ++tokens;
+  EXPECT_EQ(linnet_allocation_count() - before, 0u);
+  EXPECT_EQ(tokens, 256u);
 }
 
 TEST(NoAllocation, QuantisedModelWithProfile) {
