@@ -24,15 +24,15 @@ LINNET_KERNEL(kRowThreads) linnet_cuda_kv_store(const KvStoreParameters p) {
   }
 }
 
-// How a row's positions are cut: whole runs of kAttendPositions, as many to each part but the last.
+// How a row's positions are cut: whole runs of kPartPositions, as many to each part but the last.
 struct PartCut {
   std::uint32_t first;  // Run.
   std::uint32_t end;
   std::uint32_t a_part;  // Runs.
 
   LINNET_DEVICE PartCut(const Sight& sight, std::uint32_t parts)
-      : first(sight.begin / kAttendPositions),
-        end((sight.end + kAttendPositions - 1) / kAttendPositions),
+      : first(sight.begin / kPartPositions),
+        end((sight.end + kPartPositions - 1) / kPartPositions),
         a_part((end - first + parts - 1) / parts) {}
   LINNET_DEVICE std::uint32_t live_parts() const { return (end - first + a_part - 1) / a_part; }
 };
@@ -40,74 +40,100 @@ struct PartCut {
 inline constexpr std::uint32_t kLanesAPosition = 8;
 inline constexpr std::uint32_t kPositionsAWarp = kWarp / kLanesAPosition;
 inline constexpr std::uint32_t kAttendWarps = kAttendThreads / kWarp;
+inline constexpr std::uint32_t kOwnPositions = kPartPositions / (kAttendWarps * kPositionsAWarp);
 
-// What a block shares about its heads.
+// What a block shares about its heads. All kAttendGroup of them are computed, with zeros for those that are not there:
+// a branch for each would cost more.
 struct AttendRoom {
-  float queries[kAttendGroup][kLargestHead];
-  float scores[kAttendGroup][kAttendPositions];
+  Words4 queries[kAttendGroup * kLargestHead / 4];  // [heads, key_width]
+  Words4 scores[kAttendGroup][kPartPositions / 4];  // Then weights; 0 of heads that are not there.
   float maxima[kAttendGroup];
   float sums[kAttendGroup];
   float shrinks[kAttendGroup];  // What the sums so far are multiplied by.
 };
 
-// Products of all queries with the keys of one run: eight lanes a position.
-LINNET_DEVICE void score_run(const AttendPartsParameters& p, AttendRoom& room, std::uint32_t heads,
-                             const std::uint16_t* keys, std::uint32_t run, const Sight& sight) {
+// Products of all queries with the keys of one run: eight lanes a position. All loads of 128 numbers are under way at
+// once.
+LINNET_DEVICE void score_run(const AttendPartsParameters& p, AttendRoom& room, const std::uint16_t* keys,
+                             std::uint32_t run, const Sight& sight) {
+  constexpr std::uint32_t kFours = 4;
   const std::uint32_t width = p.shape.key_width;
   const std::uint32_t part = lane_index() % kLanesAPosition;
-  for (std::uint32_t j = warp_index() * kPositionsAWarp + lane_index() / kLanesAPosition; j < kAttendPositions;
-       j += kAttendWarps * kPositionsAWarp) {
-    const std::uint32_t position = run * kAttendPositions + j;
-    const bool seen = position >= sight.begin && position < sight.end;
-    float sums[kAttendGroup] = {};
-    for (std::uint32_t i = 4 * part; seen && i < width; i += 4 * kLanesAPosition) {
-      const Words2 four = *reinterpret_cast<const Words2*>(keys + static_cast<std::size_t>(j) * width + i);
-      float key[4];
+  const std::uint32_t own = warp_index() * kPositionsAWarp + lane_index() / kLanesAPosition;
+  float sums[kOwnPositions][kAttendGroup] = {};
+  for (std::uint32_t first = 4 * part; first < width; first += 4 * kLanesAPosition * kFours) {
+    Words2 fours[kOwnPositions][kFours];
+    LINNET_UNROLL
+    for (std::uint32_t k = 0; k < kOwnPositions; ++k) {
+      const std::uint32_t j = own + k * kAttendWarps * kPositionsAWarp;
+      const std::uint32_t position = run * kPartPositions + j;
       LINNET_UNROLL
-      for (std::uint32_t c = 0; c < 4; ++c) {
-        key[c] = half_to_float(static_cast<std::uint16_t>(four.word[c / 2] >> (16 * (c % 2))));
-      }
-      LINNET_UNROLL
-      for (std::uint32_t h = 0; h < kAttendGroup; ++h) {
-        LINNET_UNROLL
-        for (std::uint32_t c = 0; c < 4; ++c) {
-          if (h < heads) sums[h] = fused(room.queries[h][i + c], key[c], sums[h]);
-        }
+      for (std::uint32_t n = 0; n < kFours; ++n) {
+        const std::uint32_t i = first + n * 4 * kLanesAPosition;
+        const bool exists = position < sight.end && i < width;
+        fours[k][n] =
+            exists ? *reinterpret_cast<const Words2*>(keys + static_cast<std::size_t>(j) * width + i) : Words2{};
       }
     }
     LINNET_UNROLL
-    for (std::uint32_t h = 0; h < kAttendGroup; ++h) {
-      if (h >= heads) continue;
+    for (std::uint32_t n = 0; n < kFours; ++n) {
+      const std::uint32_t i = first + n * 4 * kLanesAPosition;
+      if (i >= width) continue;
+      float key[kOwnPositions][4];
       LINNET_UNROLL
-      for (std::uint32_t mask = kLanesAPosition / 2; mask != 0; mask /= 2) sums[h] += shuffle_xor(sums[h], mask);
-      if (part == 0) room.scores[h][j] = seen ? sums[h] * p.shape.scale : float_of(0xFF800000U);
+      for (std::uint32_t k = 0; k < kOwnPositions; ++k) {
+        LINNET_UNROLL
+        for (std::uint32_t c = 0; c < 4; ++c) {
+          key[k][c] = half_to_float(static_cast<std::uint16_t>(fours[k][n].word[c / 2] >> (16 * (c % 2))));
+        }
+      }
+      LINNET_UNROLL
+      for (std::uint32_t h = 0; h < kAttendGroup; ++h) {
+        const Words4 query = room.queries[(h * width + i) / 4];
+        LINNET_UNROLL
+        for (std::uint32_t k = 0; k < kOwnPositions; ++k) {
+          LINNET_UNROLL
+          for (std::uint32_t c = 0; c < 4; ++c) {
+            sums[k][h] = fused(float_of(query.word[c]), key[k][c], sums[k][h]);
+          }
+        }
+      }
+    }
+  }
+  LINNET_UNROLL
+  for (std::uint32_t k = 0; k < kOwnPositions; ++k) {
+    const std::uint32_t j = own + k * kAttendWarps * kPositionsAWarp;
+    const std::uint32_t position = run * kPartPositions + j;
+    const bool seen = position >= sight.begin && position < sight.end;
+    LINNET_UNROLL
+    for (std::uint32_t h = 0; h < kAttendGroup; ++h) {
+      float sum = sums[k][h];
+      LINNET_UNROLL
+      for (std::uint32_t mask = kLanesAPosition / 2; mask != 0; mask /= 2) sum += shuffle_xor(sum, mask);
+      if (part == 0) room.scores[h][j / 4].word[j % 4] = seen ? bits_of(sum * p.shape.scale) : 0xFF800000U;
     }
   }
 }
 
-// Scores become weights relative to the maximum so far: a warp a head by turns.
+// Scores become weights relative to the maximum so far: a warp a head by turns, a lane a position.
 LINNET_DEVICE void weigh_run(AttendRoom& room, std::uint32_t heads) {
-  for (std::uint32_t h = warp_index(); h < heads; h += kAttendWarps) {
-    const std::uint32_t lane = lane_index();
-    float scores[kAttendPositions / kWarp];
-    float maximum = room.maxima[h];
-    LINNET_UNROLL
-    for (std::uint32_t i = 0; i < kAttendPositions / kWarp; ++i) {
-      scores[i] = room.scores[h][lane + kWarp * i];
-      maximum = larger(maximum, scores[i]);
+  static_assert(kPartPositions == kWarp);
+  const std::uint32_t lane = lane_index();
+  for (std::uint32_t h = warp_index(); h < kAttendGroup; h += kAttendWarps) {
+    std::uint32_t& score = room.scores[h][lane / 4].word[lane % 4];
+    if (h >= heads) {
+      score = 0;
+      continue;
     }
-    maximum = warp_maximum(maximum);
-    float sum = 0.0F;
-    LINNET_UNROLL
-    for (std::uint32_t i = 0; i < kAttendPositions / kWarp; ++i) {
-      const float weight = exponential(scores[i] - maximum);
-      room.scores[h][lane + kWarp * i] = weight;
-      sum += weight;
-    }
-    sum = warp_sum(sum);
+    const float maximum = larger(room.maxima[h], warp_maximum(float_of(score)));
+    const float weight = exponential(float_of(score) - maximum);
+    score = bits_of(weight);
+    const float sum = warp_sum(weight);
+    const float shrink = exponential(room.maxima[h] - maximum);
+    synchronise_warp();  // All lanes have read the maximum.
     if (lane == 0) {
-      room.shrinks[h] = exponential(room.maxima[h] - maximum);
-      room.sums[h] = fused(room.sums[h], room.shrinks[h], sum);
+      room.shrinks[h] = shrink;
+      room.sums[h] = fused(room.sums[h], shrink, sum);
       room.maxima[h] = maximum;
     }
   }
@@ -119,22 +145,32 @@ struct AttendSums {
   float sum[kOwnValues][kAttendGroup];
 };
 
-LINNET_DEVICE void add_values(const AttendPartsParameters& p, const AttendRoom& room, std::uint32_t heads,
-                              const std::uint16_t* values, std::uint32_t stride, std::uint32_t first, std::uint32_t end,
-                              AttendSums& sums) {
+LINNET_DEVICE void add_values(const AttendPartsParameters& p, const AttendRoom& room, const std::uint16_t* values,
+                              std::uint32_t stride, std::uint32_t first, std::uint32_t end, AttendSums& sums) {
+  constexpr std::uint32_t kLoads = 16;  // Under way at a time.
   LINNET_UNROLL
   for (std::uint32_t own = 0; own < kOwnValues; ++own) {
     const std::uint32_t d = thread_index() + own * kAttendThreads;
     if (d >= p.shape.value_width) continue;
     LINNET_UNROLL
-    for (std::uint32_t h = 0; h < kAttendGroup; ++h) {
-      if (h < heads) sums.sum[own][h] *= room.shrinks[h];
-    }
-    for (std::uint32_t j = first; j < end; ++j) {
-      const float value = half_to_float(values[static_cast<std::size_t>(j) * stride + d]);
+    for (std::uint32_t h = 0; h < kAttendGroup; ++h) sums.sum[own][h] *= room.shrinks[h];
+    for (std::uint32_t j = 0; j < kPartPositions; j += kLoads) {
+      float value[kLoads];
+      LINNET_UNROLL
+      for (std::uint32_t i = 0; i < kLoads; ++i) {
+        const bool seen = j + i >= first && j + i < end;
+        value[i] = seen ? half_to_float(values[static_cast<std::size_t>(j + i) * stride + d]) : 0.0F;
+      }
       LINNET_UNROLL
       for (std::uint32_t h = 0; h < kAttendGroup; ++h) {
-        if (h < heads) sums.sum[own][h] = fused(room.scores[h][j], value, sums.sum[own][h]);
+        LINNET_UNROLL
+        for (std::uint32_t i = 0; i < kLoads; i += 4) {
+          const Words4 weights = room.scores[h][(j + i) / 4];
+          LINNET_UNROLL
+          for (std::uint32_t c = 0; c < 4; ++c) {
+            sums.sum[own][h] = fused(float_of(weights.word[c]), value[i + c], sums.sum[own][h]);
+          }
+        }
       }
     }
   }
@@ -173,12 +209,16 @@ LINNET_KERNEL(kAttendThreads) linnet_cuda_attend_parts(const AttendPartsParamete
   const std::uint32_t first_head = kv_head * group + before;
   const float* const queries =
       p.shape.queries + static_cast<std::size_t>(row) * p.shape.query_stride + first_head * p.shape.key_width;
-  for (std::uint32_t i = thread_index(); i < heads * p.shape.key_width; i += kAttendThreads) {
-    room.queries[i / p.shape.key_width][i % p.shape.key_width] = queries[i];
+  LINNET_UNROLL
+  for (std::uint32_t k = 0; k < kAttendGroup * kLargestHead / kAttendThreads; ++k) {
+    const std::uint32_t i = thread_index() + k * kAttendThreads;
+    const float query = i < heads * p.shape.key_width ? queries[i] : 0.0F;
+    if (i < kAttendGroup * p.shape.key_width) room.queries[i / 4].word[i % 4] = bits_of(query);
   }
-  if (thread_index() < heads) {
+  if (thread_index() < kAttendGroup) {
     room.maxima[thread_index()] = -1e30F;  // Below any score, and finite.
     room.sums[thread_index()] = 0.0F;
+    room.shrinks[thread_index()] = 0.0F;
   }
   const std::uint32_t sequence = p.step.sequences[row];
   const bool own_values = p.place.values != 0;
@@ -186,15 +226,15 @@ LINNET_KERNEL(kAttendThreads) linnet_cuda_attend_parts(const AttendPartsParamete
   AttendSums sums{};
   const std::uint32_t first = cut.first + block_x() * cut.a_part;
   for (std::uint32_t run = first; run < smaller(first + cut.a_part, cut.end); ++run) {
-    const std::uint32_t start = run * kAttendPositions;
+    const std::uint32_t start = run * kPartPositions;
     synchronise();
-    score_run(p, room, heads, keys_at(p.place, p.step, sequence, start, kv_head, p.shape.key_width), run, sight);
+    score_run(p, room, keys_at(p.place, p.step, sequence, start, kv_head, p.shape.key_width), run, sight);
     synchronise();
     weigh_run(room, heads);
     synchronise();
     const std::uint32_t skipped = sight.begin > start ? sight.begin - start : 0;
-    add_values(p, room, heads, values_at(p.place, p.step, sequence, start, kv_head, value_stride), value_stride,
-               skipped, smaller(kAttendPositions, sight.end - start), sums);
+    add_values(p, room, values_at(p.place, p.step, sequence, start, kv_head, value_stride), value_stride, skipped,
+               smaller(kPartPositions, sight.end - start), sums);
   }
   put_part(p, room, first_head, heads, sums);
 }
@@ -209,14 +249,35 @@ LINNET_KERNEL(kRowThreads) linnet_cuda_attend_merge(const AttendMergeParameters 
   const std::uint32_t row = block_y();
   const std::uint32_t parts = PartCut(sight_of(p.step, p.window, row), p.parts).live_parts();
   const std::size_t first = (static_cast<std::size_t>(row) * p.heads + item / p.value_width) * p.parts;
-  float maximum = p.maxima[first];
-  for (std::uint32_t i = 1; i < parts; ++i) maximum = larger(maximum, p.maxima[first + i]);
+  constexpr std::uint32_t kTogether = 8;  // Parts whose loads are under way at once.
+  float maximum = -1e30F;
   float sum = 0.0F;
   float out = 0.0F;
-  for (std::uint32_t i = 0; i < parts; ++i) {
-    const float weight = exponential(p.maxima[first + i] - maximum);
-    sum = fused(p.sums[first + i], weight, sum);
-    out = fused(p.part_out[(first + i) * p.value_width + item % p.value_width], weight, out);
+  for (std::uint32_t from = 0; from < parts; from += kTogether) {
+    float maxima[kTogether];
+    float sums[kTogether];
+    float outs[kTogether];
+    LINNET_UNROLL
+    for (std::uint32_t k = 0; k < kTogether; ++k) {
+      const bool lives = from + k < parts;
+      const std::size_t at = first + from + k;
+      maxima[k] = lives ? p.maxima[at] : -1e30F;
+      sums[k] = lives ? p.sums[at] : 0.0F;
+      outs[k] = lives ? p.part_out[at * p.value_width + item % p.value_width] : 0.0F;
+    }
+    float next = maximum;
+    LINNET_UNROLL
+    for (std::uint32_t k = 0; k < kTogether; ++k) next = larger(next, maxima[k]);
+    const float shrink = exponential(maximum - next);
+    sum *= shrink;
+    out *= shrink;
+    maximum = next;
+    LINNET_UNROLL
+    for (std::uint32_t k = 0; k < kTogether; ++k) {
+      const float weight = exponential(maxima[k] - maximum);
+      sum = fused(sums[k], weight, sum);
+      out = fused(outs[k], weight, out);
+    }
   }
   const float x = out / sum;
   p.out[static_cast<std::size_t>(row) * p.out_stride + item] = x;

@@ -62,14 +62,23 @@ LINNET_DEVICE std::uint32_t block_z() {
   return x;
 }
 
+LINNET_DEVICE std::uint32_t block_threads() {
+  std::uint32_t x;
+  asm("mov.u32 %0, %%ntid.x;" : "=r"(x));
+  return x;
+}
+
 // Every thread of the block arrives before any goes on.
 LINNET_DEVICE void synchronise() {
 #  if defined(__clang__)
-  __nvvm_barrier0();
+  asm volatile("bar.sync 0;" ::: "memory");
 #  else
   __syncthreads();
 #  endif
 }
+
+// Every lane of the warp arrives before any goes on.
+LINNET_DEVICE void synchronise_warp() { asm volatile("bar.warp.sync -1;" ::: "memory"); }
 
 // The other lane's number; all 32 lanes take part.
 LINNET_DEVICE std::uint32_t shuffle_xor(std::uint32_t value, std::uint32_t mask) {

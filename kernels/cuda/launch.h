@@ -282,7 +282,7 @@ struct AttendShape {
   std::uint32_t window;  // Positions that a row sees at most; 0: all.
 };
 
-// The positions that each row sees, in `parts` runs of whole multiples of kAttendPositions: for each run and head the
+// The positions that each row sees, in `parts` runs of whole multiples of kPartPositions: for each run and head the
 // softmax's maximum, denominator and weighted sum. Then AttendMerge. Any rows; made for one row a sequence.
 struct AttendPartsParameters {
   StepRows step;
@@ -397,22 +397,24 @@ inline constexpr const char* kKernelNames[kKernelCount] = {
 
 inline constexpr std::uint32_t kRowsAPanel = kPanelRows;
 inline constexpr std::uint32_t kRowThreads = 256;
-inline constexpr std::uint32_t kNormThreads = 512;
+inline constexpr std::uint32_t kNormThreads = 1024;
 inline constexpr std::uint32_t kSmallPart = 256;  // Up to here, RmsNorm gives a part to a warp.
 inline constexpr std::uint32_t kArgmaxThreads = 1024;
 inline constexpr std::uint32_t kMatVecRows = 8;          // Rows of activations of one matvec at most.
-inline constexpr std::uint32_t kMatVecThreads = 256;     // One block a panel.
+inline constexpr std::uint32_t kMatVecThreads = 512;     // At most; one block a panel.
+inline constexpr std::uint32_t kManyPanels = 256;        // From here on half the threads do.
 inline constexpr std::uint32_t kFloatMatVecOutputs = 8;  // One warp an output.
 inline constexpr std::uint32_t kGemmRows = 128;          // Tile of activations,
 inline constexpr std::uint32_t kGemmOutputs = 128;       // of outputs,
 inline constexpr std::uint32_t kGemmDepth = 64;          // and columns that it takes at a time.
 inline constexpr std::uint32_t kGemmThreads = 256;
 inline constexpr std::uint32_t kGemmShared = 2 * (kGemmRows + kGemmOutputs) * kGemmDepth * 2;
-inline constexpr std::uint32_t kAttendPositions = 64;
+inline constexpr std::uint32_t kPartPositions = 32;    // AttendParts takes them at a time,
+inline constexpr std::uint32_t kAttendPositions = 64;  // and AttendTiles.
 inline constexpr std::uint32_t kAttendThreads = 128;
 inline constexpr std::uint32_t kAttendItems = 64;  // (row, head of a group) pairs of a tile.
 inline constexpr std::uint32_t kLargestHead = 256;
-inline constexpr std::uint32_t kAttendGroup = 16;  // Query heads of a KV head that AttendParts takes at a time.
+inline constexpr std::uint32_t kAttendGroup = 8;  // Query heads of a KV head that AttendParts takes at a time.
 
 // Kernels that work on blocks of 32 numbers of a row: a warp a block of numbers.
 [[nodiscard]] constexpr Launch by_numbers(std::uint32_t rows, std::uint32_t width) {
@@ -466,7 +468,10 @@ template <class Parameters>
   return tiles;
 }
 [[nodiscard]] constexpr Launch launch_of(const MatVecParameters& p) {
-  return {.x = tiles_of(p, kRowsAPanel), .threads = kMatVecThreads};
+  // Few panels: more threads each, so that enough loads are under way.
+  const std::uint32_t panels = tiles_of(p, kRowsAPanel);
+  const bool few = panels < kManyPanels && p.columns >= 2048;
+  return {.x = panels, .threads = few ? kMatVecThreads : kMatVecThreads / 2};
 }
 [[nodiscard]] constexpr Launch launch_of(const FloatMatVecParameters& p) {
   return {.x = tiles_of(p, kFloatMatVecOutputs), .threads = 32 * kFloatMatVecOutputs};
@@ -517,7 +522,7 @@ template <class Parameters>
 // Into how many parts AttendParts cuts a context for one row of decoding: enough blocks for the largest GPUs, and each
 // part worth its start.
 [[nodiscard]] constexpr std::uint32_t attend_part_count(std::uint32_t context, std::uint32_t kv_heads) {
-  const std::uint32_t useful = pieces(context, kAttendPositions);
+  const std::uint32_t useful = pieces(context, kPartPositions);
   const std::uint32_t wanted = pieces(512, kv_heads);
   return useful < wanted ? useful : wanted;
 }

@@ -1,6 +1,6 @@
 // Decoding: panels times one to eight rows of int8 activations. Every weight is read once, so bandwidth bounds it.
 //
-// A block of threads takes a panel. Its eight warps take the panel's parts by turns, several loads under way each, and
+// A block of threads takes a panel. Its warps take the panel's parts by turns, several loads under way each, and
 // keep sums of their own: a lane its four rows. They are added at the end, always in the same order.
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/projections.h"
@@ -8,7 +8,7 @@
 
 namespace linnet::kernels::cuda {
 
-inline constexpr std::uint32_t kMatVecWarps = kMatVecThreads / kWarp;
+inline constexpr std::uint32_t kMatVecWarps = kMatVecThreads / kWarp;  // At most.
 
 // A lane's columns of one block of activations.
 template <std::uint32_t kWords>
@@ -66,29 +66,30 @@ LINNET_DEVICE void add_part(const LanePart<kFormat>& weights, const MatVecParame
 template <Format kFormat, std::uint32_t kRows>
 LINNET_DEVICE void add_panel(const std::byte* panel, const MatVecParameters& p, float (&sums)[kRows][4]) {
   using Part = LanePart<kFormat>;
-  constexpr std::uint32_t kUnroll = kRows <= 2 ? 4 : 2;  // Loads under way.
+  // Loads under way: as many as leave room in registers for two blocks of threads at a time.
+  constexpr std::uint32_t kUnroll = kRows == 1 && kForm<kFormat>.upper == Upper::kNone ? 4 : 2;
   const std::uint32_t quad = lane_index() % 4;
   const std::uint32_t chunk = lane_index() % Part::kLanes / 4;
   const std::uint32_t parts = p.columns / 32;
-  constexpr std::uint32_t kStep = kMatVecWarps * Part::kPartsAWarp;
+  const std::uint32_t step = block_threads() / kWarp * Part::kPartsAWarp;
   Part loaded[kUnroll];
   const std::uint32_t first = warp_index() * Part::kPartsAWarp + lane_index() / Part::kLanes;
   // The first weights come before what the kernel before this one writes.
   LINNET_UNROLL
   for (std::uint32_t u = 0; u < kUnroll; ++u) {
-    if (first + u * kStep < parts) loaded[u].load(panel, first + u * kStep, chunk, quad);
+    if (first + u * step < parts) loaded[u].load(panel, first + u * step, chunk, quad);
   }
   wait_for_predecessor();
-  for (std::uint32_t part = first; part < parts; part += kUnroll * kStep) {
+  for (std::uint32_t part = first; part < parts; part += kUnroll * step) {
     if (part != first) {
       LINNET_UNROLL
       for (std::uint32_t u = 0; u < kUnroll; ++u) {
-        if (part + u * kStep < parts) loaded[u].load(panel, part + u * kStep, chunk, quad);
+        if (part + u * step < parts) loaded[u].load(panel, part + u * step, chunk, quad);
       }
     }
     LINNET_UNROLL
     for (std::uint32_t u = 0; u < kUnroll; ++u) {
-      if (part + u * kStep < parts) add_part<kFormat, kRows>(loaded[u], p, part + u * kStep, chunk, sums);
+      if (part + u * step < parts) add_part<kFormat, kRows>(loaded[u], p, part + u * step, chunk, sums);
     }
   }
 }
@@ -114,16 +115,17 @@ LINNET_DEVICE void matvec(const MatVecParameters& p, float* room) {
   const std::uint32_t row = tile.number * kRowsAPanel + thread_index() % kRowsAPanel;
   if (t >= kRows || t >= p.rows || row >= tile.projection.rows) return;
   float sum = 0.0F;
-  for (std::uint32_t w = 0; w < kMatVecWarps; ++w) {
+  for (std::uint32_t w = 0; w < block_threads() / kWarp; ++w) {
     sum += room[(w * kRows + t) * kRowsAPanel + thread_index() % kRowsAPanel];
   }
   put_output(tile.projection, t, row, sum);
 }
 
-#define LINNET_CUDA_MATVEC(format, name, row_count)                                                 \
-  LINNET_KERNEL(kMatVecThreads) linnet_cuda_matvec_##row_count##_##name(const MatVecParameters p) { \
-    __shared__ float room[kMatVecWarps * row_count * kRowsAPanel];                                  \
-    matvec<Format::k##format, row_count>(p, room);                                                  \
+#define LINNET_CUDA_MATVEC(format, name, row_count)                   \
+  LINNET_KERNEL_BLOCKS(kMatVecThreads, row_count <= 2 ? 2 : 1)        \
+  linnet_cuda_matvec_##row_count##_##name(const MatVecParameters p) { \
+    __shared__ float room[kMatVecWarps * row_count * kRowsAPanel];    \
+    matvec<Format::k##format, row_count>(p, room);                    \
   }
 #define LINNET_CUDA_ENTRY(format, name) \
   LINNET_CUDA_MATVEC(format, name, 1)   \

@@ -30,13 +30,35 @@ LINNET_DEVICE void rms_norm_of_rows(const RmsNormParameters& p, float* room) {
   const std::uint32_t group = block_x();
   const float* const in = p.in + static_cast<std::size_t>(block_y()) * p.in_stride + group * p.part;
   float* const out = p.out + static_cast<std::size_t>(block_y()) * p.out_stride + group * p.part;
+  // The first numbers stay in registers, and all their loads are under way at once.
+  constexpr std::uint32_t kHeld = 4;
+  float held[kHeld];
+  float weights[kHeld];
+  LINNET_UNROLL
+  for (std::uint32_t k = 0; k < kHeld; ++k) {
+    const std::uint32_t i = thread_index() + k * kNormThreads;
+    held[k] = i < p.width ? in[i] : 0.0F;
+    weights[k] = i < p.width ? p.weight[i] : 0.0F;
+  }
   float squares = 0.0F;
-  for (std::uint32_t i = thread_index(); i < p.width; i += kNormThreads) squares = fused(in[i], in[i], squares);
+  LINNET_UNROLL
+  for (std::uint32_t k = 0; k < kHeld; ++k) squares = fused(held[k], held[k], squares);
+  for (std::uint32_t i = thread_index() + kHeld * kNormThreads; i < p.width; i += kNormThreads) {
+    squares = fused(in[i], in[i], squares);
+  }
   const float mean = block_sum(squares, room, kNormThreads) / static_cast<float>(p.width);
   const float inverse = 1.0F / square_root(mean + p.epsilon);
-  for (std::uint32_t i = thread_index(); i < p.width; i += kNormThreads) {
-    const float x = product(product(in[i], inverse), p.weight[i]);
-    finish_norm(p.quantised, out + i, block_y(), p.groups * p.part, group * p.part + i, x);
+  const auto finish = [&](std::uint32_t i, float x, float weight) {
+    finish_norm(p.quantised, out + i, block_y(), p.groups * p.part, group * p.part + i,
+                product(product(x, inverse), weight));
+  };
+  LINNET_UNROLL
+  for (std::uint32_t k = 0; k < kHeld; ++k) {
+    const std::uint32_t i = thread_index() + k * kNormThreads;
+    if (i < p.width) finish(i, held[k], weights[k]);
+  }
+  for (std::uint32_t i = thread_index() + kHeld * kNormThreads; i < p.width; i += kNormThreads) {
+    finish(i, in[i], p.weight[i]);
   }
 }
 

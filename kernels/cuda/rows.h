@@ -12,9 +12,7 @@ LINNET_DEVICE float block_sum(float x, float* room, std::uint32_t threads) {
   synchronise();  // The room may still be read from the sum before.
   if (lane_index() == 0) room[warp_index()] = x;
   synchronise();
-  float sum = 0.0F;
-  for (std::uint32_t i = 0; i < threads / kWarp; ++i) sum += room[i];
-  return sum;
+  return warp_sum(lane_index() < threads / kWarp ? room[lane_index()] : 0.0F);
 }
 
 LINNET_DEVICE float block_maximum(float x, float* room, std::uint32_t threads) {
@@ -22,8 +20,7 @@ LINNET_DEVICE float block_maximum(float x, float* room, std::uint32_t threads) {
   synchronise();
   if (lane_index() == 0) room[warp_index()] = x;
   synchronise();
-  for (std::uint32_t i = 0; i < threads / kWarp; ++i) x = larger(x, room[i]);
-  return x;
+  return warp_maximum(lane_index() < threads / kWarp ? room[lane_index()] : room[0]);
 }
 
 // A block of 32 activations, one a lane, as kernels/quantize has it: the same bits for the same input.

@@ -18,8 +18,8 @@
 #define LINNET_KERNEL_BLOCKS(threads, blocks) extern "C" void
 #define LINNET_UNROLL
 #define LINNET_DYNAMIC_SHARED(name) std::byte* const name = linnet::kernels::cuda::serial::dynamic_shared()
-#define __device__
-#define __shared__ static
+#define __device__         // NOLINT(bugprone-reserved-identifier)
+#define __shared__ static  // NOLINT(bugprone-reserved-identifier)
 
 namespace linnet::kernels::cuda {
 
@@ -48,7 +48,7 @@ void run(const Grid& grid, Order order, const std::function<void()>& thread);
 
 // Of the fiber that runs.
 struct Place {
-  std::uint32_t thread, x, y, z;
+  std::uint32_t thread, x, y, z, threads;
 };
 [[nodiscard]] const Place& place();
 [[nodiscard]] std::byte* dynamic_shared();
@@ -57,11 +57,14 @@ void block_barrier();
 // What each lane of the running warp put in; all 32 lanes must come.
 struct Exchange {
   std::uintptr_t word[32][8];
+  const std::byte* address[32];
 };
 // Puts `count` words in, waits for the other lanes, and shows all of theirs until the next exchange.
 [[nodiscard]] const Exchange& exchange(const std::uintptr_t* words, std::size_t count);
 
-[[nodiscard]] inline std::uint16_t low_half(std::uintptr_t word) { return static_cast<std::uint16_t>(word); }
+// The same for one address a lane.
+[[nodiscard]] const Exchange& exchange(const std::byte* address);
+
 [[nodiscard]] inline float half_at(std::uintptr_t word, std::size_t place) {
   return f16_to_f32(static_cast<std::uint16_t>(word >> (16 * place)));
 }
@@ -72,7 +75,13 @@ inline std::uint32_t thread_index() { return serial::place().thread; }
 inline std::uint32_t block_x() { return serial::place().x; }
 inline std::uint32_t block_y() { return serial::place().y; }
 inline std::uint32_t block_z() { return serial::place().z; }
+inline std::uint32_t block_threads() { return serial::place().threads; }
 inline void synchronise() { serial::block_barrier(); }
+
+inline void synchronise_warp() {
+  const std::uintptr_t nothing = 0;
+  static_cast<void>(serial::exchange(&nothing, 1));
+}
 
 inline std::uint32_t shuffle_xor(std::uint32_t value, std::uint32_t mask) {
   const std::uintptr_t word = value;
@@ -139,25 +148,22 @@ template <int kGroups>
 void wait_for_copies() {}
 
 inline Words4 load_matrices(const std::byte* row) {
-  const auto address = reinterpret_cast<std::uintptr_t>(row);
-  const serial::Exchange& rows = serial::exchange(&address, 1);
+  const serial::Exchange& rows = serial::exchange(row);
   const std::uint32_t lane = thread_index() % 32;
   Words4 x;
   for (std::size_t i = 0; i < 4; ++i) {
-    std::memcpy(&x.word[i], reinterpret_cast<const std::byte*>(rows.word[8 * i + lane / 4][0]) + 4 * (lane % 4), 4);
+    std::memcpy(&x.word[i], rows.address[8 * i + lane / 4] + 4 * (lane % 4), 4);
   }
   return x;
 }
 inline Words4 load_transposed(const std::byte* row) {
-  const auto address = reinterpret_cast<std::uintptr_t>(row);
-  const serial::Exchange& rows = serial::exchange(&address, 1);
+  const serial::Exchange& rows = serial::exchange(row);
   const std::uint32_t lane = thread_index() % 32;
   Words4 x{};
   for (std::size_t i = 0; i < 4; ++i) {
     for (std::size_t j = 0; j < 2; ++j) {
       std::uint16_t half;
-      std::memcpy(&half, reinterpret_cast<const std::byte*>(rows.word[8 * i + 2 * (lane % 4) + j][0]) + 2 * (lane / 4),
-                  2);
+      std::memcpy(&half, rows.address[8 * i + 2 * (lane % 4) + j] + 2 * (lane / 4), 2);
       x.word[i] |= std::uint32_t{half} << (16 * j);
     }
   }

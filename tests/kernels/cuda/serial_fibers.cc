@@ -3,7 +3,7 @@
 #include <ucontext.h>
 #include <csetjmp>
 
-#include <cassert>
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -55,13 +55,12 @@ class Block {
   }
 
   void run(std::uint32_t x, std::uint32_t y, std::uint32_t z, Order order) {
-    current_block = this;
     const auto count = static_cast<std::uint32_t>(fibers_.size());
     std::fill(shared_.begin(), shared_.end(), std::byte{0xFF});  // NaNs: nobody may read what nobody wrote.
     barrier_ = {.expected = count};
     for (std::uint32_t i = 0; i < count; ++i) {
       Fiber& fiber = fibers_[i];
-      fiber.place = {i, x, y, z};
+      fiber.place = {i, x, y, z, count};
       fiber.done = false;
       fiber.started = false;
       if (i % 32 == 0) warps_[i / 32].barrier = {.expected = std::min(32U, count - i)};
@@ -148,25 +147,41 @@ Block* Block::current_block = nullptr;
 
 void run(const Grid& grid, Order order, const std::function<void()>& thread) {
   Block block(grid, thread);
+  Block::current_block = &block;
   for (std::uint32_t z = 0; z < grid.z; ++z) {
     for (std::uint32_t y = 0; y < grid.y; ++y) {
       for (std::uint32_t x = 0; x < grid.x; ++x) block.run(x, y, z, order);
     }
   }
+  Block::current_block = nullptr;
 }
 
 const Place& place() { return Block::current_block->place(); }
 std::byte* dynamic_shared() { return Block::current_block->shared(); }
 void block_barrier() { Block::current_block->wait(Block::current_block->barrier()); }
 
-const Exchange& exchange(const std::uintptr_t* words, std::size_t count) {
+namespace {
+
+// The running lane's turn: `put` fills in what it gives, then the others are waited for.
+template <class Put>
+const Exchange& take_turn(Put put) {
   Block& block = *Block::current_block;
   Warp& warp = block.warp();
   const std::uint32_t lane = block.place().thread % 32;
   Exchange& now = warp.exchanges[warp.turn[lane]++ % 2];
-  for (std::size_t i = 0; i < count; ++i) now.word[lane][i] = words[i];
+  put(now, lane);
   block.wait(warp.barrier);
   return now;
+}
+
+}  // namespace
+
+const Exchange& exchange(const std::uintptr_t* words, std::size_t count) {
+  return take_turn([&](Exchange& now, std::uint32_t lane) { std::copy_n(words, count, now.word[lane]); });
+}
+
+const Exchange& exchange(const std::byte* address) {
+  return take_turn([&](Exchange& now, std::uint32_t lane) { now.address[lane] = address; });
 }
 
 }  // namespace linnet::kernels::cuda::serial
