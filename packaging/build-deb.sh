@@ -17,7 +17,8 @@ toolchains/make-sysroot.sh --libgpiod2 "$architecture" "$libgpiod2"
 [ "$architecture" = "$(dpkg --print-architecture)" ] || toolchains/make-sysroot.sh "$architecture" "build/sysroot-$architecture"
 
 SOURCE_DATE_EPOCH=$(dpkg-parsechangelog -l packaging/debian/changelog -S Timestamp)
-export SOURCE_DATE_EPOCH CCACHE_BASEDIR="$PWD" CCACHE_NOHASHDIR=1
+# Without a base folder: ccache would rewrite the paths that the compiler maps, and the packages would tell whether it was used.
+export SOURCE_DATE_EPOCH CCACHE_BASEDIR= CCACHE_NOHASHDIR=1
 triple=$(dpkg-architecture -a"$architecture" -qDEB_HOST_MULTIARCH 2>/dev/null)
 build=${LINNET_BUILD:-}
 if [ -z "$build" ]; then

@@ -35,7 +35,9 @@ class AnswerStream {
   [[nodiscard]] std::uint64_t chunks() const { return ends_.size(); }
   // Words of chunk `sequence` < chunks(), and of which part they are.
   [[nodiscard]] std::string_view chunk(std::uint64_t sequence) const;
-  [[nodiscard]] bool is_reasoning(std::uint64_t sequence) const { return ends_[sequence] <= reasoning_size_; }
+  [[nodiscard]] bool is_reasoning(std::uint64_t sequence) const {
+    return ends_[static_cast<std::size_t>(sequence)] <= reasoning_size_;
+  }
   [[nodiscard]] std::string_view text() const { return std::string_view(words_).substr(reasoning_size_); }
   [[nodiscard]] std::string_view reasoning() const { return std::string_view(words_).substr(0, reasoning_size_); }
 

@@ -133,7 +133,8 @@ void Sampler::penalise(std::span<Candidate> candidates) const {
 Candidate Sampler::draw(std::span<Candidate> candidates, float largest) {
   const bool cuts_k = options_.top_k != 0 && options_.top_k < candidates.size();
   if (cuts_k) {
-    std::partial_sort(candidates.begin(), candidates.begin() + options_.top_k, candidates.end(), comes_first);
+    std::ranges::partial_sort(candidates, candidates.begin() + static_cast<std::ptrdiff_t>(options_.top_k),
+                              comes_first);
     candidates = candidates.first(options_.top_k);
   } else if (options_.top_p < 1 || options_.min_p > 0) {
     // Without any cut the order does not matter to the draw, and a vocabulary takes long to sort.

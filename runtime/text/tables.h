@@ -114,7 +114,9 @@ class Tables {
 
   // The tokens that stand for text, ordered by their bytes: what a grammar's masks walk.
   [[nodiscard]] std::span<const TrieEntry> trie() const { return {trie_, header_->trie_entries}; }
-  [[nodiscard]] std::span<const std::uint8_t> trie_bytes() const { return {trie_bytes_, header_->trie_bytes}; }
+  [[nodiscard]] std::span<const std::uint8_t> trie_bytes() const {
+    return {trie_bytes_, static_cast<std::size_t>(header_->trie_bytes)};
+  }
 
   [[nodiscard]] static std::uint32_t hash_of(std::string_view text);
   [[nodiscard]] static std::uint32_t hash_of(Symbol left, Symbol right) {

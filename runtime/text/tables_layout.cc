@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <concepts>
 #include <cstring>
 
 #include "runtime/text/byte_level.h"
@@ -11,7 +12,10 @@ namespace {
 
 tl::unexpected<Error> malformed(const std::string& what) { return fail(ErrorKind::kMalformed, "vocabulary: " + what); }
 
-constexpr std::size_t padded(std::size_t bytes) { return (bytes + 7) & ~std::size_t{7}; }
+template <std::unsigned_integral T>
+constexpr T padded(T bytes) {
+  return (bytes + 7) & ~T{7};
+}
 
 bool has_inner_space(std::string_view piece) {
   for (std::size_t i = 1; i < piece.size(); ++i) {
@@ -95,11 +99,11 @@ class Layout {
         sizeof head + padded((std::size_t{head.symbols} + 1) * 4) + padded(head.piece_bytes) + padded(head.tokens) +
         head.text_slots * sizeof(TextSlot) + head.merge_slots * sizeof(Merge) + 256 * sizeof(Symbol) +
         padded(head.specials * sizeof(Symbol)) + head.trie_entries * sizeof(TrieEntry) + padded(head.trie_bytes);
-    if (head.piece_bytes > UINT32_MAX) return malformed("more than 4 GiB of text");
-    block_ = TablesBlock(size);
+    if (head.piece_bytes > UINT32_MAX || size > SIZE_MAX) return malformed("more than 4 GiB of text");
+    block_ = TablesBlock(static_cast<std::size_t>(size));
     section<TablesHeader>(1)[0] = head;
     const auto offsets = section<std::uint32_t>(std::size_t{head.symbols} + 1);
-    fill_pieces(offsets, section<char>(head.piece_bytes));
+    fill_pieces(offsets, section<char>(static_cast<std::size_t>(head.piece_bytes)));
     std::ranges::copy(content_.types, section<TokenType>(head.tokens).begin());
     texts_ = section<TextSlot>(head.text_slots);
     std::ranges::fill(texts_, TextSlot{});
@@ -107,7 +111,7 @@ class Layout {
     std::ranges::copy(content_.byte_symbols, section<Symbol>(256).begin());
     std::ranges::copy(content_.specials, section<Symbol>(head.specials).begin());
     std::ranges::copy(trie_, section<TrieEntry>(head.trie_entries).begin());
-    std::ranges::copy(trie_bytes_, section<char>(head.trie_bytes).begin());
+    std::ranges::copy(trie_bytes_, section<char>(static_cast<std::size_t>(head.trie_bytes)).begin());
     return {};
   }
 
@@ -115,7 +119,7 @@ class Layout {
     std::uint32_t offset = 0;
     for (std::size_t i = 0; i < content_.pieces.size(); ++i) {
       offsets[i] = offset;
-      std::ranges::copy(content_.pieces[i], out.begin() + offset);
+      std::ranges::copy(content_.pieces[i], out.data() + offset);
       offset += static_cast<std::uint32_t>(content_.pieces[i].size());
     }
     offsets[content_.pieces.size()] = offset;

@@ -175,8 +175,8 @@ class GrammarCompiler {
       open.pop_back();
       if (states[id].*ends || !reaches_end(states[id], ends, words)) continue;
       states[id].*ends = true;
-      const auto first = sources_.begin() + source_starts_[id];
-      open.insert(open.end(), first, sources_.begin() + source_starts_[id + 1]);
+      const auto sources = sources_.data();
+      open.insert(open.end(), sources + source_starts_[id], sources + source_starts_[id + 1]);
     }
   }
 

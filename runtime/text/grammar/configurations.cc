@@ -255,7 +255,7 @@ Configuration Configurations::place(std::span<const Element> elements, std::uint
   used_words_ += size;
   words_[at] = head;
   words_[at + 1] = hash;
-  std::fill_n(words_.begin() + at + kHead, class_count_, kUnknown);
+  std::fill_n(words_.data() + at + kHead, class_count_, kUnknown);
   std::size_t to = at + kHead + class_count_;
   for (const Element& e : elements) {
     words_[to++] = e.state;
