@@ -33,8 +33,9 @@ bool AnswerStream::close_chunk() {
 }
 
 std::string_view AnswerStream::chunk(std::uint64_t sequence) const {
-  const std::size_t start = sequence == 0 ? 0 : ends_[sequence - 1];
-  return std::string_view(words_).substr(start, ends_[sequence] - start);
+  const auto index = static_cast<std::size_t>(sequence);
+  const std::size_t start = index == 0 ? 0 : ends_[index - 1];
+  return std::string_view(words_).substr(start, ends_[index] - start);
 }
 
 }  // namespace linnet::daemon
