@@ -18,7 +18,7 @@ class TileAttention {
   static constexpr std::uint32_t kTileBytes = kAttendPositions * kWidth * 2;
 
  public:
-  LINNET_DEVICE TileAttention(const AttendTilesParameters& p, std::byte* shared)
+  LINNET_DEVICE TileAttention(const AttendTilesParameters& p, SharedAddress shared)
       : p_(p),
         queries_(shared),
         keys_(shared + kTileBytes),
@@ -77,13 +77,13 @@ class TileAttention {
         LINNET_UNROLL
         for (std::uint32_t c = 0; c < 4; ++c) halves.word[c] = pair_of_halves(from[2 * c], from[2 * c + 1]);
       }
-      *reinterpret_cast<Words4*>(queries_ + Tile::at(item, i % kPieces)) = halves;
+      store_shared(queries_ + Tile::at(item, i % kPieces), halves);
     }
   }
 
   // A run of positions lies in one page. What lies behind the end is whatever the page holds, and its weight is 0: so
   // values are zeroed there (0 times an infinity is none).
-  LINNET_DEVICE void copy(const std::uint16_t* from, std::byte* to, std::uint32_t exist) const {
+  LINNET_DEVICE void copy(const std::uint16_t* from, SharedAddress to, std::uint32_t exist) const {
     for (std::uint32_t i = thread_index(); i < kAttendPositions * kPieces; i += kAttendThreads) {
       const std::uint32_t position = i / kPieces;
       copy_async(to + Tile::at(position, i % kPieces), reinterpret_cast<const std::byte*>(from + i * 8),
@@ -102,12 +102,14 @@ class TileAttention {
   }
 
   LINNET_DEVICE void score(float (&scores)[kAttendPositions / 8][4]) const {
+    const SharedAddress queries = Tile::left_start(queries_, warp_index() * 16);
+    const SharedAddress keys = Tile::right_start(keys_, 0);
     LINNET_UNROLL
     for (std::uint32_t piece = 0; piece < kPieces; piece += 2) {
-      const Words4 left = Tile::left(queries_, warp_index() * 16, piece);
+      const Words4 left = Tile::load(queries, 0, piece);
       LINNET_UNROLL
       for (std::uint32_t j = 0; j < kAttendPositions / 16; ++j) {
-        const Words4 right = Tile::right(keys_, 16 * j, piece);
+        const Words4 right = Tile::load(keys, j, piece);
         multiply_add(scores[2 * j], left, right.word[0], right.word[1]);
         multiply_add(scores[2 * j + 1], left, right.word[2], right.word[3]);
       }
@@ -153,6 +155,7 @@ class TileAttention {
   }
 
   LINNET_DEVICE void add_values(const float (&scores)[kAttendPositions / 8][4]) {
+    const SharedAddress values = Tile::left_start(values_, 0);
     LINNET_UNROLL
     for (std::uint32_t j = 0; j < kAttendPositions / 16; ++j) {
       const float(&even)[4] = scores[2 * j];
@@ -161,7 +164,7 @@ class TileAttention {
                          pair_of_halves(odd[0], odd[1]), pair_of_halves(odd[2], odd[3])}};
       LINNET_UNROLL
       for (std::uint32_t piece = 0; piece < kPieces; piece += 2) {
-        const Words4 right = Tile::right_of_rows(values_, 16 * j, piece);
+        const Words4 right = Tile::load_by_rows(values, j, piece);
         multiply_add(out_[piece], left, right.word[0], right.word[1]);
         multiply_add(out_[piece + 1], left, right.word[2], right.word[3]);
       }
@@ -190,9 +193,9 @@ class TileAttention {
   static constexpr float kHidden = -1e30F;  // Of positions that an item does not see; finite, as differences are taken.
 
   const AttendTilesParameters& p_;
-  std::byte* const queries_;
-  std::byte* const keys_;
-  std::byte* const values_;
+  const SharedAddress queries_;
+  const SharedAddress keys_;
+  const SharedAddress values_;
   const AttendTile tile_;
   const std::uint32_t group_;
   const std::uint32_t sequence_;
@@ -206,14 +209,14 @@ LINNET_KERNEL(kAttendThreads) linnet_cuda_attend_tiles_64(const AttendTilesParam
   LINNET_DYNAMIC_SHARED(shared);
   wait_for_predecessor();
   let_successor_start();
-  TileAttention<64>(p, shared).run();
+  TileAttention<64>(p, shared_address(shared)).run();
 }
 
 LINNET_KERNEL(kAttendThreads) linnet_cuda_attend_tiles_128(const AttendTilesParameters p) {
   LINNET_DYNAMIC_SHARED(shared);
   wait_for_predecessor();
   let_successor_start();
-  TileAttention<128>(p, shared).run();
+  TileAttention<128>(p, shared_address(shared)).run();
 }
 
 }  // namespace linnet::kernels::cuda

@@ -26,7 +26,7 @@
 #  define LINNET_UNROLL _Pragma("unroll")
 
 // Shared memory whose size the launch gives.
-#  define LINNET_DYNAMIC_SHARED(name) extern __shared__ __attribute__((aligned(128))) std::byte name[]
+#  define LINNET_DYNAMIC_SHARED(name) extern __shared__ __attribute__((aligned(256))) std::byte name[]
 #  define LINNET_KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads)
 // A bound on registers too: so many blocks at a time on a multiprocessor.
 #  define LINNET_KERNEL_BLOCKS(threads, blocks) extern "C" __global__ void __launch_bounds__(threads, blocks)
@@ -176,20 +176,30 @@ LINNET_DEVICE Words2 load_streaming2(const std::byte* from) {
   return x;
 }
 
-LINNET_DEVICE std::uint32_t shared_address(const void* pointer) {
+// Of shared memory: half as wide as a pointer.
+using SharedAddress = std::uint32_t;
+LINNET_DEVICE SharedAddress shared_address(const void* pointer) {
   std::uint32_t address;
   asm("{ .reg .u64 wide; cvta.to.shared.u64 wide, %1; cvt.u32.u64 %0, wide; }" : "=r"(address) : "l"(pointer));
   return address;
 }
 
+LINNET_DEVICE void store_shared(SharedAddress to, const Words4& x) {
+  asm volatile("st.shared.v4.u32 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(x.word[0]), "r"(x.word[1]), "r"(x.word[2]),
+               "r"(x.word[3])
+               : "memory");
+}
+LINNET_DEVICE void store_shared(SharedAddress to, const Words2& x) {
+  asm volatile("st.shared.v2.u32 [%0], {%1, %2};" ::"r"(to), "r"(x.word[0]), "r"(x.word[1]) : "memory");
+}
+
 // 16 bytes from global to shared memory behind the thread's back, or 16 zero bytes; see wait_for_copies.
-LINNET_DEVICE void copy_async(std::byte* to, const std::byte* from, bool zero) {
+LINNET_DEVICE void copy_async(SharedAddress to, const std::byte* from, bool zero) {
 #  if __CUDA_ARCH__ >= 800
   const std::uint32_t size = zero ? 0 : 16;
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(to)), "l"(from), "r"(size)
-               : "memory");
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(size) : "memory");
 #  else
-  *reinterpret_cast<Words4*>(to) = zero ? Words4{} : *reinterpret_cast<const Words4*>(from);
+  store_shared(to, zero ? Words4{} : *reinterpret_cast<const Words4*>(from));
 #  endif
 }
 // Ends a group of copies; wait_for_copies leaves at most `kGroups` of them under way.
@@ -207,20 +217,20 @@ LINNET_DEVICE void wait_for_copies() {
 
 // Four 8 x 8 matrices of f16: lane 8 i + j gives the address of row j of matrix i; lane l gets numbers 2 (l % 4) and
 // the next of row l / 4.
-LINNET_DEVICE Words4 load_matrices(const std::byte* row) {
+LINNET_DEVICE Words4 load_matrices(SharedAddress row) {
   Words4 x;
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
                : "=r"(x.word[0]), "=r"(x.word[1]), "=r"(x.word[2]), "=r"(x.word[3])
-               : "r"(shared_address(row))
+               : "r"(row)
                : "memory");
   return x;
 }
 // The same, each matrix transposed.
-LINNET_DEVICE Words4 load_transposed(const std::byte* row) {
+LINNET_DEVICE Words4 load_transposed(SharedAddress row) {
   Words4 x;
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
                : "=r"(x.word[0]), "=r"(x.word[1]), "=r"(x.word[2]), "=r"(x.word[3])
-               : "r"(shared_address(row))
+               : "r"(row)
                : "memory");
   return x;
 }

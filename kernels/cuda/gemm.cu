@@ -20,15 +20,16 @@ struct GemmSums {
   LINNET_DEVICE static std::uint32_t first_row() { return warp_index() / 4 * 64; }
   LINNET_DEVICE static std::uint32_t first_output() { return warp_index() % 4 * 32; }
 
-  LINNET_DEVICE void add(const std::byte* rows, const std::byte* weights) {
+  // From GemmTile::left_start and right_start.
+  LINNET_DEVICE void add(SharedAddress rows, SharedAddress weights) {
     LINNET_UNROLL
     for (std::uint32_t piece = 0; piece < kGemmDepth / 8; piece += 2) {
       Words4 left[4];
       Words4 right[2];
       LINNET_UNROLL
-      for (std::uint32_t i = 0; i < 4; ++i) left[i] = GemmTile::left(rows, first_row() + 16 * i, piece);
+      for (std::uint32_t i = 0; i < 4; ++i) left[i] = GemmTile::load(rows, i, piece);
       LINNET_UNROLL
-      for (std::uint32_t j = 0; j < 2; ++j) right[j] = GemmTile::right(weights, first_output() + 16 * j, piece);
+      for (std::uint32_t j = 0; j < 2; ++j) right[j] = GemmTile::load(weights, j, piece);
       LINNET_UNROLL
       for (std::uint32_t i = 0; i < 4; ++i) {
         LINNET_UNROLL
@@ -59,43 +60,68 @@ struct GemmSums {
   }
 };
 
-// Starts copying 64 columns of the block's 128 rows.
-LINNET_DEVICE void copy_rows(const GemmParameters& p, std::uint32_t step, std::uint32_t steps, std::byte* tile) {
-  LINNET_UNROLL
-  for (std::uint32_t i = 0; i < kGemmRows * 8 / kGemmThreads; ++i) {
-    const std::uint32_t row = thread_index() / 8 + i * (kGemmThreads / 8);
-    const std::uint32_t piece = thread_index() % 8;
-    const std::uint32_t from = block_x() * kGemmRows + row;
-    const bool exists = from < p.rows;
-    const std::size_t at = (static_cast<std::size_t>(exists ? from : 0) * steps + step) * kGemmDepth + piece * 8;
-    copy_async(tile + GemmTile::at(row, piece), reinterpret_cast<const std::byte*>(p.in + at), !exists);
-  }
-  close_copies();
-}
+// The thread's share of the block's activations: a piece of every 32nd row.
+class RowCopies {
+  static constexpr std::uint32_t kRowStep = kGemmThreads / 8;
 
+ public:
+  LINNET_DEVICE RowCopies(const GemmParameters& p, std::uint32_t steps, SharedAddress tile)
+      : to_(tile + GemmTile::at(thread_index() / 8, thread_index() % 8)), row_size_(steps * (kGemmDepth * 2)) {
+    const std::uint32_t first = block_x() * kGemmRows + thread_index() / 8;
+    rows_ = first < p.rows ? p.rows - first : 0;
+    from_ = reinterpret_cast<const std::byte*>(p.in) + thread_index() % 8 * 16;
+    if (rows_ != 0) from_ += static_cast<std::size_t>(first) * row_size_;
+  }
+
+  // Starts copying the next 64 columns; rows that do not exist become zeros. A row 32 further has its pieces in the
+  // same order.
+  LINNET_DEVICE void start(std::uint32_t offset) {
+    LINNET_UNROLL
+    for (std::uint32_t i = 0; i < kGemmRows / kRowStep; ++i) {
+      const bool exists = i * kRowStep < rows_;
+      const std::size_t ahead = exists ? static_cast<std::size_t>(i * kRowStep) * row_size_ : 0;
+      copy_async(to_ + offset + i * kRowStep * (kGemmDepth * 2), from_ + ahead, !exists);
+    }
+    close_copies();
+    from_ += kGemmDepth * 2;
+  }
+
+ private:
+  SharedAddress to_;
+  const std::byte* from_;
+  std::uint32_t row_size_;
+  std::uint32_t rows_;
+};
+
+// Activations, then weights, and all of it twice.
 template <class Share>
-LINNET_DEVICE void gemm(const GemmParameters& p, std::byte* shared) {
+LINNET_DEVICE void gemm(const GemmParameters& p, SharedAddress shared) {
+  constexpr std::uint32_t kTurn = 2 * kGemmTileBytes;
   let_successor_start();
   const Tile tile = tile_of(p, block_y(), kGemmOutputs);
   const std::uint32_t steps = (p.columns + kGemmDepth - 1) / kGemmDepth;
   Share share;
-  share.place(tile.projection, tile.number, p.columns);
+  share.place(tile.projection, tile.number, p.columns, shared + kGemmTileBytes);
   share.fetch(0);
   wait_for_predecessor();
-  copy_rows(p, 0, steps, shared);
-  share.put(shared + kGemmTileBytes);
+  RowCopies copies(p, steps, shared);
+  copies.start(0);
+  share.put(0);
   wait_for_copies<0>();
   synchronise();
   GemmSums sums{};
+  const SharedAddress rows = GemmTile::left_start(shared, GemmSums::first_row());
+  const SharedAddress weights = GemmTile::right_start(shared + kGemmTileBytes, GemmSums::first_output());
+  std::uint32_t now = 0;
   for (std::uint32_t step = 0; step < steps; ++step) {
-    std::byte* const now = shared + step % 2 * (2 * kGemmTileBytes);
-    std::byte* const next = shared + (step + 1) % 2 * (2 * kGemmTileBytes);
-    if (step + 1 < steps) {
-      copy_rows(p, step + 1, steps, next);
+    const bool more = step + 1 < steps;
+    if (more) {
+      copies.start(kTurn - now);
       share.fetch(step + 1);
     }
-    sums.add(now, now + kGemmTileBytes);
-    if (step + 1 < steps) share.put(next + kGemmTileBytes);
+    sums.add(rows + now, weights + now);
+    now = kTurn - now;
+    if (more) share.put(now);
     wait_for_copies<0>();
     synchronise();
   }
@@ -105,7 +131,7 @@ LINNET_DEVICE void gemm(const GemmParameters& p, std::byte* shared) {
 #define LINNET_CUDA_GEMM(share, format, name)                                             \
   LINNET_KERNEL_BLOCKS(kGemmThreads, 2) linnet_cuda_gemm_##name(const GemmParameters p) { \
     LINNET_DYNAMIC_SHARED(shared);                                                        \
-    gemm<share<Format::k##format>>(p, shared);                                            \
+    gemm<share<Format::k##format>>(p, shared_address(shared));                            \
   }
 #define LINNET_CUDA_ENTRY(format, name) LINNET_CUDA_GEMM(PanelShare, format, name)
 LINNET_CUDA_PANEL_FORMATS(LINNET_CUDA_ENTRY)

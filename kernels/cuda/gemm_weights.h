@@ -22,11 +22,13 @@ class PanelShare {
   static constexpr bool kSigned = kOwn.bytes || kOwn.code_book;
 
  public:
-  LINNET_DEVICE void place(const Projection& projection, std::uint32_t tile, std::uint32_t columns) {
+  LINNET_DEVICE void place(const Projection& projection, std::uint32_t tile, std::uint32_t columns, SharedAddress to) {
     const std::uint32_t panel = tile * (kGemmOutputs / kRowsAPanel) + warp_index();
     const bool exists = panel * kRowsAPanel < projection.rows;
     panel_ = projection.weight + (exists ? panel * panel_size<kFormat>(columns) : 0);
     parts_ = exists ? columns / 32 : 0;
+    const std::uint32_t column = part_of(0, 0) * 32 + chunk() * Part::kColumns;
+    to_ = to + GemmTile::at(warp_index() * kRowsAPanel + lane_index() % 4 * 4, column / 8) + column % 8 * 2;
   }
 
   LINNET_DEVICE void fetch(std::uint32_t step) {
@@ -38,21 +40,20 @@ class PanelShare {
     step_ = step;
   }
 
-  LINNET_DEVICE void put(std::byte* tile) const {
+  LINNET_DEVICE void put(std::uint32_t offset) const {
     LINNET_UNROLL
     for (std::uint32_t i = 0; i < kHeld; ++i) {
       const bool exists = part_of(step_, i) < parts_;
-      const std::uint32_t column = part_of(0, i) * 32 + chunk() * Part::kColumns;
       LINNET_UNROLL
       for (std::uint32_t row = 0; row < 4; ++row) {
         std::uint32_t halves[2 * Part::kWords] = {};
         if (exists) widen(held_[i], row, halves);
-        std::byte* const to =
-            tile + GemmTile::at(warp_index() * kRowsAPanel + lane_index() % 4 * 4 + row, column / 8) + column % 8 * 2;
+        // The second part lies four pieces further; rows turn the pieces by their number's last bits.
+        const SharedAddress to = ((to_ + offset) ^ (row * 16) ^ (i * 64)) + row * (kGemmDepth * 2);
         if constexpr (Part::kWords == 2) {
-          *reinterpret_cast<Words4*>(to) = {{halves[0], halves[1], halves[2], halves[3]}};
+          store_shared(to, Words4{{halves[0], halves[1], halves[2], halves[3]}});
         } else {
-          *reinterpret_cast<Words2*>(to) = {{halves[0], halves[1]}};
+          store_shared(to, Words2{{halves[0], halves[1]}});
         }
       }
     }
@@ -70,9 +71,9 @@ class PanelShare {
     constexpr std::uint32_t kMinusBase = (kBase | 0x8000U) * 0x10001U;
     std::uint32_t words[Part::kWords];
     part.codes(row, chunk(), words);
-    const std::uint32_t scale = float_to_half(part.scale(row)) * 0x10001U;
+    const std::uint32_t scale = part.scale_twice(row);
     std::uint32_t minimum = 0;
-    if constexpr (kOwn.minima) minimum = float_to_half(part.minimum(row)) * 0x10001U;
+    if constexpr (kOwn.minima) minimum = part.minimum_twice(row);
     LINNET_UNROLL
     for (std::uint32_t w = 0; w < Part::kWords; ++w) {
       const std::uint32_t word = kSigned ? words[w] ^ 0x80808080U : words[w];
@@ -84,6 +85,7 @@ class PanelShare {
   }
 
   const std::byte* panel_;
+  SharedAddress to_;
   std::uint32_t parts_;
   std::uint32_t step_;
   Part held_[kHeld];
@@ -93,12 +95,13 @@ class PanelShare {
 template <Format kFormat>
 class FloatShare {
  public:
-  LINNET_DEVICE void place(const Projection& projection, std::uint32_t tile, std::uint32_t columns) {
+  LINNET_DEVICE void place(const Projection& projection, std::uint32_t tile, std::uint32_t columns, SharedAddress to) {
     const std::uint32_t output = tile * kGemmOutputs + thread_index() / 2;
     const std::size_t row_size = static_cast<std::size_t>(columns) * FloatWeights<kFormat>::kBytes;
     const bool exists = output < projection.rows;
     row_ = projection.weight + (exists ? output * row_size : 0);
     fours_ = exists ? columns / 4 : 0;
+    to_ = to + GemmTile::at(thread_index() / 2, thread_index() % 2 * 4);
   }
 
   LINNET_DEVICE void fetch(std::uint32_t step) {
@@ -112,16 +115,17 @@ class FloatShare {
     }
   }
 
-  LINNET_DEVICE void put(std::byte* tile) const {
+  LINNET_DEVICE void put(std::uint32_t offset) const {
     LINNET_UNROLL
     for (std::uint32_t i = 0; i < 4; ++i) {
-      std::byte* const to = tile + GemmTile::at(thread_index() / 2, thread_index() % 2 * 4 + i);
-      *reinterpret_cast<Words4*>(to) = {{halves_[4 * i], halves_[4 * i + 1], halves_[4 * i + 2], halves_[4 * i + 3]}};
+      store_shared((to_ + offset) ^ (i * 16),
+                   Words4{{halves_[4 * i], halves_[4 * i + 1], halves_[4 * i + 2], halves_[4 * i + 3]}});
     }
   }
 
  private:
   const std::byte* row_;
+  SharedAddress to_;
   std::uint32_t fours_;
   std::uint32_t halves_[16];
 };

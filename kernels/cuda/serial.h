@@ -136,19 +136,26 @@ inline Words2 load_streaming2(const std::byte* from) {
   return x;
 }
 
-inline void copy_async(std::byte* to, const std::byte* from, bool zero) {
-  if (zero) {
-    std::memset(to, 0, 16);
-  } else {
-    std::memcpy(to, from, 16);
-  }
+using SharedAddress = std::uint32_t;  // From the start of the block's dynamic shared memory.
+inline SharedAddress shared_address(const std::byte* pointer) {
+  return static_cast<SharedAddress>(pointer - serial::dynamic_shared());
+}
+template <class Words>
+void store_shared(SharedAddress to, const Words& x) {
+  std::memcpy(serial::dynamic_shared() + to, &x, sizeof x);
+}
+
+inline void copy_async(SharedAddress to, const std::byte* from, bool zero) {
+  Words4 x{};
+  if (!zero) std::memcpy(&x, from, sizeof x);
+  store_shared(to, x);
 }
 inline void close_copies() {}
 template <int kGroups>
 void wait_for_copies() {}
 
-inline Words4 load_matrices(const std::byte* row) {
-  const serial::Exchange& rows = serial::exchange(row);
+inline Words4 load_matrices(SharedAddress row) {
+  const serial::Exchange& rows = serial::exchange(serial::dynamic_shared() + row);
   const std::uint32_t lane = thread_index() % 32;
   Words4 x;
   for (std::size_t i = 0; i < 4; ++i) {
@@ -156,8 +163,8 @@ inline Words4 load_matrices(const std::byte* row) {
   }
   return x;
 }
-inline Words4 load_transposed(const std::byte* row) {
-  const serial::Exchange& rows = serial::exchange(row);
+inline Words4 load_transposed(SharedAddress row) {
+  const serial::Exchange& rows = serial::exchange(serial::dynamic_shared() + row);
   const std::uint32_t lane = thread_index() % 32;
   Words4 x{};
   for (std::size_t i = 0; i < 4; ++i) {

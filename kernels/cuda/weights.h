@@ -167,7 +167,20 @@ class LanePart {
     return -(minimum * static_cast<float>(sub_minima_ >> (8 * row) & 0xFFU));
   }
 
+  // Both as f16, two at once.
+  LINNET_DEVICE std::uint32_t scale_twice(std::uint32_t row) const {
+    if constexpr (!kOwn.sub_scales) return twice(scales_, row);
+    return float_to_half(scale(row)) * 0x10001U;
+  }
+  LINNET_DEVICE std::uint32_t minimum_twice(std::uint32_t row) const {
+    if constexpr (!kOwn.sub_scales) return twice(minima_, row);
+    return float_to_half(minimum(row)) * 0x10001U;
+  }
+
  private:
+  LINNET_DEVICE static std::uint32_t twice(const Words2& halves, std::uint32_t row) {
+    return permute(halves.word[row / 2], 0, row % 2 == 0 ? 0x1010U : 0x3232U);
+  }
   LINNET_DEVICE static float half_of(const Words2& halves, std::uint32_t row) {
     return half_to_float(static_cast<std::uint16_t>(halves.word[row / 2] >> (16 * (row % 2))));
   }

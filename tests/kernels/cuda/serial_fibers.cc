@@ -105,7 +105,7 @@ class Block {
   static Block* current_block;
 
  private:
-  static constexpr std::size_t kAlignment = 128;
+  static constexpr std::size_t kAlignment = 256;
 
   void enter_fiber() {
     if (_setjmp(scheduler_jump_) != 0) return;
