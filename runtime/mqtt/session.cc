@@ -4,100 +4,16 @@
 #include <mqtt_protocol.h>
 
 #include <algorithm>
-#include <array>
 #include <csignal>
-#include <cstdlib>
-#include <cstring>
 #include <utility>
+
+#include "runtime/mqtt/properties.h"
 
 namespace linnet::mqtt {
 namespace {
 
-constexpr int kLoopTimeoutMs = 200;  // How long a quiet loop sleeps; publishing wakes it.
-constexpr const char* kEpochProperty = "epoch";
-
-// A copy of a text with a zero at its end, as C wants it. Publishing allocates nothing of ours: topics and names are
-// short, and only longer ones are copied to the heap.
-class Terminated {
- public:
-  explicit Terminated(std::string_view text) {
-    if (text.size() >= small_.size()) large_ = text;
-    if (large_.empty()) small_[text.copy(small_.data(), small_.size() - 1)] = '\0';
-  }
-  [[nodiscard]] const char* c_str() const { return large_.empty() ? small_.data() : large_.c_str(); }
-
- private:
-  std::array<char, 512> small_;  // More than twice what the topic tree needs.
-  std::string large_;
-};
-
-// A list of MQTT 5 properties that frees itself. Adding fails only without memory; what is missing then is a property,
-// not the message.
-class Properties {
- public:
-  Properties() = default;
-  Properties(const Properties&) = delete;
-  Properties& operator=(const Properties&) = delete;
-  ~Properties() { mosquitto_property_free_all(&list_); }
-
-  void add(int id, std::uint32_t value) { mosquitto_property_add_int32(&list_, id, value); }
-  void add16(int id, std::uint16_t value) { mosquitto_property_add_int16(&list_, id, value); }
-  void add_byte(int id, std::uint8_t value) { mosquitto_property_add_byte(&list_, id, value); }
-  void add_text(int id, std::string_view text) { mosquitto_property_add_string(&list_, id, Terminated(text).c_str()); }
-  void add_epoch(std::string_view epoch) {
-    mosquitto_property_add_string_pair(&list_, MQTT_PROP_USER_PROPERTY, kEpochProperty, Terminated(epoch).c_str());
-  }
-  void add_binary(int id, std::string_view bytes) {
-    mosquitto_property_add_binary(&list_, id, bytes.data(), static_cast<std::uint16_t>(bytes.size()));
-  }
-
-  [[nodiscard]] mosquitto_property* list() const { return list_; }
-  // Gives up ownership: the will keeps its properties.
-  void release() { list_ = nullptr; }
-
- private:
-  mosquitto_property* list_ = nullptr;
-};
-
-// A property's copy, which libmosquitto allocates with malloc.
-struct FreeMalloc {
-  void operator()(void* memory) const { std::free(memory); }
-};
-
-// Response topic, correlation data and epoch, kept alive for the listener's call.
-struct ReceivedProperties {
-  explicit ReceivedProperties(const mosquitto_property* list) {
-    char* text = nullptr;
-    if (mosquitto_property_read_string(list, MQTT_PROP_RESPONSE_TOPIC, &text, false) != nullptr) topic.reset(text);
-    void* data = nullptr;
-    if (mosquitto_property_read_binary(list, MQTT_PROP_CORRELATION_DATA, &data, &size, false) != nullptr) {
-      correlation.reset(static_cast<char*>(data));
-    }
-    std::uint32_t seconds = 0;
-    if (mosquitto_property_read_int32(list, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL, &seconds, false) != nullptr) {
-      expiry = std::chrono::seconds(seconds);
-    }
-    read_epoch(list);
-  }
-
-  // The value of the first User Property of that name.
-  void read_epoch(const mosquitto_property* list) {
-    for (bool again = false; list != nullptr && !epoch; again = true) {
-      char* name = nullptr;
-      char* value = nullptr;
-      list = mosquitto_property_read_string_pair(list, MQTT_PROP_USER_PROPERTY, &name, &value, again);
-      const std::unique_ptr<char, FreeMalloc> owned_name(name);
-      std::unique_ptr<char, FreeMalloc> owned_value(value);
-      if (list != nullptr && std::strcmp(name, kEpochProperty) == 0) epoch = std::move(owned_value);
-    }
-  }
-
-  std::unique_ptr<char, FreeMalloc> topic;
-  std::unique_ptr<char, FreeMalloc> correlation;
-  std::unique_ptr<char, FreeMalloc> epoch;
-  std::uint16_t size = 0;
-  std::optional<std::chrono::seconds> expiry;
-};
+constexpr int kLoopTimeoutMs = 200;                    // How long a quiet loop sleeps; publishing wakes it.
+constexpr std::chrono::seconds kLongestResolving{30};  // Then the attempt has failed; the question stays open.
 
 tl::unexpected<Error> failure(int code, const char* what) {
   const ErrorKind kind = code == MOSQ_ERR_NO_CONN || code == MOSQ_ERR_CONN_LOST ? ErrorKind::kBusy
@@ -178,7 +94,11 @@ Library::Library() {
 Library::~Library() { mosquitto_lib_cleanup(); }
 
 Session::Session(Options options, Listener& listener, mosquitto* client)
-    : options_(std::move(options)), listener_(listener), client_(client), jitter_(std::random_device{}()) {}
+    : options_(std::move(options)),
+      listener_(listener),
+      client_(client),
+      jitter_(std::random_device{}()),
+      resolver_(options_.host) {}
 
 Result<std::unique_ptr<Session>> Session::create(Options options, Listener& listener) {
   mosquitto* client = mosquitto_new(options.client_id.c_str(), !options.persistent, nullptr);
@@ -284,6 +204,7 @@ int Session::connect_once() {
       will_changed_ = false;
     }
   }
+  if (!resolve()) return MOSQ_ERR_EAI;
   Properties properties;
   const auto expiry = options_.persistent ? options_.session_expiry : std::chrono::seconds(0);
   properties.add(MQTT_PROP_SESSION_EXPIRY_INTERVAL, static_cast<std::uint32_t>(expiry.count()));
@@ -299,6 +220,19 @@ int Session::connect_once() {
                  (code == MOSQ_ERR_ERRNO ? "" : std::string(": ") + mosquitto_strerror(code)));
   }
   return code;
+}
+
+// The library resolves the name again, for it verifies certificates by it; but an answer that came a moment ago comes
+// soon, and an unanswered question would hold up stop() for as long as the system asks: 30 s with two servers.
+bool Session::resolve() {
+  const auto go_on = [this] {
+    last_tick_ = Clock::now().time_since_epoch().count();
+    const std::lock_guard lock(mutex_);
+    return !stopping_;
+  };
+  const auto found = resolver_.resolve(kLongestResolving, go_on);
+  if (!found) note_failure("cannot connect to " + found.error().message);
+  return found.has_value();
 }
 
 // False when stop() was called: it looks at `connecting_` after it has said so.
@@ -387,7 +321,8 @@ Result<int> Session::publish(const OutgoingMessage& message) {
 
 Result<void> Session::subscribe(const std::string& filter, int qos, bool no_local) {
   if (!connected_) return fail(ErrorKind::kBusy, "MQTT subscribe: not connected");
-  const int options = no_local ? MQTT_SUB_OPT_NO_LOCAL : 0;
+  // Retained As Published: a retained message tells that it is one to those who were there when it came, too.
+  const int options = MQTT_SUB_OPT_RETAIN_AS_PUBLISHED | (no_local ? MQTT_SUB_OPT_NO_LOCAL : 0);
   const int code = mosquitto_subscribe_v5(client_.get(), nullptr, filter.c_str(), qos, options, nullptr);
   if (code != MOSQ_ERR_SUCCESS) return failure(code, "subscribe");
   return {};

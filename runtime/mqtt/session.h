@@ -21,6 +21,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/base/result.h"
+#include "runtime/mqtt/resolver.h"
 
 struct mosquitto;
 
@@ -34,7 +35,7 @@ struct IncomingMessage {
   std::string_view correlation;
   std::string_view epoch;                      // The User Property of that name: which run of a device speaks.
   std::optional<std::chrono::seconds> expiry;  // Left of its Message Expiry Interval.
-  bool retained = false;
+  bool retained = false;  // As it was published, whether it comes from the broker's store or just now.
 };
 
 // A message to the broker. Views are read before publish() returns.
@@ -148,6 +149,7 @@ class Session {
   void on_connack(int reason);
   [[nodiscard]] std::uint64_t connections() const;
   int connect_once();
+  [[nodiscard]] bool resolve();
   bool start_connecting();
   void turn_loop();
   void leave();
@@ -169,6 +171,7 @@ class Session {
   std::atomic<bool> connecting_{false};  // Inside the library's call, which may block.
   std::atomic<Clock::rep> last_tick_{0};
   std::minstd_rand jitter_;
+  Resolver resolver_;
 };
 
 // libmosquitto's global set-up; one lives in main while sessions exist. Takes SIGUSR1, which ends a connect(2) that
