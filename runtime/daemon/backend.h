@@ -45,15 +45,18 @@ class JobListener {
   // A piece of one part of the answer; `tokens` are those since the last call.
   virtual void on_text(const Job& job, text::AnswerPart part, std::string_view text, std::uint64_t tokens) = 0;
   virtual void on_end(const Job& job, const Result<JobReport>& report) = 0;  // Exactly once a job.
+  // There is room beside what runs on `model`, which is loaded: a job for it that begins now, where one waits.
+  virtual std::optional<Job> on_room(std::string_view /*model*/) { return std::nullopt; }
 };
 
 class Backend {
  public:
   virtual ~Backend() = default;
 
-  // How many jobs one run() takes.
+  // How many jobs one run() takes, and runs at a time.
   [[nodiscard]] virtual std::size_t batch_limit() const = 0;
-  // Returns when each job has ended. What it throws, jobs that have not ended end with.
+  // Returns when each job has ended, those that joined by on_room() too. What it throws, jobs that have not ended end
+  // with.
   virtual void run(std::span<const Job> jobs, JobListener& listener) = 0;
   // Whether `model` names what is loaded; an empty name always does.
   [[nodiscard]] virtual bool serves(std::string_view model) const = 0;

@@ -3,10 +3,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <filesystem>
+#include <memory>
 #include <utility>
 
-#include "runtime/base/mapped_file.h"
 #include "runtime/daemon/toml_reader.h"
 
 namespace linnet::daemon {
@@ -113,9 +117,15 @@ void read_lines(TomlTable& document, DaemonConfig& config) {
     line.settings.name = name;
     line.settings.direction = static_cast<hal::Direction>(table.one_of("direction", {"input", "output"}, 1));
     line.settings.bias = static_cast<hal::Bias>(table.one_of("bias", {"as-is", "disabled", "pull-up", "pull-down"}, 0));
+    line.settings.edges =
+        static_cast<hal::EdgeDetection>(table.one_of("edges", {"none", "rising", "falling", "both"}, 0));
+    line.settings.debounce = std::chrono::microseconds(table.integer("debounce_us", 0, 0, 10'000'000));
     line.settings.active_low = table.boolean("active_low");
     line.settings.safe_active = table.boolean("safe_active");
     line.remote = table.boolean("remote");
+    const bool watched = line.settings.edges != hal::EdgeDetection::kNone || line.settings.debounce.count() != 0;
+    if (watched && line.settings.direction == hal::Direction::kOutput)
+      table.fault("line '" + name + "' is an output: 'edges' and 'debounce_us' are for direction = \"input\"");
     config.lines[name] = std::move(line);
   });
 }
@@ -255,11 +265,15 @@ tl::expected<toml::table, std::string> parse_text(std::string_view text, std::st
   }
 }
 
+// Read and not mapped: an editor may cut the file meanwhile, and a fault in a mapping would be taken for the model's.
 tl::expected<toml::table, std::string> parse_file(const std::string& path) {
-  const auto file = MappedFile::open(path);
-  if (!file) return tl::unexpected(file.error().message);
-  const auto bytes = file->bytes();
-  return parse_text({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path);
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"), std::fclose);
+  std::string text;
+  std::array<char, 4096> part{};
+  while (const auto count = file ? std::fread(part.data(), 1, part.size(), file.get()) : 0)
+    text.append(part.data(), count);
+  if (!file || std::ferror(file.get()) != 0) return tl::unexpected(path + ": " + std::strerror(errno));
+  return parse_text(text, path);
 }
 
 std::vector<std::string> additions_beside(const std::string& path) {

@@ -71,6 +71,7 @@ class Daemon final : private LinkEvents {
   void publish_discovery(bool wanted);
   void sample_board(Clock::time_point now);
   void tell_of_broker();
+  void tell_of_edges();
   void send_figures();
   void ask_canary();
   void publish(std::string_view tail, std::string_view payload, int qos, bool retain,

@@ -42,6 +42,20 @@ Result<void> DeviceLines::drive(const std::string& name, bool active, bool remot
   return line->set_active(active);
 }
 
+std::vector<DeviceLines::Edge> DeviceLines::edges() {
+  const std::lock_guard lock(mutex_);
+  std::vector<Edge> found;
+  for (const auto& [name, line] : lines_) {
+    if (!line || (*line)->settings().edges == hal::EdgeDetection::kNone) continue;
+    for (std::size_t i = 0; i < kMostEdges; ++i) {
+      const auto edge = (*line)->wait_edge(std::chrono::milliseconds(0));
+      if (!edge || !*edge) break;
+      found.push_back({name, **edge});
+    }
+  }
+  return found;
+}
+
 void DeviceLines::make_safe(const std::string& name) {
   const auto configured = config_.find(name);
   if (configured != config_.end()) (void)drive(name, configured->second.settings.safe_active, false);

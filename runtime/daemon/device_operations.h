@@ -31,6 +31,8 @@ class ModelSlots {
 // Lines that the configuration allows, each requested at start and held; the last request ends in the safe state.
 class DeviceLines {
  public:
+  static constexpr std::size_t kMostEdges = 16;  // The kernel's buffer of a line.
+
   // Requests every configured line of `gpio` (null: none can be had). A line that cannot be had is reported when it is
   // used.
   DeviceLines(const std::map<std::string, LineConfig>& config, hal::Gpio* gpio);
@@ -38,6 +40,12 @@ class DeviceLines {
   // Errors: kAbsent (not configured), kDenied (not for remote use), those of hal::GpioLine.
   [[nodiscard]] Result<bool> read(const std::string& name, bool remote);
   [[nodiscard]] Result<void> drive(const std::string& name, bool active, bool remote);
+  // Edges of lines that watch for them, since the last call: at most kMostEdges of each line, the rest with the next.
+  struct Edge {
+    std::string line;
+    hal::EdgeEvent event;
+  };
+  [[nodiscard]] std::vector<Edge> edges();
   // To its configured safe state, where it can be had.
   void make_safe(const std::string& name);
 

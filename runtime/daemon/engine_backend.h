@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -19,17 +21,24 @@ class EngineBackend final : public Backend {
       : host_(host), energy_(energy), at_once_(at_once), default_max_tokens_(default_max_tokens) {}
 
   [[nodiscard]] std::size_t batch_limit() const override { return at_once_; }
+  // Jobs join the last group alone: those that came with run() do not wait for later ones.
   void run(std::span<const Job> jobs, JobListener& listener) override;
   [[nodiscard]] bool serves(std::string_view model) const override;
 
  private:
-  using Running = std::vector<std::unique_ptr<Generation>>;
+  // One lane of the model, and the answer on it where there is one.
+  struct Slot {
+    Job job;
+    std::unique_ptr<Generation> generation;  // Borrows the job.
+    std::optional<double> joules_before;     // Answers that run together each tell all of the module's energy.
+  };
+  using Slots = std::vector<Slot>;  // One a lane, never moved while answers run.
 
-  void run_group(std::span<const Job* const> jobs, JobListener& listener);
-  [[nodiscard]] Running start_all(ReadyModel& model, std::span<const Job* const> jobs, JobListener& listener);
-  // `joules_before`: when the group began; answers that ran together share the module's energy, and each tells all of
-  // it. One token of each; those that ended are told of and leave. The error that broke the model, if one did.
-  [[nodiscard]] Result<void> advance(Running& running, std::optional<double> joules_before, JobListener& listener);
+  void run_group(std::span<const Job* const> jobs, JobListener& listener, bool others_join);
+  void begin(ReadyModel& model, Slots& slots, std::size_t lane, const Job& job, JobListener& listener);
+  void let_join(ReadyModel& model, Slots& slots, JobListener& listener);
+  // One token of each; those that ended are told of and leave. The error that broke the model, if one did.
+  [[nodiscard]] Result<void> advance(Slots& slots, JobListener& listener);
 
   ModelHost& host_;
   const EnergyMeter& energy_;

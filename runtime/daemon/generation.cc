@@ -47,7 +47,7 @@ Generation::Generation(ReadyModel& model, Lane& lane, const Job& job)
 // one.
 Result<language::ForcedForm*> Generation::form() {
   if (!job_.arguments->grammar.empty()) return model_.schema_form(lane_, job_.arguments->grammar);
-  if (lane_.own_form) return lane_.own_form.get();
+  if (model_.has_own_form()) return model_.own_form(lane_);
   if (job_.arguments->response == ResponseForm::kJson) return model_.json_form(lane_);
   return nullptr;
 }

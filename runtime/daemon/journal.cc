@@ -39,6 +39,7 @@ enum Sql : std::size_t {
   kCountRequests,
   kInsertRequest,
   kInsertOutcome,
+  kReplaceOutcome,
   kDeleteRequest,
   kDeleteIntents,
   kInsertOutboxOutcome,
@@ -62,6 +63,8 @@ constexpr const char* kSql[kSqlCount] = {
     "deadline_boot, "
     "deadline_wall, pool_model) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     "INSERT INTO outcomes (who, id, kind, payload, finished) VALUES (?1, ?2, ?3, ?4, ?5)",
+    "INSERT INTO outcomes (who, id, kind, payload, finished) VALUES (?1, ?2, ?3, ?4, ?5) "
+    "ON CONFLICT (who, id) DO UPDATE SET kind = excluded.kind, payload = excluded.payload",
     "DELETE FROM requests WHERE who = ?1 AND id = ?2",
     "DELETE FROM intents WHERE who = ?1 AND id = ?2",
     "INSERT INTO outbox (topic, correlation, who, id) VALUES (?1, ?2, ?3, ?4)",
@@ -72,7 +75,7 @@ constexpr const char* kSql[kSqlCount] = {
     "SELECT 1 FROM intents WHERE who = ?1 AND id = ?2 LIMIT 1",
     "SELECT count(*) FROM outbox WHERE who IS NULL",
     "INSERT INTO outbox (topic, correlation, payload) VALUES (?1, x'', ?2)",
-    "SELECT o.sequence, o.topic, o.correlation, coalesce(o.payload, c.payload) FROM outbox o "
+    "SELECT o.sequence, o.topic, o.correlation, coalesce(o.payload, c.payload), o.who, o.id FROM outbox o "
     "LEFT JOIN outcomes c ON c.who = o.who AND c.id = o.id WHERE o.sequence > ?1 ORDER BY o.sequence LIMIT ?2",
     "DELETE FROM outbox WHERE sequence = ?1",
     "DELETE FROM outcomes WHERE finished < ?1 AND NOT EXISTS "
@@ -107,6 +110,19 @@ JournalEntry read_entry(const Statement& row) {
   if (!row.is_null(9)) entry.deadline = read_deadline(row, 9);
   entry.pool_model = row.text(11);
   return entry;
+}
+
+// One frame that cannot be read must not hold up those behind it, so that is no error of the query.
+OutboxRow read_outbox_row(const Statement& row, FrameCodec& codec) {
+  OutboxRow read;
+  read.sequence = row.integer(0);
+  read.topic = row.text(1);
+  read.correlation = text_of(row.blob(2));
+  if (!row.is_null(4)) read.request = RequestKey{std::string(row.text(4)), std::string(row.text(5))};
+  auto payload = codec.expand(row.blob(3));
+  read.readable = payload.has_value() && !row.is_null(3);
+  if (read.readable) read.payload = *std::move(payload);
+  return read;
 }
 
 // Resets a query when its scope ends, so that an early return leaves no open read.
@@ -183,8 +199,9 @@ Result<std::optional<Outcome>> Journal::outcome(const RequestKey& key) {
   const ResetAtEnd reset{query};
   LINNET_TRY(const bool found, query.bind(1, key.who).bind(2, key.id).step());
   if (!found) return std::nullopt;
-  LINNET_TRY(std::string payload, codec_.expand(query.blob(1)));
-  return Outcome{static_cast<OutcomeKind>(query.integer(0)), std::move(payload)};
+  auto payload = codec_.expand(query.blob(1));
+  const bool readable = payload.has_value();
+  return Outcome{static_cast<OutcomeKind>(query.integer(0)), readable ? *std::move(payload) : "", readable};
 }
 
 Result<std::optional<Acceptance>> Journal::find(const RequestKey& key) {
@@ -233,7 +250,7 @@ Result<bool> Journal::finish(const RequestKey& key, const Outcome& outcome, std:
     topic = query.text(0);
     correlation = text_of(query.blob(1));
   }
-  LINNET_CHECK(insert_outcome(key, outcome, now));
+  LINNET_CHECK(write_outcome(kInsertOutcome, key, outcome, now));
   LINNET_CHECK(statements_[kInsertOutboxOutcome]
                    .bind(1, topic)
                    .bind(2, bytes_of(correlation))
@@ -246,9 +263,16 @@ Result<bool> Journal::finish(const RequestKey& key, const Outcome& outcome, std:
   return true;
 }
 
-Result<void> Journal::insert_outcome(const RequestKey& key, const Outcome& outcome, std::chrono::seconds now) {
+Result<void> Journal::replace_outcome(const RequestKey& key, const Outcome& outcome, std::chrono::seconds now) {
+  LINNET_TRY(Transaction transaction, Transaction::begin(database_));
+  LINNET_CHECK(write_outcome(kReplaceOutcome, key, outcome, now));
+  return commit(transaction);
+}
+
+Result<void> Journal::write_outcome(std::size_t sql, const RequestKey& key, const Outcome& outcome,
+                                    std::chrono::seconds now) {
   LINNET_TRY(const auto frame, codec_.compress(outcome.payload));
-  Statement& statement = statements_[kInsertOutcome];
+  Statement& statement = statements_[sql];
   statement.bind(1, key.who).bind(2, key.id).bind(3, static_cast<std::int64_t>(outcome.kind));
   return statement.bind(4, frame).bind(5, now.count()).run();
 }
@@ -301,8 +325,7 @@ Result<std::vector<OutboxRow>> Journal::outbox(std::int64_t after, std::size_t l
   while (true) {
     LINNET_TRY(const bool more, query.step());
     if (!more) return rows;
-    LINNET_TRY(std::string payload, codec_.expand(query.blob(3)));
-    rows.push_back({query.integer(0), std::string(query.text(1)), text_of(query.blob(2)), std::move(payload)});
+    rows.push_back(read_outbox_row(query, codec_));
   }
 }
 

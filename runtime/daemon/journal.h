@@ -55,7 +55,8 @@ struct JournalEntry {
 
 struct Outcome {
   OutcomeKind kind = OutcomeKind::kFailed;
-  std::string payload;  // The message as published.
+  std::string payload;   // The message as published.
+  bool readable = true;  // False: what was kept is damaged, and `payload` is empty.
 };
 
 // What accept() found.
@@ -67,9 +68,11 @@ struct Acceptance {
 // A message that waits to be acknowledged by the broker.
 struct OutboxRow {
   std::int64_t sequence = 0;
+  std::optional<RequestKey> request;  // Whose outcome it is; none: an event.
   std::string topic;
   std::string correlation;
   std::string payload;
+  bool readable = true;  // As in Outcome.
 };
 
 struct JournalLimits {
@@ -90,6 +93,9 @@ class Journal {
   // Errors: kAbsent where it was never accepted.
   [[nodiscard]] Result<bool> finish(const RequestKey& key, const Outcome& outcome, std::chrono::seconds now);
   [[nodiscard]] Result<std::optional<Outcome>> outcome(const RequestKey& key);
+  // For an outcome that cannot be read, or that no broker takes: this one stands in its place, in the outbox too. One
+  // commit. `now` as for finish().
+  [[nodiscard]] Result<void> replace_outcome(const RequestKey& key, const Outcome& outcome, std::chrono::seconds now);
   // Whether it is pending or finished; nothing where the key is unknown.
   [[nodiscard]] Result<std::optional<Acceptance>> find(const RequestKey& key);
   // Accepted and not finished, in the order of acceptance.
@@ -128,7 +134,8 @@ class Journal {
   Result<void> insert(const JournalEntry& entry);
 
   [[nodiscard]] Result<std::int64_t> version();
-  [[nodiscard]] Result<void> insert_outcome(const RequestKey& key, const Outcome& outcome, std::chrono::seconds now);
+  [[nodiscard]] Result<void> write_outcome(std::size_t sql, const RequestKey& key, const Outcome& outcome,
+                                           std::chrono::seconds now);
 
   Database database_;
   FrameCodec codec_;  // Outcomes are kept as frames.

@@ -166,6 +166,18 @@ void write_ended(std::string& out, std::string_view id, OutcomeKind kind, std::s
   out.push_back('}');
 }
 
+std::string_view reason_of(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kExhausted: return "does_not_fit";
+    case ErrorKind::kIo: return "io";
+    case ErrorKind::kUsage: return "invalid";
+    case ErrorKind::kDenied: return "denied";
+    case ErrorKind::kBusy: return "busy";
+    case ErrorKind::kAbsent: return "absent";
+    default: return "engine";
+  }
+}
+
 std::string sha256_hex(std::string_view bytes) {
   std::array<unsigned char, crypto_hash_sha256_BYTES> hash{};
   crypto_hash_sha256(hash.data(), reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "runtime/base/result.h"
 #include "runtime/daemon/journal.h"
 #include "runtime/daemon/reason.h"
 
@@ -49,6 +50,9 @@ void write_result(std::string& out, std::string_view id, std::string_view json);
 // `detail` a line for people.
 void write_ended(std::string& out, std::string_view id, OutcomeKind kind, std::string_view reason,
                  std::string_view detail);
+
+// Such a word for an error.
+[[nodiscard]] std::string_view reason_of(ErrorKind kind);
 
 // Lower-case hexadecimal SHA-256.
 [[nodiscard]] std::string sha256_hex(std::string_view bytes);

@@ -48,7 +48,9 @@ Result<std::unique_ptr<ReadyModel>> ReadyModel::open(const std::string& name, co
   model->identity_ = FileIdentity::of(model->file_.mapped_path);
   LINNET_TRY(model->text_, language::LanguageText::load(model->file_, {}));
   model->encoder_ = std::make_unique<language::TextEncoder>(*model->text_.tokenizer);
-  const Bytes text_memory = model->text_.memory(options.at_once) + model->encoder_->memory();
+  model->has_own_form_ = model->text_.form != nullptr;
+  LINNET_TRY(model->json_, text::Grammar::compile(kJsonObject));
+  const Bytes text_memory = model->text_memory(options.at_once);
   LINNET_CHECK(model->make_lanes(options.at_once));  // Takes the form.
   LINNET_TRY(model->engine_, language::open_engine(model->file_, how, machine,
                                                    {.max_sequences = options.at_once, .text_memory = text_memory}));
@@ -59,29 +61,40 @@ Result<std::unique_ptr<ReadyModel>> ReadyModel::open(const std::string& name, co
 Result<void> ReadyModel::make_lanes(std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     auto lane = std::make_unique<Lane>(*text_.tokenizer);
-    if (i == 0) lane->own_form = std::move(text_.form);
-    if (i != 0 && lanes_[0]->own_form) {
-      LINNET_TRY(lane->own_form, language::ForcedForm::load(*file_.header, *text_.tokenizer));
+    if (i == 0) lane->form = std::move(text_.form);
+    if (i != 0 && has_own_form_) {
+      LINNET_TRY(lane->form, language::ForcedForm::load(*file_.header, *text_.tokenizer));
     }
     lanes_.push_back(std::move(lane));
   }
   return {};
 }
 
-Result<language::ForcedForm*> ReadyModel::json_form(Lane& lane) {
-  if (!lane.json_form) {
-    LINNET_TRY(lane.json_form, language::ForcedForm::compile(kJsonObject, "response json", *text_.tokenizer));
-  }
-  return lane.json_form.get();
+// The tokenizer's tables where they are not mapped, the encoder's room, and for each answer a form and a schema.
+Bytes ReadyModel::text_memory(std::size_t lanes) const {
+  const RequestLimits limits;
+  const Bytes form = has_own_form_ ? text_.form->memory() : language::ForcedForm::bare_memory(*text_.tokenizer);
+  const std::size_t schema = limits.grammar_bytes + limits.grammar_text;
+  return {text_.tokenizer->memory_bytes() + encoder_->memory().count + json_->bytes() + lanes * (form.count + schema)};
 }
 
+language::ForcedForm* ReadyModel::form_of(Lane& lane, const text::Grammar* grammar) {
+  if (!lane.form) lane.form = language::ForcedForm::bare(*text_.tokenizer);
+  lane.form->hold_to(grammar);
+  return lane.form.get();
+}
+
+language::ForcedForm* ReadyModel::own_form(Lane& lane) { return form_of(lane, nullptr); }
+
+language::ForcedForm* ReadyModel::json_form(Lane& lane) { return form_of(lane, &*json_); }
+
 Result<language::ForcedForm*> ReadyModel::schema_form(Lane& lane, const std::string& grammar) {
-  if (!lane.schema_form || lane.schema_grammar != grammar) {
-    lane.schema_form.reset();
-    LINNET_TRY(lane.schema_form, language::ForcedForm::compile(grammar, "schema", *text_.tokenizer));
-    lane.schema_grammar = grammar;
+  if (!lane.schema || lane.schema_text != grammar) {
+    lane.schema.reset();
+    LINNET_TRY(lane.schema, compile_schema(grammar));
+    lane.schema_text = grammar;
   }
-  return lane.schema_form.get();
+  return form_of(lane, &*lane.schema);
 }
 
 Result<void> ReadyModel::check_file() const {

@@ -13,11 +13,13 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/result.h"
 #include "runtime/daemon/config.h"
+#include "runtime/daemon/request.h"
 #include "runtime/engine/engine.h"
 #include "runtime/language/language_model.h"
 #include "runtime/language/machine.h"
 #include "runtime/language/model_file.h"
 #include "runtime/language/preparation.h"
+#include "runtime/text/grammar/grammar.h"
 #include "runtime/text/stream_decoder.h"
 
 namespace linnet::daemon {
@@ -43,10 +45,9 @@ struct Lane {
   explicit Lane(const text::Tokenizer& tokenizer) : decoder(tokenizer) {}
 
   text::StreamDecoder decoder;
-  std::unique_ptr<language::ForcedForm> own_form;     // The model's; null where it has none.
-  std::unique_ptr<language::ForcedForm> json_form;    // Made when it is first asked for.
-  std::unique_ptr<language::ForcedForm> schema_form;  // Of the schema that was asked for last.
-  std::string schema_grammar;                         // Which it is of.
+  std::unique_ptr<language::ForcedForm> form;  // Of models without one of their own: made when it is first asked for.
+  std::optional<text::Grammar> schema;         // That was asked for last.
+  std::string schema_text;                     // As it was written.
 };
 
 // How the daemon opens models.
@@ -72,9 +73,12 @@ class ReadyModel {
   [[nodiscard]] std::size_t lanes() const { return lanes_.size(); }
   [[nodiscard]] Lane& lane(std::size_t index) { return *lanes_[index]; }
 
-  // The form that holds a JSON object, for models that have no form of their own. Errors: those of ForcedForm::compile.
-  [[nodiscard]] Result<language::ForcedForm*> json_form(Lane& lane);
-  // That of a schema's grammar; the one before on this lane goes. Errors: likewise.
+  // Whether the model's file asks for a form.
+  [[nodiscard]] bool has_own_form() const { return has_own_form_; }
+  // The lane's form, held to what its model asks for, to a JSON object, to a schema's grammar (the one before on this
+  // lane goes). All of their memory is in the plan. Errors: those of compile_schema.
+  [[nodiscard]] language::ForcedForm* own_form(Lane& lane);
+  [[nodiscard]] language::ForcedForm* json_form(Lane& lane);
   [[nodiscard]] Result<language::ForcedForm*> schema_form(Lane& lane, const std::string& grammar);
 
   // Whether the mapped bytes are still those that were opened: nothing was cut off or written over. Errors: kIo.
@@ -85,11 +89,15 @@ class ReadyModel {
  private:
   ReadyModel(std::string name, language::ModelFile file) : name_(std::move(name)), file_(std::move(file)) {}
   Result<void> make_lanes(std::size_t count);
+  [[nodiscard]] Bytes text_memory(std::size_t lanes) const;
+  [[nodiscard]] language::ForcedForm* form_of(Lane& lane, const text::Grammar* grammar);
 
   std::string name_;
   language::ModelFile file_;
   language::LanguageText text_;
   std::unique_ptr<language::TextEncoder> encoder_;
+  bool has_own_form_ = false;
+  std::optional<text::Grammar> json_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::optional<engine::Engine> engine_;
   std::optional<FileIdentity> identity_;  // Of what is mapped.

@@ -107,6 +107,7 @@ void write_model(std::string& out, const ModelState& state) {
 void write_status(std::string& out, const StatusReport& report) {
   std::string front = "{";
   append(front, "epoch", report.epoch);
+  append(front, "at_ms", static_cast<std::uint64_t>(report.at.count()));
   append(front, "journal", report.journal_on_disk ? "disk" : "memory");
   append_model(front, report.model);
   append_list(front, "alarms", report.alarms, [](const std::string& name) -> std::string_view { return name; });
@@ -126,6 +127,15 @@ void write_alarm(std::string& out, const AlarmChange& change) {
   out.append(std::to_string(change.value));
   append_key(out, "limit");
   out.append(std::to_string(change.limit)).append("}");
+}
+
+void write_edge(std::string& out, std::string_view line, const hal::EdgeEvent& event) {
+  out.assign("{");
+  append(out, "line", line);
+  append_key(out, "active");
+  out.append(event.rising ? "true" : "false");
+  append(out, "at_ns", static_cast<std::uint64_t>(event.time.count()));
+  out.push_back('}');
 }
 
 Result<void> replace_file(const std::string& path, std::string_view text) {

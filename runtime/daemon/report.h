@@ -1,6 +1,7 @@
 // What the device publishes about itself, as JSON (docs/mqtt.md has the schemas), and the files that hold figures.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -33,6 +34,7 @@ struct BirthReport {
 
 struct StatusReport {
   std::uint64_t epoch = 0;
+  std::chrono::milliseconds at{0};  // Of the boot's clock: between two of them lie the differences of their counters.
   ModelState model;
   bool journal_on_disk = true;
   std::vector<std::string> alarms;
@@ -44,6 +46,7 @@ struct StatusReport {
 void write_birth(std::string& out, const BirthReport& report);
 void write_model(std::string& out, const ModelState& state);
 void write_status(std::string& out, const StatusReport& report);
+void write_edge(std::string& out, std::string_view line, const hal::EdgeEvent& event);
 void write_alarm(std::string& out, const AlarmChange& change);
 
 // Writes beside `path` and renames, so that a reader sees the old text or the new one. Errors: kIo.

@@ -167,13 +167,16 @@ SamplingArguments read_sampling(ObjectReader& args) {
   return sampling;
 }
 
-// The grammar of a JSON Schema: what it cannot promise is told at once, not when the answer is due.
-std::string read_schema(ObjectReader& args) {
+// The grammar of a JSON Schema: what it cannot promise, and what is larger than was planned for, is told at once, not
+// when the answer is due.
+std::string read_schema(ObjectReader& args, const RequestLimits& limits) {
   const Json* schema = args.find("schema");
   if (schema == nullptr) return {};
   auto grammar = text::grammar_of_json_schema(schema->dump());
-  if (!grammar) args.reject("'schema': " + grammar.error().message);
-  return grammar ? *std::move(grammar) : std::string();
+  const auto compiled = !grammar ? tl::unexpected(grammar.error()) : compile_schema(*grammar, limits);
+  if (compiled) return *std::move(grammar);
+  args.reject("'schema': " + compiled.error().message);
+  return {};
 }
 
 InferArguments read_infer(ObjectReader& args, const RequestLimits& limits, std::optional<Rejection>& fault) {
@@ -191,7 +194,7 @@ InferArguments read_infer(ObjectReader& args, const RequestLimits& limits, std::
   if (const auto most = args.integer("max_tokens", 1, kMostTokens))
     infer.max_tokens = static_cast<std::uint32_t>(*most);
   if (const auto form = args.one_of("response", {"text", "json"})) infer.response = static_cast<ResponseForm>(*form);
-  infer.grammar = read_schema(args);
+  infer.grammar = read_schema(args, limits);
   if (const auto wish = args.one_of("reasoning", {"show", "hide", "off"}))
     infer.reasoning = static_cast<ReasoningWish>(*wish);
   if (const auto most = args.integer("max_reasoning_tokens", 0, kMostTokens))
@@ -269,6 +272,15 @@ Request read_request(OperationKind operation, const Json& document, const Reques
 }
 
 }  // namespace
+
+Result<text::Grammar> compile_schema(std::string_view grammar, const RequestLimits& limits) {
+  const text::GrammarLimits most{.text_bytes = limits.grammar_text,
+                                 .states = limits.grammar_bytes / sizeof(text::GrammarState)};
+  LINNET_TRY(auto compiled, text::Grammar::compile(grammar, most));
+  if (compiled.bytes() <= limits.grammar_bytes) return compiled;
+  return fail(ErrorKind::kExhausted, "as a grammar it takes " + std::to_string(compiled.bytes()) + " bytes; at most " +
+                                         std::to_string(limits.grammar_bytes) + " are planned");
+}
 
 tl::expected<Request, Rejection> parse_request(OperationKind operation, std::string_view payload,
                                                const RequestLimits& limits) {

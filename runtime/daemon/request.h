@@ -11,8 +11,10 @@
 
 #include <tl/expected.hpp>
 
+#include "runtime/base/result.h"
 #include "runtime/daemon/reason.h"
 #include "runtime/daemon/roles.h"
+#include "runtime/text/grammar/grammar.h"
 
 namespace linnet::daemon {
 
@@ -93,12 +95,18 @@ struct RequestLimits {
   std::size_t stop_texts = 8;
   std::size_t stop_bytes = 128;
   std::size_t messages = 256;
+  // Of a schema as a grammar: its text, and its automaton, for which each answer's memory plan has room.
+  std::size_t grammar_text = std::size_t{256} * 1024;
+  std::size_t grammar_bytes = std::size_t{1024} * 1024;
 };
 
 // Reads the payload of a command of kind `operation`. Unknown keys are refused by name: a misspelt option must not pass
 // in silence.
 [[nodiscard]] tl::expected<Request, Rejection> parse_request(OperationKind operation, std::string_view payload,
                                                              const RequestLimits& limits = {});
+
+// A schema's grammar, within the limits. Errors: those of Grammar::compile, kExhausted where it is too large.
+[[nodiscard]] Result<text::Grammar> compile_schema(std::string_view grammar, const RequestLimits& limits = {});
 
 // The id in such a payload, for a refusal; empty where it cannot be read.
 [[nodiscard]] std::string request_id_of(std::string_view payload, const RequestLimits& limits = {});

@@ -114,7 +114,8 @@ struct ServiceCounters {
   std::atomic<std::uint64_t> received{0}, accepted{0}, duplicates{0}, rejected{0};
   std::atomic<std::uint64_t> done{0}, failed{0}, cancelled{0}, expired{0};
   std::atomic<std::uint64_t> tokens{0};
-  std::atomic<std::uint64_t> undeliverable{0};  // Outcomes that the broker refused.
+  std::atomic<std::uint64_t> undeliverable{0};  // Messages that the broker refused, or that cannot be sent at all.
+  std::atomic<std::uint64_t> replaced{0};       // Outcomes that were damaged or too large, and are `failed` now.
 };
 
 class Service final : public JobListener {
@@ -160,6 +161,7 @@ class Service final : public JobListener {
   // JobListener
   void on_text(const Job& job, text::AnswerPart part, std::string_view text, std::uint64_t tokens) override;
   void on_end(const Job& job, const Result<JobReport>& report) override;
+  std::optional<Job> on_room(std::string_view model) override;
 
  private:
   struct Active;
@@ -190,6 +192,8 @@ class Service final : public JobListener {
   void end_lost();
   void enqueue(std::shared_ptr<Active> active);
   void run_generations(const std::vector<std::shared_ptr<Active>>& batch);
+  void begin(Active& active);
+  [[nodiscard]] static Job job_of(const Active& active);
   void run_action(Active& active);
   [[nodiscard]] std::optional<Rejection> deny(const Origin& origin, OperationKind operation) const;
   [[nodiscard]] std::vector<std::shared_ptr<Active>> take_batch();
@@ -208,6 +212,10 @@ class Service final : public JobListener {
   bool keep(const RequestKey& key, const Outcome& outcome);
   void keep_what_failed();
   void pump_outbox();
+  bool hand_over(const OutboxRow& row);
+  bool stand_in(const OutboxRow& row, std::string_view reason, std::string_view detail);
+  std::optional<Outcome> replace_outcome(const RequestKey& key, std::string_view reason, std::string_view detail);
+  std::optional<Outcome> kept_outcome(const RequestKey& key);
   void settle_acknowledged();
 
   void count(OutcomeKind kind);

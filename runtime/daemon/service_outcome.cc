@@ -13,6 +13,8 @@ namespace {
 constexpr std::size_t kMostInFlight = 20;  // Messages of QoS 1 that libmosquitto holds; the rest waits in the outbox.
 constexpr std::chrono::seconds kForgetEvery{60};
 constexpr std::size_t kMostRecent = 16;
+// What the device says in an outcome's place is smaller; where a broker does not take that either, nothing helps.
+constexpr std::size_t kSmallMessage = 1024;
 
 }  // namespace
 
@@ -88,20 +90,73 @@ void Service::pump_outbox() {
     const auto rows = journal_.outbox(handed_over_, kMostInFlight - in_flight_.size());
     if (!rows || rows->empty()) break;
     for (const OutboxRow& row : *rows) {
-      OutgoingMessage message;
-      message.topic = row.topic;
-      message.payload = row.payload;
-      message.qos = 1;
-      message.correlation = row.correlation;
-      const auto token = publisher_.publish(message);
-      if (!token) return;
-      fail_point(FailPoint::kOutcomeSent);
-      in_flight_[*token] = row.sequence;
-      handed_over_ = row.sequence;
+      if (!hand_over(row)) return;
     }
   }
   const std::lock_guard lock(mutex_);
   flush_cost_ = journal_.flush_cost();
+}
+
+// False where nothing more can be sent now. What cannot be sent at all is no reason for what lies behind it to wait.
+bool Service::hand_over(const OutboxRow& row) {
+  if (!row.readable) return stand_in(row, "io", "what was kept of its outcome is damaged");
+  OutgoingMessage message;
+  message.topic = row.topic;
+  message.payload = row.payload;
+  message.qos = 1;
+  message.correlation = row.correlation;
+  const auto token = publisher_.publish(message);
+  if (!token && token.error().kind == ErrorKind::kUsage) {
+    return stand_in(row, "does_not_fit", "the broker does not take a message of that size: " + token.error().message);
+  }
+  if (!token) return false;
+  fail_point(FailPoint::kOutcomeSent);
+  in_flight_[*token] = row.sequence;
+  handed_over_ = row.sequence;
+  return true;
+}
+
+// Another outcome in the place of one that can never be delivered, sent next; an event goes away. False where the
+// journal does not take that now.
+bool Service::stand_in(const OutboxRow& row, std::string_view reason, std::string_view detail) {
+  const bool small = row.readable && row.payload.size() < kSmallMessage;
+  if (row.request && !small) {
+    const auto outcome = replace_outcome(*row.request, reason, detail);
+    if (!outcome) return false;
+    OutboxRow again = row;
+    again.payload = outcome->payload;
+    again.readable = true;
+    return hand_over(again);
+  }
+  ++counters_.undeliverable;
+  log(LogLevel::kError, "a message to " + row.topic + " cannot be sent: " + std::string(detail));
+  handed_over_ = row.sequence;
+  (void)journal_.delivered(row.sequence);
+  return true;
+}
+
+// An outcome that was kept and is no use to anybody: its request has failed from now on. Nobody got the earlier one as
+// far as this device knows.
+std::optional<Outcome> Service::replace_outcome(const RequestKey& key, std::string_view reason,
+                                                std::string_view detail) {
+  Outcome outcome{OutcomeKind::kFailed, ""};
+  write_ended(outcome.payload, key.id, outcome.kind, reason, detail);
+  const auto replaced = journal_.replace_outcome(key, outcome, age());
+  if (!replaced) {
+    log(LogLevel::kError, "an outcome cannot be replaced yet: " + replaced.error().message);
+    return std::nullopt;
+  }
+  ++counters_.replaced;
+  audit(key.who, "outcome", key.id, "replaced by failed, " + std::string(reason) + ": " + std::string(detail));
+  return outcome;
+}
+
+// Of a request that ended, readable where it can be made so.
+std::optional<Outcome> Service::kept_outcome(const RequestKey& key) {
+  auto outcome = journal_.outcome(key);
+  if (!outcome || !*outcome) return std::nullopt;
+  if ((*outcome)->readable) return *std::move(outcome);
+  return replace_outcome(key, "io", "what was kept of its outcome is damaged");
 }
 
 // The broker's acknowledgements so far, taken off the outbox.

@@ -228,8 +228,14 @@ void Service::tell_accepted(const Origin& origin, const JournalEntry& entry) {
 
 void Service::handle_known(const Origin& origin, const Request& request, const Acceptance& acceptance) {
   ++counters_.duplicates;
-  if (acceptance.outcome) return reply(origin.reply_topic, origin.correlation, acceptance.outcome->payload);
   std::string message;
+  if (acceptance.outcome) {
+    const auto outcome =
+        acceptance.outcome->readable ? acceptance.outcome : kept_outcome({std::string(origin.who), request.id});
+    if (outcome) return reply(origin.reply_topic, origin.correlation, outcome->payload);
+    return reject(origin, request.id, {ReasonCode::kImplementationError, "its outcome cannot be read now"},
+                  std::chrono::seconds(10));
+  }
   write_accepted(message, request.id, 0, std::chrono::milliseconds(0));
   reply(origin.reply_topic, origin.correlation, message);
 }
@@ -284,8 +290,8 @@ void Service::handle_replay(const Origin& origin, const Request& request) {
     }
   }
   const std::lock_guard journal(journal_mutex_);
-  const auto outcome = journal_.outcome(key);
-  if (outcome && *outcome) return reply(origin.reply_topic, origin.correlation, (*outcome)->payload);
+  const auto outcome = kept_outcome(key);
+  if (outcome) return reply(origin.reply_topic, origin.correlation, outcome->payload);
   if (!known) reject(origin, request.id, {ReasonCode::kUnspecified, "no such request, or its outcome was forgotten"});
 }
 

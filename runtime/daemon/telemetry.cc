@@ -105,14 +105,21 @@ Figures Telemetry::snapshot(const TelemetrySources& sources, const hal::Facts& f
   return figures;
 }
 
-void Telemetry::add_service(Figures& figures, const TelemetrySources& sources, double seconds) {
-  const ServiceCounters& counters = *sources.counters;
+void add_counters(Figures& figures, const ServiceCounters& counters, std::size_t queue_depth) {
   figures["requests"] = static_cast<double>(counters.accepted);
   figures["done"] = static_cast<double>(counters.done);
   figures["failed"] = static_cast<double>(counters.failed);
   figures["expired"] = static_cast<double>(counters.expired);
   figures["rejected"] = static_cast<double>(counters.rejected);
-  figures["queue"] = static_cast<double>(sources.queue_depth);
+  figures["undeliverable"] = static_cast<double>(counters.undeliverable);
+  figures["replaced"] = static_cast<double>(counters.replaced);
+  figures["tokens"] = static_cast<double>(counters.tokens);
+  figures["queue"] = static_cast<double>(queue_depth);
+}
+
+void Telemetry::add_service(Figures& figures, const TelemetrySources& sources, double seconds) {
+  const ServiceCounters& counters = *sources.counters;
+  add_counters(figures, counters, sources.queue_depth);
   figures["broker_connected"] = sources.broker_connected ? 1 : 0;
   figures["broker_connections"] = static_cast<double>(sources.broker_connections);
   if (sources.flushes.commits > 0) {
@@ -133,7 +140,6 @@ void Telemetry::add_model(Figures& figures, const TelemetrySources& sources, dou
   add_percentiles(figures, "first_token", totals.first_token.since(last_totals_.first_token));
   add_percentiles(figures, "between_tokens", totals.between_tokens.since(last_totals_.between_tokens));
   add_percentiles(figures, "queued", totals.queued.since(last_totals_.queued));
-  figures["tokens"] = static_cast<double>(totals.tokens);
   if (totals.consistency) figures["inconsistency"] = 1 - *totals.consistency;
   const auto new_tokens = static_cast<double>(totals.tokens - last_totals_.tokens);
   if (new_tokens > 0)

@@ -87,6 +87,9 @@ class Telemetry {
   std::optional<double> joules_;
 };
 
+// The counters of this moment, all since the start.
+void add_counters(std::map<std::string, double>& figures, const ServiceCounters& counters, std::size_t queue_depth);
+
 // {"figure":value,…}, names in order; `extra` is put in front as it is ("\"epoch\":3,").
 void write_figures(std::string& out, const std::map<std::string, double>& figures, std::string_view extra);
 

@@ -17,7 +17,17 @@ Result<std::unique_ptr<ForcedForm>> ForcedForm::compile(std::string_view grammar
   return std::unique_ptr<ForcedForm>(new ForcedForm(name, std::move(*compiled), text::TokenTrie::build(tokenizer)));
 }
 
-ForcedForm::ForcedForm(std::string name, text::Grammar grammar, text::TokenTrie trie)
+std::unique_ptr<ForcedForm> ForcedForm::bare(const text::Tokenizer& tokenizer) {
+  return std::unique_ptr<ForcedForm>(new ForcedForm("schema", std::nullopt, text::TokenTrie::build(tokenizer)));
+}
+
+Bytes ForcedForm::bare_memory(const text::Tokenizer& tokenizer) {
+  const auto trie = text::TokenTrie::build(tokenizer);
+  return {text::Constraint::bytes_for(trie) + (trie.token_count() + 63) / 64 * sizeof(std::uint64_t) +
+          trie.plain().bytes()};
+}
+
+ForcedForm::ForcedForm(std::string name, std::optional<text::Grammar> grammar, text::TokenTrie trie)
     : name_(std::move(name)),
       grammar_(std::move(grammar)),
       trie_(std::move(trie)),
@@ -26,7 +36,7 @@ ForcedForm::ForcedForm(std::string name, text::Grammar grammar, text::TokenTrie 
 
 Result<void> ForcedForm::begin(std::string_view message) {
   failure_.reset();
-  return constraint_.reset(grammar_, message);
+  return constraint_.reset(held_ != nullptr ? *held_ : *grammar_, message);
 }
 
 engine::TokenMask ForcedForm::allowed() {
@@ -45,7 +55,7 @@ void ForcedForm::accept(engine::TokenId token) {
 
 Bytes ForcedForm::memory() const {
   return {text::Constraint::bytes_for(trie_) + mask_.size() * sizeof(mask_.front()) +
-          trie_.entries().size() * sizeof(text::TokenTrie::Entry) + trie_.bytes().size() + trie_.plain().bytes()};
+          trie_.plain().bytes() + (grammar_ ? grammar_->bytes() : 0)};
 }
 
 }  // namespace linnet::language

@@ -1,4 +1,4 @@
-// The form that a model file asks for (key linnet.grammar), held against every token that the model writes.
+// A form that an answer is held to, token by token: that of the model file (key linnet.grammar), or another's.
 #pragma once
 
 #include <memory>
@@ -28,6 +28,15 @@ class ForcedForm final : public engine::TokenConstraint {
   [[nodiscard]] static Result<std::unique_ptr<ForcedForm>> compile(std::string_view grammar, const std::string& name,
                                                                    const text::Tokenizer& tokenizer);
 
+  // Without a grammar of its own: hold_to() comes before begin().
+  [[nodiscard]] static std::unique_ptr<ForcedForm> bare(const text::Tokenizer& tokenizer);
+
+  // What such a one will take.
+  [[nodiscard]] static Bytes bare_memory(const text::Tokenizer& tokenizer);
+
+  // From the next begin() on answers are held to `grammar`, which is borrowed; null: to the form's own.
+  void hold_to(const text::Grammar* grammar) { held_ = grammar; }
+
   // Begins an answer to `message`, which the grammar may copy from. Errors: those of text::Constraint::reset.
   [[nodiscard]] Result<void> begin(std::string_view message);
 
@@ -40,14 +49,15 @@ class ForcedForm final : public engine::TokenConstraint {
   // Why no token was allowed any more, where the grammar and not the model is at fault.
   [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
 
-  // What trie, automaton and mask take.
+  // What its own grammar, automaton and mask take; the trie is the tokenizer's.
   [[nodiscard]] Bytes memory() const;
 
  private:
-  ForcedForm(std::string name, text::Grammar grammar, text::TokenTrie trie);
+  ForcedForm(std::string name, std::optional<text::Grammar> grammar, text::TokenTrie trie);
 
   std::string name_;
-  text::Grammar grammar_;
+  std::optional<text::Grammar> grammar_;
+  const text::Grammar* held_ = nullptr;
   text::TokenTrie trie_;
   text::Constraint constraint_;
   std::vector<std::uint64_t> mask_;

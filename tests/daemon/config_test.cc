@@ -2,9 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 namespace linnet::daemon {
 namespace {
@@ -47,6 +49,36 @@ alice = "operator"
 [alarms.temperature_c]
 raise = 70
 )";
+
+// A pipe cannot be mapped.
+TEST(Config, FilesAreReadAndNotMapped) {
+  const std::string path = testing::TempDir() + "config-pipe";
+  std::filesystem::remove(path);
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  std::thread writer([&] { std::ofstream(path) << kWhole; });
+  const auto config = load_config(path);
+  writer.join();
+  EXPECT_TRUE(config) << config.error().front();
+  const auto absent = load_config(path + "-absent");
+  ASSERT_FALSE(absent);
+  EXPECT_THAT(absent.error(), ElementsAre(HasSubstr("No such file")));
+  EXPECT_FALSE(load_config(testing::TempDir())) << "a folder";
+}
+
+TEST(Config, OnlyInputsAreWatched) {
+  const auto config = parse_config(
+      "[lines.BUTTON]\ndirection = \"input\"\nedges = \"both\"\ndebounce_us = 5000\nbias = \"pull-up\"\n", "f");
+  ASSERT_TRUE(config) << config.error().front();
+  const auto& settings = config->lines.at("BUTTON").settings;
+  EXPECT_EQ(settings.edges, hal::EdgeDetection::kBoth);
+  EXPECT_EQ(settings.debounce, std::chrono::microseconds(5000));
+  for (const char* key : {"edges = \"rising\"", "debounce_us = 1"}) {
+    const auto refused = parse_config("[lines.LAMP]\n" + std::string(key) + "\n", "f");
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error(), ElementsAre(HasSubstr("is an output")));
+  }
+  EXPECT_FALSE(parse_config("[lines.B]\ndirection = \"input\"\nedges = \"up\"\n", "f"));
+}
 
 TEST(Config, AWholeFileIsRead) {
   const auto config = parse_config(kWhole, "linnetd.toml");

@@ -24,9 +24,19 @@ class Watcher final : public JobListener {
     if (during) during();
   }
   void on_end(const Job& job, const Result<JobReport>& report) override {
+    order.push_back(job.key.id);
     ends[job.key.id] = report ? std::string(report->finish) : "failed";
     if (!report) kinds[job.key.id] = report.error().kind;
   }
+  std::optional<Job> on_room(std::string_view model) override {
+    if (joins.empty() || pieces < join_after || model != "first") return std::nullopt;
+    Job job = joins.back();
+    joins.pop_back();
+    return job;
+  }
+  std::vector<Job> joins;
+  int join_after = 0;
+  std::vector<std::string> order;  // Of the ends.
   int pieces = 0;
   std::string text, reasoning;
   std::function<void()> during;
@@ -83,6 +93,30 @@ TEST_F(EngineBackendTest, WhatIsThrownEndsItsModelOnlyAndTheModelIsOpenedAnew) {
   run({job("3", "first")});
   EXPECT_EQ(watcher_.ends["3"], "length");
   EXPECT_EQ(states_, (std::vector<std::string>{"loading", "ready", "failed", "loading", "ready", "loading", "ready"}));
+}
+
+TEST_F(EngineBackendTest, AnAnswerJoinsWhileAnotherIsBeingGiven) {
+  InferArguments brief = arguments_;
+  brief.max_tokens = 3;
+  for (const char* id : {"4", "3", "2"}) {
+    watcher_.joins.push_back(job(id));
+    watcher_.joins.back().arguments = &brief;
+  }
+  watcher_.join_after = 5;
+  run({job("1")});
+  EXPECT_EQ(watcher_.order, (std::vector<std::string>{"2", "3", "4", "1"})) << "one after another on the second lane";
+  for (const auto& [id, end] : watcher_.ends) EXPECT_EQ(end, "length") << id;
+  EXPECT_EQ(states_, (std::vector<std::string>{"loading", "ready"}));
+}
+
+TEST_F(EngineBackendTest, NobodyJoinsAModelWhoseFileWasReplaced) {
+  watcher_.joins.push_back(job("2"));
+  watcher_.join_after = 5;
+  watcher_.during = [&] {
+    if (watcher_.pieces == 3) replace_file_by(tiny());
+  };
+  run({job("1")});
+  EXPECT_EQ(watcher_.order, (std::vector<std::string>{"1"}));
 }
 
 TEST_F(EngineBackendTest, AFileCutUnderItFailsWhatRunsAndWhatComesUntilItIsWholeAgain) {
@@ -145,6 +179,19 @@ TEST_F(EngineBackendTest, AModelThatCannotBeLoadedLeavesTheOneThatIs) {
   std::filesystem::rename(path_ + ".away", path_);
   run({job("1")});
   EXPECT_EQ(host_->loaded(), "first") << "whoever names none gets the one that was there";
+}
+
+TEST_F(EngineBackendTest, ThePlanHasRoomForASchemaOfEachAnswer) {
+  const auto model = host_->ready("first");
+  ASSERT_TRUE(model);
+  const auto& rows = (*model)->engine().plan().rows;
+  const auto text = std::ranges::find(rows, "text", [](const auto& row) { return row.name; });
+  ASSERT_NE(text, rows.end());
+  const auto form = language::ForcedForm::bare_memory(*(*model)->text().tokenizer);
+  const RequestLimits limits;
+  EXPECT_GE(text->size.count, 2 * (form.count + limits.grammar_bytes));
+  auto* made = (*model)->json_form((*model)->lane(0));
+  EXPECT_EQ(made->memory().count, form.count) << "as much as was planned";
 }
 
 // The answer has the schema's form, whatever the model would say; the tiny one says anything.

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <new>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "tests/daemon/service_fixture.h"
@@ -93,8 +94,8 @@ TEST_F(ExceptionTest, ARequestThatCannotBeTakenInIsRefused) {
     if (++calls == 1) throw std::bad_alloc();
   };
   EXPECT_NO_THROW(send("eve", "status", {{"id", "s1"}}));
-  EXPECT_EQ(recorder_.sent.back().body["status"], "rejected");
-  EXPECT_EQ(recorder_.sent.back().body["rc"], 0x83);
+  EXPECT_EQ(recorder_.sent.back().body()["status"], "rejected");
+  EXPECT_EQ(recorder_.sent.back().body()["rc"], 0x83);
   recorder_.during = [] { throw std::bad_alloc(); };
   EXPECT_NO_THROW(send("eve", "status", {{"id", "s2"}}));
 }

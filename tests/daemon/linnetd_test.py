@@ -34,7 +34,7 @@ import tiny_model  # noqa: E402
 SCHEMAS = {path.stem: jsonschema.Draft202012Validator(json.loads(path.read_text()))
            for path in (SOURCE / "docs/schemas").glob("*.json")}
 TOPICS = {"birth": "birth", "health": "health", "model/current": "model", "metrics/all": "metrics",
-          "event/action": "event-action", "event/alarm": "event-alarm", "event/audit": "event-audit"}
+          "event/action": "event-action", "event/alarm": "event-alarm", "event/audit": "event-audit", "event/gpio": "event-gpio"}
 REQUESTS = {"infer": "infer", "cancel": "cancel", "replay": "replay", "gpio": "gpio", "load": "model-command",
             "unload": "model-command", "swap": "model-command", "status": "inspection", "models": "inspection", "audit": "audit",
             "rebirth": "inspection"}
@@ -66,6 +66,9 @@ path = "{folder}/thinker.gguf"
 default_model = "pilot"
 [lines.BEDROOM_LIGHT]
 remote = true
+[lines.BUTTON]
+direction = "input"
+edges = "both"
 [[rules]]
 name = "bedroom-off"
 when = {{ intent = "iot_hue_lightoff" }}
@@ -83,6 +86,11 @@ memory = "4G"
 rails = [{ name = "VDD_IN", whole_module = true }]
 [[line]]
 name = "BEDROOM_LIGHT"
+[[line]]
+name = "BUTTON"
+[[edge]]
+line = "BUTTON"
+at_ms = 1500
 [[vitals]]
 at_ms = 0
 memory_available = "3G"
@@ -247,6 +255,7 @@ class LinnetdTest(unittest.TestCase):
         late = client.ask("infer", "r3", {"prompt": "hello", "model": "tiny", "max_tokens": 50000}, deadline_ms=2000)
         self.assertEqual((late["status"], late.get("finish", "deadline")), ("expired", "deadline"))
         self.assertIn("homeassistant/device/linnet_home_n1/config", client.topics)
+        wait_for(lambda: "event/gpio" in client.topics, "the edge")
         wait_for(lambda: "inconsistency" in json.loads(client.topics["health"])["figures"], "the canary's figure")
         self.assertIn('linnet_requests_total{node="n1",kind="done"}', (self.folder / "linnet.prom").read_text())
         self.assertEqual(client.faults, [])

@@ -8,6 +8,7 @@
 #include <mosquitto.h>
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "runtime/daemon/engine_backend.h"
 #include "runtime/daemon/telemetry.h"

@@ -39,6 +39,21 @@ TEST(Request, SchemasAndReasoningAreRead) {
   EXPECT_NE(bad.error().reason.find("#/properties/a/multipleOf"), std::string::npos) << bad.error().reason;
 }
 
+TEST(Request, ASchemaLargerThanWasPlannedForIsRefusedAtOnce) {
+  const auto with = [](const std::string& schema) {
+    return parse_request(OperationKind::kInfer, R"({"id":"1","args":{"prompt":"a","schema":)" + schema + "}}");
+  };
+  EXPECT_TRUE(with(R"({"type":"string","maxLength":100})"));
+  const auto large = with(R"({"type":"string","maxLength":60000})");
+  ASSERT_FALSE(large);
+  EXPECT_EQ(large.error().code, ReasonCode::kPayloadInvalid);
+  RequestLimits tight;
+  tight.grammar_bytes = 4096;
+  const auto refused = compile_schema("root ::= [a-z]{1,200}", tight);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::kExhausted);
+}
+
 TEST(Request, TheIdIsFoundForRefusalsWhereThereIsOne) {
   EXPECT_EQ(request_id_of(R"({"id":"a-1","args":7,"colour":1})"), "a-1");
   for (const char* payload : {"", "[]", "{}", R"({"id":7})", R"({"id":"a/b"})", R"({"id":"x")"}) {

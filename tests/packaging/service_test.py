@@ -13,7 +13,7 @@ PACKAGING = SOURCE / "packaging"
 UNIT = PACKAGING / "systemd" / "linnetd.service"
 # How config.cc reads a key: through the reader, or through a function of its own that takes it.
 KEY = re.compile(r'(?:\b(?:text|texts|integer|number|boolean|one_of|table|each_named|each_text|each)\(|, |count\()"([a-z_]+)"[,)]')
-NOT_KEYS = {"input", "output", "disabled"}  # Values of one_of.
+NOT_KEYS = {"input", "output", "disabled", "rising", "falling", "re"}  # Values of one_of; how a file is opened.
 
 
 def check(folder):

@@ -50,6 +50,11 @@ class Grammar {
   // Bytes of one class are alike to every state (but for copying): class numbers, from 0.
   [[nodiscard]] const std::array<std::uint8_t, 256>& byte_classes() const { return byte_classes_; }
 
+  // Memory that it takes.
+  [[nodiscard]] std::size_t bytes() const {
+    return states_.size() * sizeof(GrammarState) + byte_sets_.size() * sizeof(byte_sets_.front()) + sizeof(Grammar);
+  }
+
   // Whether the grammar copies from a source text at all.
   [[nodiscard]] bool copies() const { return copies_; }
 

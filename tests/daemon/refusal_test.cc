@@ -1,0 +1,135 @@
+// Who is refused what, where they are told, and what is no command at all.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "runtime/daemon/audit_trail.h"
+#include "tests/daemon/service_fixture.h"
+
+namespace linnet::daemon {
+namespace {
+
+TEST_F(ServiceTest, StrangersAndLesserRolesAreRefused) {
+  send("mallory", "infer", infer("r1"));
+  EXPECT_EQ(recorder_.sent.back().body()["rc"], 0x87);
+  send("eve", "infer", infer("r1"));
+  EXPECT_EQ(recorder_.sent.back().body()["rc"], 0x87);
+  EXPECT_EQ(recorder_.sent.back().body()["id"], "r1");
+  send("eve", "status", {{"id", "s"}});
+  EXPECT_EQ(recorder_.sent.back().body()["result"]["ok"], true);
+  send("bob", "gpio", {{"id", "g"}, {"args", {{"line", "LAMP"}, {"active", true}}}});
+  EXPECT_EQ(recorder_.sent.back().body()["rc"], 0x87);
+  send("alice", "reboot", {{"id", "x"}});
+  EXPECT_EQ(recorder_.sent.back().body()["rc"], 0x83);
+  for (const char* operation : {"cfg", "config", "job"}) {
+    send("alice", operation, {{"id", "y"}, {"args", {{"roles", {{"alice", "root"}}}}}});
+    EXPECT_EQ(recorder_.sent.back().body()["rc"], 0x83) << "nothing of the configuration is taken over MQTT";
+  }
+  EXPECT_EQ(service_->counters().accepted, 0u);
+}
+
+TEST_F(ServiceTest, RefusalsGoToTheResponseTopicEvenBeforeTheIdIsRead) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"linnet/1/home/n1/req/eve/infer", R"({"id":"r1"})"},  // The role.
+      {"linnet/1/home/n1/req/eve/reboot", "{}"},             // The operation.
+      {"linnet/1/home/n1/req/bob/infer", "no JSON"},
+  };
+  for (const auto& [topic, payload] : cases) {
+    const std::string who = std::string(topic).find("/eve/") == std::string::npos ? "bob" : "eve";
+    const std::string answers = "linnet/1/home/n1/rsp/" + who + "/here";
+    IncomingMessage message;
+    message.topic = topic;
+    message.payload = payload;
+    message.response_topic = answers;
+    service_->receive(message);
+    EXPECT_EQ(recorder_.sent.back().body()["status"], "rejected");
+    EXPECT_EQ(recorder_.sent.back().topic, answers);
+    message.response_topic = "linnet/1/home/n1/rsp/alice/there";
+    service_->receive(message);
+    const std::string id = recorder_.sent.back().body()["id"];
+    EXPECT_EQ(recorder_.sent.back().topic, "linnet/1/home/n1/rsp/" + who + "/" + (id.empty() ? "none" : id))
+        << "never to another's folder";
+  }
+}
+
+TEST_F(ServiceTest, NobodySendsAnswersElsewhereOrCancelsForAnother) {
+  Json request = infer("r1");
+  request["reply_topic"] = "linnet/1/home/n1/rsp/bob/r1";
+  send("alice", "infer", request);
+  EXPECT_EQ(recorder_.sent.back().body()["rc"], 0x87);
+  send("alice", "infer", infer("r2"));
+  send("bob", "cancel", {{"id", "c"}, {"args", {{"id", "r2"}}}});
+  EXPECT_EQ(recorder_.sent.back().body()["result"], "unknown");
+  service_->run_next(milliseconds(0));
+  EXPECT_EQ(recorder_.of("r2").back()["status"], "done");
+}
+
+TEST_F(ServiceTest, AFullQueueAnswersBusyAndLeavesThePool) {
+  options_.admission.waiting = 4;
+  start();
+  for (int i = 0; i < 4; ++i) send("alice", "infer", infer("r" + std::to_string(i)));
+  EXPECT_FALSE(service_->wants_pool_work());
+  send("bob", "infer", infer("late"));
+  EXPECT_EQ(recorder_.sent.back().body()["rc"], 0x89);
+  EXPECT_GT(recorder_.sent.back().body()["retry_after_ms"], 0);
+  service_->run_next(milliseconds(0));
+  service_->run_next(milliseconds(0));
+  EXPECT_TRUE(service_->wants_pool_work());
+  send("bob", "infer", infer("late"));
+  service_->run_next(milliseconds(0));
+  EXPECT_EQ(recorder_.of("late").back()["status"], "done") << "a rejected id may be asked again";
+}
+
+TEST_F(ServiceTest, ThePoolTakesInferenceOnly) {
+  send_raw("linnet/1/home/pool/pilot/alice/infer", infer("p1").dump());
+  service_->run_next(milliseconds(0));
+  EXPECT_EQ(recorder_.of("p1").back()["status"], "done");
+  send_raw("linnet/1/home/pool/pilot/alice/gpio", R"({"id":"p2","args":{"line":"LAMP","active":true}})");
+  EXPECT_EQ(recorder_.sent.back().body()["rc"], 0x87);
+}
+
+TEST_F(ServiceTest, RetainedAndForeignMessagesAreNoCommands) {
+  IncomingMessage message;
+  const std::string payload = infer("r1").dump();
+  message.topic = "linnet/1/home/n1/req/alice/infer";
+  message.payload = payload;
+  message.retained = true;
+  service_->receive(message);
+  send_raw("linnet/1/home/n2/req/alice/infer", payload);
+  EXPECT_TRUE(recorder_.sent.empty());
+}
+
+TEST_F(ServiceTest, OverHighWaterAPoolRequestIsToldWhenToComeBack) {
+  options_.admission.waiting = 8;
+  start();
+  for (int i = 0; i < 7; ++i) send("alice", "infer", infer("r" + std::to_string(i)));
+  send_raw("linnet/1/home/pool/pilot/bob/infer", infer("p1").dump());
+  EXPECT_EQ(recorder_.of("p1").back()["rc"], 0x89);
+  EXPECT_GT(recorder_.of("p1").back()["retry_after_ms"], 0);
+  send("bob", "infer", infer("own"));
+  EXPECT_EQ(recorder_.of("own").back()["status"], "accepted") << "there is room for those who asked this device";
+}
+
+TEST_F(ServiceTest, RefusalsAreKeptForAnOperator) {
+  auto trail = AuditTrail::open(":memory:");
+  ASSERT_TRUE(trail);
+  options_.audit = &*trail;
+  start();
+  send("mallory", "infer", infer("r1"));
+  send("alice", "gpio", {{"id", "g"}, {"args", {{"line", "LAMP"}, {"active", true}}}});
+  service_->run_next(milliseconds(0));
+  const Json records = Json::parse(trail->last(10).value());
+  ASSERT_EQ(records.size(), 2u);
+  EXPECT_EQ(records[0]["who"], "mallory");
+  EXPECT_EQ(records[0]["id"], "r1");
+  EXPECT_THAT(records[0]["result"].get<std::string>(), testing::StartsWith("refused"));
+  EXPECT_EQ(records[1]["result"], "done");
+  EXPECT_GT(records[1]["at"], 1000000);
+  send("bob", "audit", {{"id", "a"}});
+  EXPECT_EQ(recorder_.sent.back().body()["rc"], 0x87) << "for operators";
+}
+
+}  // namespace
+}  // namespace linnet::daemon
