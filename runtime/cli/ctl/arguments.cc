@@ -35,6 +35,8 @@ void add_positional(CLI::App& app, const std::string& name, std::string& target,
 void declare(CLI::App& app, InferAction& action) {
   add(app, "-p,--prompt", action.prompt, "TEXT", "The prompt (default: standard input)");
   add(app, "--system", action.system, "TEXT", "A system message before the prompt");
+  add(app, "-m,--model", action.model, "NAME",
+      "One of the device's models (default: the loaded one, else its default)");
   add(app, "--pool", action.pool, "MODEL", "Asks whichever device of the group's pool for MODEL takes it");
   add(app, "--id", action.id, "ID", "The request's id (default: a new one): the same id is the same request");
   add_range(app, "-n,--max-tokens", action.max_tokens, "N", "Stops after N generated tokens", 1, kMost);

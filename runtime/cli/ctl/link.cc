@@ -27,8 +27,12 @@ Result<std::unique_ptr<Link>> Link::open(const Endpoint& endpoint, std::vector<s
   std::unique_ptr<Link> link(new Link(std::move(filters), stop));
   LINNET_TRY(link->session_, mqtt::Session::create(endpoint.mqtt, *link));
   link->session_->start();
-  LINNET_CHECK(link->await_connection());
-  return link;
+  const auto connected = link->await_connection();
+  if (connected) return link;
+  const std::string& what = connected.error().message;
+  if (connected.error().kind != ErrorKind::kIo || endpoint.mqtt.tls || what.starts_with("cannot connect"))
+    return tl::unexpected(connected.error());
+  return fail(ErrorKind::kIo, what + " A broker that wants TLS ends such connections: give --ca");
 }
 
 Link::~Link() {

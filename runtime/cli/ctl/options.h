@@ -17,8 +17,9 @@ using Settings = std::map<std::string, std::string, std::less<>>;
 struct InferAction {
   std::optional<std::string> prompt;  // Absent: standard input.
   std::string system;
-  std::string pool;  // The pool's model; empty: the node itself.
-  std::string id;    // Empty: a new one.
+  std::string model;  // A name of the device's configuration; empty: the loaded one or the default.
+  std::string pool;   // The pool's model; empty: the node itself.
+  std::string id;     // Empty: a new one.
   std::optional<std::uint32_t> max_tokens;
   std::optional<double> temperature, top_p, min_p, repeat_penalty;
   std::optional<std::uint32_t> top_k;

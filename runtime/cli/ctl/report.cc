@@ -14,11 +14,26 @@ namespace {
 using Json = nlohmann::json;
 using Row = std::pair<std::string, std::string>;
 
+std::string plain(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+
+// An entry of a list on one line: "id r1, status done".
+std::string in_a_line(const Json& entry) {
+  if (!entry.is_object()) return plain(entry);
+  std::string line;
+  for (const auto& [key, value] : entry.items()) line += (line.empty() ? "" : ", ") + key + " " + plain(value);
+  return line;
+}
+
 void add_rows(const Json& value, const std::string& name, std::vector<Row>& rows) {
+  if (value.is_array()) {
+    if (value.empty()) rows.emplace_back(name, "none");
+    for (const Json& entry : value) rows.emplace_back(&entry == &value.front() ? name : "", in_a_line(entry));
+    return;
+  }
   if (value.is_object()) {
     for (const auto& [key, entry] : value.items()) add_rows(entry, name.empty() ? key : name + "." + key, rows);
   } else {
-    rows.emplace_back(name, value.is_string() ? value.get<std::string>() : value.dump());
+    rows.emplace_back(name, plain(value));
   }
 }
 

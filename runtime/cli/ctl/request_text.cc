@@ -41,6 +41,7 @@ void add_turns(JsonWriter& json, const InferAction& action, const std::string& p
 }
 
 void add_arguments(JsonWriter& json, const InferAction& action, const std::string& schema) {
+  add(json, "model", action.model);
   add(json, "max_tokens", action.max_tokens);
   add(json, "temperature", action.temperature);
   add(json, "top_k", action.top_k);

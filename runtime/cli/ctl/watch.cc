@@ -105,7 +105,7 @@ class Watch {
   }
 
   Result<void> on_snapshot(const std::string& json) {
-    state_.on_figures(json, Clock::now());
+    state_.on_figures(json);
     ++shown_;
     if (json_) return console_.print(json + "\n");
     return screen_ ? screen_->show(state_) : console_.print(state_.line() + "\n");

@@ -96,7 +96,7 @@ void WatchState::update_rate(std::string_view counter, const char* rate, double 
   if (now && *now >= before && seconds > 0) figures_[rate] = (*now - before) / seconds;
 }
 
-void WatchState::on_figures(std::string_view json, Clock::time_point now) {
+void WatchState::on_figures(std::string_view json) {
   const Json document = Json::parse(json, nullptr, false);
   if (!document.is_object()) return;
   const auto add_numbers = [this](const Json& object) {
@@ -109,12 +109,11 @@ void WatchState::on_figures(std::string_view json, Clock::time_point now) {
   const auto requests = figure("requests");
   add_numbers(document);
   if (const auto inner = document.find("figures"); inner != document.end()) add_numbers(*inner);
-  if (last_) {
-    const double seconds = std::chrono::duration<double>(now - *last_).count();
-    if (tokens) update_rate("tokens", "tokens_per_second", *tokens, seconds);
-    if (requests) update_rate("requests", "requests_per_second", *requests, seconds);
-  }
-  last_ = now;
+  const double now_ms = number_at(document, "at_ms");
+  const double seconds = last_ms_ ? (now_ms - *last_ms_) / 1000 : 0;
+  if (tokens) update_rate("tokens", "tokens_per_second", *tokens, seconds);
+  if (requests) update_rate("requests", "requests_per_second", *requests, seconds);
+  last_ms_ = now_ms;
   model_ = document.contains("model") ? name_at(document, "model") : model_;
   remember(speeds_, figure("tokens_per_second").value_or(0));
   remember(queues_, figure("queue").value_or(0));

@@ -9,8 +9,6 @@
 #include <string_view>
 #include <vector>
 
-#include "runtime/base/clock.h"
-
 namespace linnet::cli::ctl {
 
 class WatchState {
@@ -26,8 +24,9 @@ class WatchState {
 
   void on_avail(std::string_view payload) { availability_ = payload; }
   void on_birth(std::string_view payload);
-  // The result of `status`, or a `health` message: figures by name. Rates come from the counters of two of them.
-  void on_figures(std::string_view json, Clock::time_point now);
+  // The result of `status`, or a `health` message: figures by name. Rates come from the counters of two of them, and
+  // the device's own times of both: `health` is retained, and may be old when it arrives.
+  void on_figures(std::string_view json);
   void on_event(std::string_view kind, std::string_view payload);
   void on_connection(bool connected) { connected_ = connected; }
   void on_refusal(std::string reason) { refusal_ = std::move(reason); }
@@ -50,7 +49,7 @@ class WatchState {
   std::string software_, board_, model_;
   std::string refusal_;
   bool connected_ = true;
-  std::optional<Clock::time_point> last_;
+  std::optional<double> last_ms_;  // Of the device.
   std::map<std::string, double, std::less<>> figures_;
   std::deque<double> speeds_, queues_;  // The last snapshots, newest last.
   std::vector<Recent> recent_;          // Newest first.

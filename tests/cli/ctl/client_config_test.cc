@@ -98,6 +98,10 @@ TEST(RequestText, IdsAreUlidsThatSortByAge) {
 }
 
 TEST(RequestText, OnlyWhatWasAskedIsSent) {
+  InferAction named;
+  named.model = "tiny";
+  EXPECT_EQ(infer_text("i", named, "hi").payload,
+            R"({"id": "i", "args": {"prompt": "hi", "model": "tiny"}, "stream": true})");
   EXPECT_EQ(infer_text("i", InferAction{}, "say \"hi\"").payload,
             R"({"id": "i", "args": {"prompt": "say \"hi\""}, "stream": true})");
   InferAction full;
