@@ -22,7 +22,7 @@ class Crashes(unittest.TestCase):
 
     def settle(self, **options):
         self.trial.settle(**options)
-        print(f"{dict(self.trial.counts)}; ready again after {self.trial.slowest:.2f} s at worst, {self.trial.slowest_alone:.2f} s of its own")
+        print(f"{dict(self.trial.counts)}; ready again after {self.trial.slowest:.2f} s at worst")
         self.assertEqual(self.trial.violations, [])
 
     def test_killed_at_random_moments(self):

@@ -62,6 +62,21 @@ class Disk(world.World):
         self.start()
         self.assertEqual(self.client_.ask("infer", "later", {"prompt": "turn on the radio"})["status"], "done")
 
+    def test_a_request_costs_two_flushes_and_one_that_acts_three(self):
+        log = pathlib.Path(self.folder) / "flushes"
+        self.device.start(environment={"LD_PRELOAD": PRELOAD, "LINNET_FAULT_FOLDER": str(self.device.state), "LINNET_FLUSH_LOG": str(log)})
+        self.wait_ready(self.device, self.client_)
+        self.client_.ask("infer", "first", {"prompt": "turn on the radio"})
+        for operation, args, most in (("infer", {"prompt": "turn on the radio"}, 2), ("gpio", {"line": "LAMP", "active": True}, 3)):
+            time.sleep(0.5)
+            before = log.stat().st_size
+            for number in range(20):
+                self.client_.ask(operation, f"{operation}{number}", args)
+            time.sleep(0.5)
+            # Beside them: the audit of an action is not flushed, and SQLite flushes twice each 1,000 pages of its log.
+            self.assertLessEqual(log.stat().st_size - before, most * 20 + 4, operation)
+            self.assertGreaterEqual(log.stat().st_size - before, most * 20, "each promise is on the disk before it is told")
+
     def test_slow_flushes_are_slow_and_nothing_else(self):
         self.start()
         self.fault.write_text("slow 300")

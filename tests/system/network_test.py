@@ -104,6 +104,21 @@ class Network(world.World):
         self.assertEqual(device.stop(60), 0)
         self.assertLess(time.monotonic() - began, 5 + 2 * world.LEEWAY, "stop_time_ms is 5000")
 
+    def test_term_while_a_name_is_not_answered(self):
+        fault = pathlib.Path(self.folder) / "fault"
+        fault.write_text("resolver 60")
+        device = self.daemon(self.proxy.port, start=False)
+        device.configuration.write_text(device.configuration.read_text().replace('host = "127.0.0.1"', 'host = "localhost"'))
+        device.start(environment={"LD_PRELOAD": os.environ["LINNET_FAULT_PRELOAD"], "LINNET_FAULT_FILE": str(fault)})
+        time.sleep(2)
+        self.assertTrue(device.running, device.words())
+        began = time.monotonic()
+        self.assertEqual(device.stop(90), 0)
+        self.assertLess(time.monotonic() - began, 5 + 2 * world.LEEWAY, "stop_time_ms is 5000")
+        fault.write_text("resolver 2")
+        device.start(environment={"LD_PRELOAD": os.environ["LINNET_FAULT_PRELOAD"], "LINNET_FAULT_FILE": str(fault)})
+        print(f"slow names: served after {self.served(BACK_SECONDS, 'names'):.1f} s")
+
     def test_a_long_outage_is_not_followed_by_a_long_wait(self):
         if not world.SOAK:
             self.skipTest("takes minutes: make soak")

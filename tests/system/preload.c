@@ -1,13 +1,14 @@
 // Makes a disk slow, full or read-only, and a clock wrong, for one process (LD_PRELOAD): no test needs root or a mount.
 //
 //   LINNET_FAULT_FOLDER   only files below it are touched
+//   LINNET_FLUSH_LOG      gets a byte for each fsync and fdatasync of such files
 //   LINNET_FAULT_FILE     while it exists, its content is the fault: "slow MS" (fsync takes MS more), "full" (writes
 //                         and allocations fail with ENOSPC), "io" (fsync fails with EIO), "clock SECONDS" (the time of
-//                         day is SECONDS ahead, or behind)
-#define _GNU_SOURCE
+//                         day is SECONDS ahead, or behind), "resolver SECONDS" (names are answered so much later)
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +38,7 @@ static int meant(int descriptor) {
   const char* folder = getenv("LINNET_FAULT_FOLDER");
   char link[64], path[4096];
   if (folder == NULL) return 0;
-  snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
+  snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);  // NOLINT(clang-analyzer-security*): bounded.
   const ssize_t length = readlink(link, path, sizeof path - 1);
   if (length <= 0) return 0;
   path[length] = '\0';
@@ -54,6 +55,7 @@ static int is_full(int descriptor) {
   static __typeof__(&(name)) real; \
   if (real == NULL) *(void**)&real = dlsym(RTLD_NEXT, #name)
 
+// NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): the library abbreviates.
 ssize_t write(int descriptor, const void* bytes, size_t count) {
   REAL(write);
   if (is_full(descriptor)) return errno = ENOSPC, -1;
@@ -78,8 +80,18 @@ int fallocate64(int descriptor, int mode, off64_t offset, off64_t length) {
   return real(descriptor, mode, offset, length);
 }
 
+static void count_flush(void) {
+  const char* path = getenv("LINNET_FLUSH_LOG");
+  const int file = path == NULL ? -1 : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (file < 0) return;
+  const ssize_t written = write(file, ".", 1);
+  (void)written;
+  close(file);
+}
+
 static int flushed(int descriptor, int (*real)(int)) {
   char text[64];
+  if (meant(descriptor)) count_flush();
   if (meant(descriptor) && fault(text, sizeof text)) {
     if (strncmp(text, "io", 2) == 0) return errno = EIO, -1;
     if (strncmp(text, "slow ", 5) == 0) {
@@ -99,6 +111,18 @@ int fsync(int descriptor) {
 int fdatasync(int descriptor) {
   REAL(fdatasync);
   return flushed(descriptor, real);
+}
+
+// Signals do not end the wait: the system's resolver goes on as well.
+int getaddrinfo(const char* node, const char* service, const struct addrinfo* hints, struct addrinfo** list) {
+  REAL(getaddrinfo);
+  char text[64];
+  const int numeric = hints != NULL && (hints->ai_flags & AI_NUMERICHOST) != 0;
+  if (!numeric && fault(text, sizeof text) && strncmp(text, "resolver ", 9) == 0) {
+    struct timespec pause = {atol(text + 9), 0};
+    while (nanosleep(&pause, &pause) != 0 && errno == EINTR) continue;
+  }
+  return real(node, service, hints, list);
 }
 
 // The time of day; clocks that count from the start are right.
@@ -121,3 +145,4 @@ int clock_gettime(clockid_t id, struct timespec* out) {
   if (result == 0 && id == CLOCK_REALTIME) out->tv_sec += clock_error();
   return result;
 }
+// NOLINTEND(readability-inconsistent-declaration-parameter-name)

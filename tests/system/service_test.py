@@ -97,17 +97,48 @@ class Service(world.World):
 
     def test_answers_advance_together_and_say_what_each_says_alone(self):
         self.device("[engine]\nat_once = 3\n", context=1000)
-        alone = self.listener.ask("infer", "alone", {"prompt": "hello", "model": "tiny", "max_tokens": 400})
-        # The first one is there until the three wait together: a batch is taken when the one before has ended.
-        self.long("before", 900)
+        alone = self.listener.ask("infer", "alone", {"prompt": "hello", "model": "tiny", "max_tokens": 900})
         for number in range(3):
-            self.long(f"t{number}", 400)
+            self.long(f"t{number}", 900)
         ends = [self.end_of(f"t{number}") for number in range(3)]
         said = [(body["id"], "seq" in body) for body in self.listener.order]
         first_end = min(said.index((f"t{number}", False), said.index((f"t{number}", True))) for number in range(3))
         for number in range(3):
             self.assertLess(said.index((f"t{number}", True)), first_end, "each had begun before the first ended")
             self.assertEqual(ends[number]["text"], alone["text"])
+
+    def test_a_request_joins_while_another_is_answered(self):
+        self.device("[engine]\nat_once = 2\n")
+        self.occupy()
+        for number in range(3):
+            brief = self.listener.ask("infer", f"brief{number}", {"prompt": "hello", "model": "tiny", "max_tokens": 5})
+            self.assertEqual((brief["status"], brief["tokens"]), ("done", 5))
+        self.assertIsNone(self.listener.outcome_of("running"))
+        self.listener.send("gpio", "waits", {"line": "LAMP", "active": True})
+        self.listener.send("infer", "behind", SENTENCE)
+        world.wait_until(lambda: self.listener.accepted("behind"), 30, "both wait")
+        time.sleep(0.3)
+        self.assertIsNone(self.listener.outcome_of("waits"), "an action is alone, in its turn")
+        self.assertIsNone(self.listener.outcome_of("behind"), "and nothing passes it")
+        self.release()
+        self.assertEqual([self.end_of(request)["status"] for request in ("waits", "behind")], ["done", "done"])
+
+    def test_edges_of_a_line_are_told_with_their_times(self):
+        self.port = self.broker().port
+        client = self.client(self.port)
+        device = self.daemon(self.port, start=False, more='[lines.BUTTON]\ndirection = "input"\nedges = "both"\nremote = true\n')
+        edges = [(1000, "true"), (1040, "false"), (2500, "true")]
+        with open(device.folder / "board.toml", "a") as board:
+            board.write('[[line]]\nname = "BUTTON"\n' + "".join(f'[[edge]]\nline = "BUTTON"\nat_ms = {at}\nactive = {active}\n' for at, active in edges))
+        device.start()
+        self.wait_ready(device, client)
+        told = lambda: [event for tail, event in client.events if tail == "event/gpio"]
+        world.wait_until(lambda: len(told()) >= 3, 30, "three edges")
+        self.assertEqual([(event["line"], event["active"]) for event in told()], [("BUTTON", True), ("BUTTON", False), ("BUTTON", True)])
+        self.assertEqual([(event["at_ns"] - told()[0]["at_ns"]) // 1000000 for event in told()], [0, 40, 1500])
+        self.assertIs(client.ask("gpio", "read", {"line": "BUTTON"})["result"], True)
+        time.sleep(0.5)
+        self.assertEqual(len(told()), 3)
 
     def test_a_model_that_nobody_uses_gives_its_memory_back_and_comes_again(self):
         self.device("[models.pilot]\nidle_unload_s = 4\n")

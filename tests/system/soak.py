@@ -61,7 +61,7 @@ def run_part(name, work, folder):
     if not trial.violations:
         shutil.rmtree(folder, ignore_errors=True)
     return {"part": name, "seconds": round(time.monotonic() - began, 1), "load": round(load, 1), "slowest_ready_s": round(trial.slowest, 2),
-            "slowest_ready_alone_s": round(trial.slowest_alone, 2), "counts": trial.counts, "violations": trial.violations}
+            "counts": trial.counts, "violations": trial.violations}
 
 
 def lacking(counts, times):
@@ -83,8 +83,7 @@ def report(results, times, whole):
         print(f"  {what:28} {counts[what]:7}")
     slowest = max(results, key=lambda result: result["slowest_ready_s"])
     loads = [result["load"] for result in results]
-    alone = max(result["slowest_ready_alone_s"] for result in results)
-    print(f"  ready again after {slowest['slowest_ready_s']} s at worst, {alone} s without waiting for a processor; load {min(loads)} to {max(loads)}")
+    print(f"  ready again after {slowest['slowest_ready_s']} s at worst; load {min(loads)} to {max(loads)}")
     short = lacking(counts, times) if whole else []
     for text in violations + short:
         print(f"VIOLATED: {text}")
@@ -112,7 +111,7 @@ def main():
         results.append(result)
         with open(record, "a") as file:
             file.write(json.dumps(result) + "\n")
-        print(f"{number:4}/{len(todo)} {name:24} {result['seconds']:6} s, ready after {result['slowest_ready_s']} s at worst ({result['slowest_ready_alone_s']} of its own), load {result['load']}"
+        print(f"{number:4}/{len(todo)} {name:24} {result['seconds']:6} s, ready after {result['slowest_ready_s']} s at worst, load {result['load']}"
               + "".join(f"\n  VIOLATED: {text}" for text in result["violations"]), flush=True)
     return report(results, options.times, whole=not options.only)
 
