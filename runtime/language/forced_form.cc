@@ -54,8 +54,8 @@ void ForcedForm::accept(engine::TokenId token) {
 }
 
 Bytes ForcedForm::memory() const {
-  return {text::Constraint::bytes_for(trie_) + mask_.size() * sizeof(mask_.front()) +
-          trie_.plain().bytes() + (grammar_ ? grammar_->bytes() : 0)};
+  return {text::Constraint::bytes_for(trie_) + mask_.size() * sizeof(mask_.front()) + trie_.plain().bytes() +
+          (grammar_ ? grammar_->bytes() : 0)};
 }
 
 }  // namespace linnet::language
