@@ -3,10 +3,20 @@
 import os
 import shutil
 import subprocess
+import time
 import unittest
 
 import support
 import tiny_model
+
+
+def anonymous_bytes(pid):
+    """What a process holds that is no file's; 0 once it is gone."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+            return sum(int(line.split()[1]) * 1024 for line in file if line.startswith("RssAnon"))
+    except ProcessLookupError:
+        return 0
 
 
 class Quantize(support.CommandTest):
@@ -120,6 +130,19 @@ class Quantize(support.CommandTest):
         self.assertLessEqual(report["bytes"], budget)
         self.assertGreater(report["bytes"], sizes["q4_0"])
         self.refused(4, "quantize", self.model, "-o", self.path("y.gguf"), "--type", "q4_0", "--target-size", 1000)
+
+    @unittest.skipIf(support.EMULATOR or not os.path.exists(support.COUNTING_ALLOCATOR), "memory is the emulator's, or a sanitizer's")
+    def test_takes_thirty_mebibytes_beside_the_file(self):
+        model = self.path("hollow.gguf")
+        tiny_model.write_hollow_model(model, tiny_model.F32, 16384)  # 256 MiB.
+        process = self.start("quantize", model, "-o", self.path("out.gguf"), "--type", "q4_0", "--threads", "1")
+        largest = 0
+        while process.poll() is None:
+            largest = max(largest, anonymous_bytes(process.pid))
+            time.sleep(0.002)
+        self.assertEqual(process.returncode, 0, process.communicate()[1])
+        self.assertGreater(largest, 1 << 20)
+        self.assertLess(largest, 30 << 20)
 
     def test_refuses_what_is_quantised_already(self):
         model = self.path("q4.gguf", tiny_model.model_bytes(tiny_model.Q4_0))
