@@ -5,10 +5,8 @@
 #include "kernels/cuda/kernels.cu"
 #include "tests/kernels/cuda/machine.h"
 
-namespace linnet::test {
+namespace linnet::kernels::cuda {
 namespace {
-
-using namespace kernels::cuda;
 
 using Entry = void (*)(const void* parameters);
 
@@ -31,6 +29,16 @@ constexpr Entry kEntries[kKernelCount] = {
 #undef LINNET_CUDA_ENTRY
 };
 
+}  // namespace
+}  // namespace linnet::kernels::cuda
+
+namespace linnet::test {
+namespace {
+
+namespace serial = kernels::cuda::serial;
+using kernels::cuda::Kernel;
+using kernels::cuda::Launch;
+
 class SerialMachine : public Machine {
  public:
   SerialMachine() {
@@ -52,7 +60,7 @@ class SerialMachine : public Machine {
     if (bytes != 0) std::memcpy(to, from, bytes);
   }
   void launch(Kernel kernel, const void* parameters, const Launch& launch) override {
-    const Entry entry = kEntries[static_cast<std::size_t>(kernel)];
+    const kernels::cuda::Entry entry = kernels::cuda::kEntries[static_cast<std::size_t>(kernel)];
     serial::run({launch.x, launch.y, launch.z, launch.threads, launch.shared_bytes}, order_,
                 [&] { entry(parameters); });
   }
