@@ -22,6 +22,7 @@ struct Experts {
   float scale = 1.0F;
   std::size_t groups = 1;
   std::size_t groups_used = 1;
+  bool biased = false;  // Router and experts have biases, and the experts' gates are clamped (gpt-oss).
 };
 
 // Reads the keys expert_*; what a file does not say of its gates is as in `otherwise`, `feed_forward` among it. Errors:
@@ -29,7 +30,8 @@ struct Experts {
 [[nodiscard]] Result<Experts> read_experts(const ModelFile& file, const Keys& keys, const Experts& otherwise);
 
 // Emits hidden += sum over the chosen experts e of gate_e W_down_e (silu(W_gate_e in) * W_up_e in), with the tensors
-// "<layer>.ffn_gate_inp", "ffn_gate_exps", "ffn_up_exps", "ffn_down_exps" and, where `has_bias`, "exp_probs_b".
+// "<layer>.ffn_gate_inp", "ffn_gate_exps", "ffn_up_exps", "ffn_down_exps" and, where `has_bias`, "exp_probs_b". Where
+// the experts are biased, each product has one and ClampedSwiglu stands in place of silu and product.
 struct ExpertLayer {
   std::string layer;  // "blk.3"
   BufferId in;

@@ -23,7 +23,7 @@ enum class RotationId : std::uint32_t {};
 
 // What a tensor is used for decides how it lies in a packed file.
 enum class WeightUse : std::uint8_t {
-  kVector,  // Norm weights, biases: [columns] float.
+  kVector,  // Norm weights, biases: float, [columns], or [rows, columns] where there is one for each of several.
   kMatrix,  // Multiplied: panels where its format has them.
   kTable,   // Looked up by row only: row-major, and not counted in the memory budget (only its touched pages are).
 };
@@ -70,7 +70,13 @@ struct KvCache {
   [[nodiscard]] std::size_t kept_width() const { return key_width + (values_in_keys ? 0 : value_width); }
 };
 
-using State = std::variant<KvCache>;
+// What a sequence keeps as a whole: numbers that every step reads and writes over, all 0 at the sequence's start. What
+// they were before a step is lost.
+struct Recurrent {
+  std::size_t numbers = 0;  // Float32.
+};
+
+using State = std::variant<KvCache, Recurrent>;
 
 // How a rotation is slowed down for contexts longer than those of the training.
 struct Stretch {
@@ -79,7 +85,8 @@ struct Stretch {
   double factor = 1.0;               // Frequencies are divided by it: all of them, or (YaRN) the slow ones.
   std::size_t original_context = 0;  // YaRN: positions of the training,
   double fast_turns = 32.0;          // in which pairs that turn more often stay as they are,
-  double slow_turns = 1.0;           // and those that turn less often are divided.
+  double slow_turns = 1.0;           // and those that turn less often are divided;
+  bool whole_pairs = true;           // the bounds between them are rounded outwards to whole pairs.
 };
 
 // A table of rotary angles; layers that rotate alike share one.
@@ -125,14 +132,32 @@ struct Gelu {
   BufferId in_out;
 };
 
-// Each of `groups` equal parts of a row: out = in / sqrt(mean(in^2) + epsilon) * weight. In place where in == out; only
-// then may a part be wider than the weight: the numbers behind it stay as they are.
+// Each of `groups` equal parts of a row: out = in / sqrt(mean(in^2) + epsilon) * weight. In place where in == out.
 struct RmsNorm {
   BufferId in;
-  WeightId weight;  // [width / groups], or less
+  WeightId weight;  // [width]
   BufferId out;
   float epsilon = 1e-6F;
   std::size_t groups = 1;  // Heads, for the per-head norms of Qwen3.
+  std::size_t width = 0;   // Numbers of a part, the first ones; 0: all. Less only in place: those behind them stay.
+};
+
+// Each of `parts` equal parts of a row from `first` on: x = x * scale / sqrt(sum(x^2) + epsilon), in place.
+struct UnitNorm {
+  BufferId in_out;
+  std::size_t first = 0;
+  std::size_t parts = 1;
+  std::size_t width = 0;  // Of a part.
+  float epsilon = 1e-6F;
+  float scale = 1.0F;
+};
+
+// Each of `parts` equal parts of a row: its first numbers go to `first`, those behind them to `second`.
+struct Split {
+  BufferId in;
+  BufferId first;
+  BufferId second;
+  std::size_t parts = 1;
 };
 
 // One product of a MatMul: out = in * weight^T (+ bias), or out += that.
@@ -174,6 +199,29 @@ struct Attend {
   std::size_t heads = 0;
   float scale = 1.0F;
   Mask mask = Mask::kCausal;
+  std::optional<WeightId> sinks = {};  // [heads]: the score of one more position, which has no value.
+};
+
+// A causal convolution of each channel with itself over the newest tokens: in_out = silu(sum of weight * in).
+struct ShortConvolution {
+  BufferId in_out;  // [channels]
+  WeightId weight;  // [channels, taps], the oldest first
+  StateId state;    // (taps - 1) * channels: the numbers of the tokens before.
+};
+
+// The gated delta rule (Yang et al. 2024): each value head keeps a matrix that forgets by decay = e^(scale * softplus(
+// in + bias)), learns by rate = sigmoid(in) what value the token's key means, and is asked by its query. Value head h
+// has the key head h mod key_heads.
+struct GatedDelta {
+  BufferId mixed;        // [key_heads * key_width] queries, as many keys, [value_heads * value_width] values
+  BufferId decay;        // [value_heads]
+  BufferId rate;         // [value_heads]
+  WeightId decay_bias;   // [value_heads]
+  WeightId decay_scale;  // [value_heads], negative
+  StateId state;         // value_heads * key_width * value_width
+  BufferId out;          // [value_heads * value_width]
+  std::size_t key_heads = 0;
+  std::size_t key_width = 0;
 };
 
 // How scores become the gates of experts.
@@ -202,7 +250,8 @@ struct Route {
 struct ExpertMatMul {
   BufferId in;
   BufferId experts;                     // [chosen]
-  std::vector<Projection> projections;  // weight [experts, rows, columns], out [chosen * rows]; neither bias nor sum
+  std::vector<Projection> projections;  // weight [experts, rows, columns], bias [experts, rows], out [chosen * rows];
+                                        // no sum
 };
 
 // in_out += sum of gates[i] * parts[i], i ascending, one fma each.
@@ -226,14 +275,30 @@ struct SiluMultiply {
   BufferId out;
 };
 
+// in_out = in_out * sigmoid(gate), elementwise.
+struct SigmoidMultiply {
+  BufferId gate;
+  BufferId in_out;
+};
+
+// out = (up + 1) * gate * sigmoid(slope * gate), elementwise, gate at most `limit` and up within +-limit (gpt-oss).
+struct ClampedSwiglu {
+  BufferId gate;
+  BufferId up;
+  BufferId out;
+  float slope = 1.702F;
+  float limit = 7.0F;
+};
+
 // out = the rows of `in` whose logits were asked for, in order. `out` has RowsOf::kOutputs.
 struct SelectOutputs {
   BufferId in;
   BufferId out;
 };
 
-using Operation = std::variant<Embed, Add, RmsNorm, LayerNorm, MatMul, Rotate, Attend, Route, ExpertMatMul, Combine,
-                               HeadMatMul, SiluMultiply, Gelu, SelectOutputs>;
+using Operation = std::variant<Embed, Add, RmsNorm, LayerNorm, UnitNorm, Split, MatMul, Rotate, Attend,
+                               ShortConvolution, GatedDelta, Route, ExpertMatMul, Combine, HeadMatMul, SiluMultiply,
+                               SigmoidMultiply, ClampedSwiglu, Gelu, SelectOutputs>;
 
 // How an encoder's outputs, one row a token, become one embedding of a text.
 enum class Pooling : std::uint8_t { kMean, kFirst };
@@ -255,7 +320,8 @@ struct Program {
   std::vector<Rotation> rotations;
   std::vector<Step> steps;
   BufferId logits{};
-  std::optional<Pooling> pooling;  // Only an encoder has it: it gives embeddings, and reads a text in one step.
+  std::vector<std::string> unread;  // Starts of the names of tensors that a file may have beside these ("blk.24.").
+  std::optional<Pooling> pooling;   // Only an encoder has it: it gives embeddings, and reads a text in one step.
 };
 
 // The buffers that an operation reads, and those that it writes (an updated buffer is in both), for liveness.

@@ -20,6 +20,10 @@ class ProgramBuilder {
 
   // [width] floats: a norm's weights, a bias.
   WeightId vector(const std::string& name, std::size_t width) { return weight({name, 1, width, WeightUse::kVector}); }
+  // [rows, width] floats: a vector for each of several.
+  WeightId vectors(const std::string& name, std::size_t rows, std::size_t width) {
+    return weight({name, rows, width, WeightUse::kVector});
+  }
   // [out, in], multiplied. A table that is multiplied too (a tied head) is a matrix.
   WeightId matrix(const std::string& name, std::size_t out, std::size_t in) {
     return weight({name, out, in, WeightUse::kMatrix});
@@ -53,6 +57,9 @@ class ProgramBuilder {
   void step(std::string name, Operation operation) {
     program_.steps.push_back({std::move(name), std::move(operation)});
   }
+
+  // A file may have tensors whose names start so: parts of the model that this program does not compute.
+  void leave_out(std::string start) { program_.unread.push_back(std::move(start)); }
 
   // The finished program; `logits` is its last buffer.
   [[nodiscard]] Program finish(BufferId logits) {

@@ -50,11 +50,19 @@ class Checker {
       if (buffer.width == 0) return "buffer " + buffer.name + " has no width";
     }
     for (const State& state : program_.states) {
-      const auto& cache = std::get<KvCache>(state);
-      if (cache.kv_heads == 0 || cache.key_width == 0 || cache.value_width == 0) return "a KV cache has no size";
-      if (cache.values_in_keys && cache.value_width > cache.key_width) return "a KV cache's values are not in its keys";
+      if (auto fault = std::visit([](const auto& kind) { return check_state(kind); }, state)) return fault;
     }
     return check_rotations();
+  }
+
+  static Fault check_state(const KvCache& cache) {
+    if (cache.kv_heads == 0 || cache.key_width == 0 || cache.value_width == 0) return "a KV cache has no size";
+    if (cache.values_in_keys && cache.value_width > cache.key_width) return "a KV cache's values are not in its keys";
+    return std::nullopt;
+  }
+
+  static Fault check_state(const Recurrent& state) {
+    return state.numbers != 0 ? Fault{} : "a recurrent state has no size";
   }
 
   Fault check_weights() const {
@@ -64,7 +72,6 @@ class Checker {
       const auto size = matrix ? checked_multiply(*matrix, weight.groups) : matrix;
       if (weight.name.empty()) return "a weight has no name";
       if (!size || *size == 0) return "weight " + weight.name + " has no possible size";
-      if (weight.use == WeightUse::kVector && weight.rows != 1) return "vector " + weight.name + " has several rows";
       if (weight.use != WeightUse::kMatrix && (weight.groups != 1 || weight.cut)) return weight.name + " has groups";
       if (weight.cut && !is_inside(weight)) return "weight " + weight.name + " reaches past its tensor's groups";
       if (!names.emplace(weight.name, weight.cut ? weight.cut->first_row : 0).second)
@@ -161,8 +168,29 @@ class Checker {
     if (op.groups == 0 || width % op.groups != 0) return "its groups do not divide the row";
     if (!std::isfinite(op.epsilon) || op.epsilon < 0) return "its epsilon is not a number of at least 0";
     const std::size_t part = width / op.groups;
-    if (!in_range(op.weight, program_.weights) || op.in != op.out) return check_vector(op.weight, part);
-    return check_vector(op.weight, std::min(part, weight(op.weight).columns));  // In place, the others stay.
+    if (op.width > part) return "it norms more than a part holds";
+    if (op.width != 0 && op.in != op.out) return "it norms a part of what it copies";
+    return check_vector(op.weight, op.width != 0 ? op.width : part);
+  }
+
+  Fault check_operation(const UnitNorm& op) const {
+    const auto numbers = checked_multiply(op.parts, op.width);
+    const std::size_t width = buffer(op.in_out).width;
+    if (!numbers || *numbers == 0) return "its parts have no size";
+    if (op.first > width || *numbers > width - op.first) return "it reaches past the row";
+    if (!std::isfinite(op.epsilon) || op.epsilon < 0) return "its epsilon is not a number of at least 0";
+    return std::isfinite(op.scale) ? Fault{} : "its scale is not finite";
+  }
+
+  Fault check_operation(const Split& op) const {
+    const std::size_t first = buffer(op.first).width;
+    const std::size_t second = buffer(op.second).width;
+    if (op.first == op.second || op.in == op.first || op.in == op.second) return "it writes over itself";
+    for (const BufferId id : {op.first, op.second}) {
+      if (buffer(id).rows != buffer(op.in).rows) return "input and output differ in rows";
+      if (op.parts == 0 || buffer(id).width % op.parts != 0) return "its parts do not divide the row";
+    }
+    return buffer(op.in).width == first + second ? Fault{} : "its outputs are not as wide as its input";
   }
 
   Fault check_operation(const MatMul& op) const {
@@ -199,8 +227,10 @@ class Checker {
 
   Fault check_operation(const Attend& op) {
     if (!in_range(op.cache, program_.states)) return "its cache is not listed";
-    if (!attended_.insert(op.cache).second) return "another step stores into the same cache";
-    const auto& cache = std::get<KvCache>(program_.states[static_cast<std::size_t>(op.cache)]);
+    if (!used_.insert(op.cache).second) return "another step stores into the same cache";
+    const auto* const kind = std::get_if<KvCache>(&program_.states[static_cast<std::size_t>(op.cache)]);
+    if (kind == nullptr) return "its cache holds no keys";
+    const KvCache& cache = *kind;
     if (op.heads == 0 || op.heads % cache.kv_heads != 0) return "its heads are no multiple of its KV heads";
     if (!product_is(op.heads, cache.key_width, buffer(op.query).width)) return "its query is not heads x key width";
     if (!product_is(cache.kv_heads, cache.key_width, buffer(op.key).width))
@@ -217,7 +247,53 @@ class Checker {
       if (id == op.out) return "it writes over its own input";
     }
     if (op.mask == Mask::kNone && !program_.pooling) return "only an encoder's attention is without a mask";
+    if (op.sinks) {
+      if (auto fault = check_vector(*op.sinks, op.heads)) return fault;
+    }
     return std::isfinite(op.scale) ? Fault{} : "its scale is not finite";
+  }
+
+  Fault check_operation(const ShortConvolution& op) {
+    constexpr std::size_t kMostTaps = 16;
+    if (!in_range(op.weight, program_.weights)) return "its weights are no weight";
+    const Weight& taps = weight(op.weight);
+    const Buffer& channels = buffer(op.in_out);
+    if (taps.use != WeightUse::kVector || taps.rows != channels.width) return taps.name + " has not one row a channel";
+    if (taps.columns < 2 || taps.columns > kMostTaps) return taps.name + " has no number of taps that makes sense";
+    if (channels.rows != RowsOf::kTokens) return channels.name + " is not one row a token";
+    return check_recurrent(op.state, {taps.columns - 1, channels.width});
+  }
+
+  Fault check_operation(const GatedDelta& op) {
+    const std::size_t value_heads = buffer(op.decay).width;
+    const std::size_t values = buffer(op.out).width;
+    if (op.key_heads == 0 || op.key_width == 0 || value_heads % op.key_heads != 0 || values % value_heads != 0) {
+      return "its heads do not divide the row";
+    }
+    const auto keys = checked_multiply(op.key_heads, op.key_width);
+    const auto both = keys ? checked_multiply(*keys, std::size_t{2}) : keys;
+    const std::size_t mixed = buffer(op.mixed).width;
+    if (!both || mixed < *both || mixed - *both != values) return "its input is not queries, keys and values";
+    if (!same_shape(op.decay, op.rate)) return "its decay and rate differ in shape";
+    for (const BufferId id : {op.mixed, op.decay, op.out}) {
+      if (buffer(id).rows != RowsOf::kTokens) return buffer(id).name + " is not one row a token";
+    }
+    for (const BufferId id : {op.mixed, op.decay, op.rate}) {
+      if (id == op.out) return "it writes over its own input";
+    }
+    for (const WeightId id : {op.decay_bias, op.decay_scale}) {
+      if (auto fault = check_vector(id, value_heads)) return fault;
+    }
+    return check_recurrent(op.state, {op.key_width, values});
+  }
+
+  // Whether the state is one of rows x columns numbers that no other step uses.
+  Fault check_recurrent(StateId id, std::pair<std::size_t, std::size_t> size) {
+    if (!in_range(id, program_.states)) return "its state is not listed";
+    if (!used_.insert(id).second) return "another step uses the same state";
+    const auto* const state = std::get_if<Recurrent>(&program_.states[static_cast<std::size_t>(id)]);
+    if (state == nullptr) return "its state is no recurrent one";
+    return product_is(size.first, size.second, state->numbers) ? Fault{} : "its state has another size";
   }
 
   Fault check_operation(const Route& op) const {
@@ -269,6 +345,7 @@ class Checker {
   }
 
   Fault check_operation(const HeadMatMul& op) const {
+    if (op.projection.bias) return "it has no biases";
     if (auto fault = check_grouped(op.projection)) return fault;
     const Weight& matrices = weight(op.projection.weight);
     const Buffer& in = buffer(op.in);
@@ -283,13 +360,30 @@ class Checker {
 
   Fault check_grouped(const Projection& projection) const {
     if (!in_range(projection.weight, program_.weights)) return "its matrices are no weight";
-    if (projection.bias || projection.accumulate) return "it has neither biases nor sums";
-    return weight(projection.weight).use == WeightUse::kMatrix ? Fault{} : "its weight is not listed as a matrix";
+    if (projection.accumulate) return "it has no sums";
+    const Weight& matrices = weight(projection.weight);
+    if (matrices.use != WeightUse::kMatrix) return "its weight is not listed as a matrix";
+    if (!projection.bias) return std::nullopt;
+    if (!in_range(*projection.bias, program_.weights)) return "its biases are no weight";
+    const Weight& biases = weight(*projection.bias);
+    const bool fits =
+        biases.use == WeightUse::kVector && biases.rows == matrices.groups && biases.columns == matrices.rows;
+    return fits ? Fault{} : biases.name + " has not one bias an output of each matrix";
   }
 
   Fault check_operation(const SiluMultiply& op) const {
     if (!same_shape(op.gate, op.up) || !same_shape(op.gate, op.out)) return "its buffers differ in shape";
     return std::nullopt;
+  }
+
+  Fault check_operation(const SigmoidMultiply& op) const {
+    if (op.gate == op.in_out) return "it multiplies a buffer by itself";
+    return same_shape(op.gate, op.in_out) ? Fault{} : "its buffers differ in shape";
+  }
+
+  Fault check_operation(const ClampedSwiglu& op) const {
+    if (!same_shape(op.gate, op.up) || !same_shape(op.gate, op.out)) return "its buffers differ in shape";
+    return std::isfinite(op.slope) && std::isfinite(op.limit) && op.limit >= 0 ? Fault{} : "its numbers make no sense";
   }
 
   Fault check_operation(const SelectOutputs& op) const {
@@ -301,7 +395,9 @@ class Checker {
   Fault check_vector(WeightId id, std::size_t width) const {
     if (!in_range(id, program_.weights)) return "its vector is no weight";
     if (weight(id).use != WeightUse::kVector) return weight(id).name + " is not listed as a vector";
-    return weight(id).columns == width ? Fault{} : weight(id).name + " is not as long as the part of a row it serves";
+    return weight(id).rows == 1 && weight(id).columns == width
+               ? Fault{}
+               : weight(id).name + " is not as long as the part of a row it serves";
   }
 
   bool same_shape(BufferId a, BufferId b) const {
@@ -313,7 +409,7 @@ class Checker {
 
   const Program& program_;
   std::vector<bool> written_;
-  std::set<StateId> attended_;
+  std::set<StateId> used_;
   std::map<BufferId, std::size_t> routed_;  // Buffers that hold chosen experts, and of how many.
 };
 

@@ -5,15 +5,17 @@
 
 #include "models/bert/bert.h"
 #include "models/deepseek2/deepseek2.h"
+#include "models/gpt_oss/gpt_oss.h"
 #include "models/llama/llama.h"
+#include "models/qwen35/qwen35.h"
 
 namespace linnet::models {
 namespace {
 
 constexpr Architecture kArchitectures[] = {
-    {"bert", bert::read_bert},    {"deepseek2", deepseek2::read_deepseek2},
-    {"llama", llama::read_llama}, {"qwen2", llama::read_qwen2},
-    {"qwen3", llama::read_qwen3}, {"qwen3moe", llama::read_qwen3moe},
+    {"bert", bert::read_bert},    {"deepseek2", deepseek2::read_deepseek2}, {"gpt-oss", gpt_oss::read_gpt_oss},
+    {"llama", llama::read_llama}, {"nomic-bert", bert::read_nomic_bert},    {"qwen2", llama::read_qwen2},
+    {"qwen3", llama::read_qwen3}, {"qwen35", qwen35::read_qwen35},          {"qwen3moe", llama::read_qwen3moe},
 };
 
 std::string known_names() {

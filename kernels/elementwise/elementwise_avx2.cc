@@ -23,6 +23,26 @@ void silu_multiply(const float* gate, const float* up, float* out, std::size_t c
   });
 }
 
+void sigmoid_multiply(const float* gate, const float* value, float* out, std::size_t count) {
+  for_each(gate, value, out, count, [](__m256 x, __m256 y) {
+    const __m256 minus_x = _mm256_xor_ps(x, _mm256_set1_ps(-0.0F));
+    return _mm256_div_ps(y, _mm256_add_ps(_mm256_set1_ps(1.0F), exp(minus_x)));
+  });
+}
+
+void clamped_swiglu(const float* gate, const float* up, const Swiglu& form, float* out, std::size_t count) {
+  const __m256 limit = _mm256_set1_ps(form.limit);
+  const __m256 sign = _mm256_set1_ps(-0.0F);
+  const __m256 one = _mm256_set1_ps(1.0F);
+  const __m256 slope = _mm256_set1_ps(form.slope);
+  for_each(gate, up, out, count, [=](__m256 x, __m256 y) {
+    const __m256 g = _mm256_min_ps(x, limit);
+    const __m256 u = _mm256_max_ps(_mm256_min_ps(y, limit), _mm256_xor_ps(limit, sign));
+    const __m256 decay = exp(_mm256_xor_ps(_mm256_mul_ps(slope, g), sign));
+    return _mm256_mul_ps(_mm256_add_ps(u, one), _mm256_div_ps(g, _mm256_add_ps(one, decay)));
+  });
+}
+
 void add(const float* a, const float* b, float* out, std::size_t count) {
   for_each(a, b, out, count, [](__m256 x, __m256 y) { return _mm256_add_ps(x, y); });
 }
@@ -52,6 +72,6 @@ void gelu(const float* in, float* out, std::size_t count) {
 
 }  // namespace
 
-const Elementwise kElementwise{silu_multiply, add, scale, gelu};
+const Elementwise kElementwise{silu_multiply, sigmoid_multiply, clamped_swiglu, add, scale, gelu};
 
 }  // namespace linnet::kernels::avx2

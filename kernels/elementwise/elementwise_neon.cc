@@ -20,6 +20,23 @@ void silu_multiply(const float* gate, const float* up, float* out, std::size_t c
   });
 }
 
+void sigmoid_multiply(const float* gate, const float* value, float* out, std::size_t count) {
+  for_each(gate, value, out, count,
+           [](float32x4_t x, float32x4_t y) { return vdivq_f32(y, vaddq_f32(vdupq_n_f32(1.0F), exp(vnegq_f32(x)))); });
+}
+
+void clamped_swiglu(const float* gate, const float* up, const Swiglu& form, float* out, std::size_t count) {
+  const float32x4_t limit = vdupq_n_f32(form.limit);
+  const float32x4_t one = vdupq_n_f32(1.0F);
+  const float32x4_t slope = vdupq_n_f32(form.slope);
+  for_each(gate, up, out, count, [=](float32x4_t x, float32x4_t y) {
+    const float32x4_t g = vminq_f32(x, limit);
+    const float32x4_t u = vmaxq_f32(vminq_f32(y, limit), vnegq_f32(limit));
+    const float32x4_t decay = exp(vnegq_f32(vmulq_f32(slope, g)));
+    return vmulq_f32(vaddq_f32(u, one), vdivq_f32(g, vaddq_f32(one, decay)));
+  });
+}
+
 void add(const float* a, const float* b, float* out, std::size_t count) {
   for_each(a, b, out, count, [](float32x4_t x, float32x4_t y) { return vaddq_f32(x, y); });
 }
@@ -48,6 +65,6 @@ void gelu(const float* in, float* out, std::size_t count) {
 
 }  // namespace
 
-const Elementwise kElementwise{silu_multiply, add, scale, gelu};
+const Elementwise kElementwise{silu_multiply, sigmoid_multiply, clamped_swiglu, add, scale, gelu};
 
 }  // namespace linnet::kernels::neon

@@ -90,6 +90,12 @@ double cos(double angle) {
   return sin_of(reduced.quarters + 1, reduced.rest);
 }
 
+float softplus(float x) {
+  if (!(x <= 20.0F)) return x;
+  const double e = exponential(x > -100.0F ? static_cast<double>(x) : -100.0);
+  return static_cast<float>(e < 1e-8 ? e : logarithm(1.0 + e));  // ln(1 + e) = e to 5e-9 of it.
+}
+
 double power(double base, double exponent) { return exponential(exponent * logarithm(base)); }
 
 }  // namespace linnet::kernels::math

@@ -48,6 +48,9 @@ namespace linnet::kernels::math {
   return x * (x < 0.0F ? upper : 1.0F - upper);
 }
 
+// ln(1 + e^x), within 1 ulp; x itself above 20, where they differ by less than 1 ulp.
+[[nodiscard]] float softplus(float x);
+
 // Sine and cosine of an angle in radians, |angle| <= 2^30: absolute error below 3e-16.
 [[nodiscard]] double sin(double angle);
 [[nodiscard]] double cos(double angle);

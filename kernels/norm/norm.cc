@@ -21,9 +21,19 @@ constexpr Variant<LayerNorm> kLayerNorm[] = {
     {"scalar", {}, scalar::layer_norm},
 };
 
+constexpr Variant<UnitNorm> kUnitNorm[] = {
+#if defined(__x86_64__)
+    {"avx2", {.avx2 = true}, avx2::unit_norm},
+#elif defined(__aarch64__)
+    {"neon", {.neon = true}, neon::unit_norm},
+#endif
+    {"scalar", {}, scalar::unit_norm},
+};
+
 }  // namespace
 
 Variants<RmsNorm> rms_norm_variants() { return kRmsNorm; }
 Variants<LayerNorm> layer_norm_variants() { return kLayerNorm; }
+Variants<UnitNorm> unit_norm_variants() { return kUnitNorm; }
 
 }  // namespace linnet::kernels

@@ -1,5 +1,5 @@
-// Normalisation of one row: by its root mean square (Zhang and Sennrich 2019), or to mean 0 and variance 1 (Ba et al.
-// 2016).
+// Normalisation of one row: by its root mean square (Zhang and Sennrich 2019), to mean 0 and variance 1 (Ba et al.
+// 2016), or to a length.
 #pragma once
 
 #include <cstddef>
@@ -25,22 +25,32 @@ using RmsNorm = void (*)(const float* in, const float* weight, float epsilon, st
 using LayerNorm = void (*)(const float* in, const float* weight, const float* bias, float epsilon, std::size_t width,
                            float* out);
 
-// Family name of both: "norm".
+// in_out[i] = in_out[i] * (scale * (1 / sqrt(sum(in_out^2) + epsilon))): to a length of `scale`; the squares are summed
+// in 16 virtual lanes of fma.
+//
+//   in_out  [width]
+using UnitNorm = void (*)(float* in_out, float epsilon, float scale, std::size_t width);
+
+// Family name of all: "norm".
 [[nodiscard]] Variants<RmsNorm> rms_norm_variants();
 [[nodiscard]] Variants<LayerNorm> layer_norm_variants();
+[[nodiscard]] Variants<UnitNorm> unit_norm_variants();
 
 // The variants themselves; each ISA's exist where its file is compiled.
 namespace scalar {
 void rms_norm(const float* in, const float* weight, float epsilon, std::size_t width, float* out);
 void layer_norm(const float* in, const float* weight, const float* bias, float epsilon, std::size_t width, float* out);
+void unit_norm(float* in_out, float epsilon, float scale, std::size_t width);
 }  // namespace scalar
 namespace avx2 {
 void rms_norm(const float* in, const float* weight, float epsilon, std::size_t width, float* out);
 void layer_norm(const float* in, const float* weight, const float* bias, float epsilon, std::size_t width, float* out);
+void unit_norm(float* in_out, float epsilon, float scale, std::size_t width);
 }  // namespace avx2
 namespace neon {
 void rms_norm(const float* in, const float* weight, float epsilon, std::size_t width, float* out);
 void layer_norm(const float* in, const float* weight, const float* bias, float epsilon, std::size_t width, float* out);
+void unit_norm(float* in_out, float epsilon, float scale, std::size_t width);
 }  // namespace neon
 
 }  // namespace linnet::kernels

@@ -60,4 +60,13 @@ void layer_norm(const float* in, const float* weight, const float* bias, float e
   }
 }
 
+void unit_norm(float* in_out, float epsilon, float scale, std::size_t width) {
+  const float squares = lane_total(in_out, width, [](__m256 x, __m256 lane) { return _mm256_fmadd_ps(x, x, lane); });
+  const __m256 factor = _mm256_mul_ps(_mm256_set1_ps(scale), inverse_root(squares + epsilon));
+  for (std::size_t i = 0; i < width; i += 8) {
+    const __m256i mask = first_lanes(width - i);
+    _mm256_maskstore_ps(in_out + i, mask, _mm256_mul_ps(_mm256_maskload_ps(in_out + i, mask), factor));
+  }
+}
+
 }  // namespace linnet::kernels::avx2

@@ -50,4 +50,13 @@ void layer_norm(const float* in, const float* weight, const float* bias, float e
   }
 }
 
+void unit_norm(float* in_out, float epsilon, float scale, std::size_t width) {
+  const float squares =
+      lane_total(in_out, width, [](float32x4_t x, float32x4_t lane) { return vfmaq_f32(lane, x, x); });
+  const float32x4_t factor = vmulq_f32(vdupq_n_f32(scale), inverse_root(squares + epsilon));
+  for (std::size_t i = 0; i < width; i += 4) {
+    store_tail(in_out + i, width - i, vmulq_f32(load_tail(in_out + i, width - i), factor));
+  }
+}
+
 }  // namespace linnet::kernels::neon

@@ -24,4 +24,11 @@ void layer_norm(const float* in, const float* weight, const float* bias, float e
   for (std::size_t i = 0; i < width; ++i) out[i] = ((in[i] - mean) * inverse) * weight[i] + bias[i];
 }
 
+void unit_norm(float* in_out, float epsilon, float scale, std::size_t width) {
+  LaneSum squares;
+  for (std::size_t i = 0; i < width; ++i) squares.multiply_add(i, in_out[i], in_out[i]);
+  const float factor = scale * (1.0F / std::sqrt(squares.total() + epsilon));
+  for (std::size_t i = 0; i < width; ++i) in_out[i] *= factor;
+}
+
 }  // namespace linnet::kernels::scalar

@@ -1,11 +1,13 @@
 #include "models/bert/bert.h"
 
 #include <cmath>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "models/keys.h"
 #include "models/program_builder.h"
+#include "models/rope_keys.h"
 #include "models/vocabulary.h"
 
 namespace linnet::models::bert {
@@ -13,6 +15,7 @@ namespace {
 
 // The numbers of one model.
 struct Shape {
+  std::string architecture;
   std::size_t layers = 0;
   std::size_t width = 0;
   std::size_t feed_forward = 0;
@@ -22,6 +25,8 @@ struct Shape {
   std::size_t token_types = 0;
   float epsilon = 0;
   Pooling pooling = Pooling::kMean;
+  bool modern = false;  // nomic-bert: rotated positions, a gate beside `up`, Q, K and V in one tensor, no biases.
+  Rotation rotation;
 };
 
 // Far above any published model, far below where products of them wrap.
@@ -41,8 +46,11 @@ Result<Pooling> read_pooling(const Keys& keys) {
               "pooling of type " + std::to_string(type) + " is not supported; mean (1) and CLS (2) are");
 }
 
-Result<Shape> read_shape(const ModelFile& file, const Keys& keys) {
+Result<Shape> read_shape(const ModelFile& file, const std::string& architecture, bool modern) {
+  const Keys keys(file.header, architecture);
   Shape shape;
+  shape.architecture = architecture;
+  shape.modern = modern;
   LINNET_TRY(shape.layers, keys.count("block_count", kLayers));
   LINNET_TRY(shape.width, keys.count("embedding_length", kWidth));
   LINNET_TRY(shape.feed_forward, keys.count("feed_forward_length", kFeedForward));
@@ -50,6 +58,12 @@ Result<Shape> read_shape(const ModelFile& file, const Keys& keys) {
   LINNET_TRY(shape.context, keys.count("context_length", kContext));
   LINNET_TRY(shape.epsilon, keys.number("attention.layer_norm_epsilon", 0.0F, 1.0F));
   LINNET_TRY(shape.pooling, read_pooling(keys));
+  if (shape.modern) {
+    LINNET_TRY(const float base, keys.number("rope.freq_base", 1.0F, 1e12F));
+    shape.rotation.dimensions = shape.width / shape.heads;
+    shape.rotation.base = static_cast<double>(base);
+    LINNET_CHECK(read_rope_scaling(keys, shape.rotation));
+  }
   LINNET_TRY(shape.vocabulary, read_vocabulary(file, keys));
   const pack::PackedTensor* types = file.tensors.find("token_types.weight");
   if (types == nullptr || types->rows() < kTokenTypes.least || types->rows() > kTokenTypes.most) {
@@ -64,10 +78,11 @@ Result<Shape> read_shape(const ModelFile& file, const Keys& keys) {
 // Emits the operations of one model, in the order of the paper.
 class Writer {
  public:
-  explicit Writer(const Shape& shape) : shape_(shape), program_("bert", shape.vocabulary, shape.context) {}
+  explicit Writer(const Shape& shape) : shape_(shape), program_(shape.architecture, shape.vocabulary, shape.context) {}
 
   Program write() {
     hidden_ = program_.tokens("hidden", shape_.width);
+    if (shape_.modern) rotation_ = program_.rotation(shape_.rotation);
     write_embedding();
     for (std::size_t layer = 0; layer < shape_.layers; ++layer) {
       prefix_ = "blk." + std::to_string(layer) + ".";
@@ -86,8 +101,10 @@ class Writer {
   void write_embedding() {
     const BufferId added = program_.tokens("added embedding", shape_.width);
     program_.step("embed", Embed{table("token_embd", shape_.vocabulary), hidden_});
-    program_.step("position", Embed{table("position_embd", shape_.context), added, 1.0F, Lookup::kPosition});
-    program_.step("add position", Add{added, hidden_});
+    if (!shape_.modern) {
+      program_.step("position", Embed{table("position_embd", shape_.context), added, 1.0F, Lookup::kPosition});
+      program_.step("add position", Add{added, hidden_});
+    }
     program_.step("token type", Embed{table("token_types", shape_.token_types), added, 1.0F, Lookup::kFirst});
     program_.step("add token type", Add{added, hidden_});
     norm("token_embd_norm");
@@ -101,9 +118,14 @@ class Writer {
     const BufferId key = program_.tokens("key", width);
     const BufferId value = program_.tokens("value", width);
     const BufferId mixed = program_.tokens("attention output", width);
-    step("query key value", MatMul{hidden_,
-                                   {projection("attn_q", width, width, query), projection("attn_k", width, width, key),
-                                    projection("attn_v", width, width, value)}});
+    if (shape_.modern) {
+      write_joint(query, key, value);
+    } else {
+      step("query key value",
+           MatMul{hidden_,
+                  {projection("attn_q", width, width, query), projection("attn_k", width, width, key),
+                   projection("attn_v", width, width, value)}});
+    }
     const StateId cache = program_.state(KvCache{shape_.heads, head_width, head_width});
     const float scale = 1.0F / std::sqrt(static_cast<float>(head_width));
     step("attention", Attend{query, key, value, cache, mixed, shape_.heads, scale, Mask::kNone});
@@ -111,9 +133,30 @@ class Writer {
     norm(prefix_ + "attn_output_norm");
   }
 
-  // hidden = norm(hidden + W_down gelu(W_up hidden))
+  // Queries, keys and values behind each other in one product, then apart, the first two rotated.
+  void write_joint(BufferId query, BufferId key, BufferId value) {
+    const std::size_t width = shape_.width;
+    const BufferId all = program_.tokens("query, key and value", 3 * width);
+    const BufferId rest = program_.tokens("key and value", 2 * width);
+    step("query key value", MatMul{hidden_, {projection("attn_qkv", 3 * width, width, all)}});
+    step("query apart", Split{all, query, rest});
+    step("key and value apart", Split{rest, key, value});
+    step("rotate query", Rotate{query, rotation_, shape_.heads});
+    step("rotate key", Rotate{key, rotation_, shape_.heads});
+  }
+
+  // hidden = norm(hidden + W_down f(hidden)), f = gelu(W_up hidden), or silu(W_gate hidden) * W_up hidden
   void write_feed_forward() {
     const BufferId up = program_.tokens("up", shape_.feed_forward);
+    if (shape_.modern) {
+      const BufferId gate = program_.tokens("gate", shape_.feed_forward);
+      step("gate up", MatMul{hidden_,
+                             {projection("ffn_gate", shape_.feed_forward, shape_.width, gate),
+                              projection("ffn_up", shape_.feed_forward, shape_.width, up)}});
+      step("silu", SiluMultiply{gate, up, up});
+      step("down", add_to_hidden("ffn_down", shape_.feed_forward, up));
+      return norm(prefix_ + "layer_output_norm");
+    }
     step("up", MatMul{hidden_, {projection("ffn_up", shape_.feed_forward, shape_.width, up)}});
     step("gelu", Gelu{up});
     step("down", add_to_hidden("ffn_down", shape_.feed_forward, up));
@@ -132,7 +175,9 @@ class Writer {
   }
   Projection projection(const std::string& name, std::size_t out_width, std::size_t in_width, BufferId out) {
     const WeightId weight = program_.matrix(prefix_ + name + ".weight", out_width, in_width);
-    return {weight, program_.vector(prefix_ + name + ".bias", out_width), out};
+    std::optional<WeightId> bias;
+    if (!shape_.modern) bias = program_.vector(prefix_ + name + ".bias", out_width);
+    return {weight, bias, out};
   }
   MatMul add_to_hidden(const std::string& name, std::size_t in_width, BufferId in) {
     Projection onto = projection(name, shape_.width, in_width, hidden_);
@@ -143,14 +188,19 @@ class Writer {
   const Shape& shape_;
   ProgramBuilder program_;
   BufferId hidden_{};
+  RotationId rotation_{};
   std::string prefix_;
 };
 
 }  // namespace
 
 Result<Program> read_bert(const ModelFile& file) {
-  const Keys keys(file.header, "bert");
-  LINNET_TRY(const Shape shape, read_shape(file, keys));
+  LINNET_TRY(const Shape shape, read_shape(file, "bert", false));
+  return Writer(shape).write();
+}
+
+Result<Program> read_nomic_bert(const ModelFile& file) {
+  LINNET_TRY(const Shape shape, read_shape(file, "nomic-bert", true));
   return Writer(shape).write();
 }
 

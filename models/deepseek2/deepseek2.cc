@@ -135,7 +135,7 @@ class Writer {
 
     step("attention norm", RmsNorm{hidden_, vector("attn_norm", s_.width), normed, s_.epsilon});
     write_query(normed, query, {matrix("attn_kv_a_mqa", key_width, s_.width), {}, key});
-    step("latent norm", RmsNorm{key, vector("attn_kv_a_norm", s_.latent), key, s_.epsilon});
+    step("latent norm", RmsNorm{key, vector("attn_kv_a_norm", s_.latent), key, s_.epsilon, 1, s_.latent});
     step("rotate query", Rotate{query, rotation_, s_.heads, s_.content});
     step("rotate key", Rotate{key, rotation_, 1, s_.latent});
     step("absorb", HeadMatMul{query, {key_matrices(), {}, latent_query}});

@@ -103,8 +103,12 @@ class Engine {
   // Positions it holds.
   [[nodiscard]] std::size_t length(SequenceId sequence) const;
   // Forgets the positions from `length` on, which must be at most what it holds; all of them where the model has a
-  // window and what it needs before `length` is overwritten: ask length().
+  // window and what it needs before `length` is overwritten, or a recurrent state, which does not go back: ask
+  // length().
   void truncate(SequenceId sequence, std::size_t length);
+  // Makes `to`, another open sequence, hold what `from` holds: a prefix is computed once for several answers. Errors:
+  // kExhausted (no pages for it), with `to` empty.
+  [[nodiscard]] Result<void> copy(SequenceId from, SequenceId to);
 
   // Computes the rows and extends their sequences. Returns [rows that want logits, vocabulary] in the order of the
   // batch, valid until the next step. Errors, before anything is changed: kUsage (no rows or too many, an id outside

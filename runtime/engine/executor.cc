@@ -175,11 +175,39 @@ void Executor::execute(const models::RmsNorm& op) {
   const TensorView out = buffer(op.out);
   const float* const weight = weights_.vector(op.weight);
   const std::size_t part = in.width() / op.groups;
-  const std::size_t width = std::min(part, weights_.view(op.weight).columns);  // What is behind it stays.
+  const std::size_t width = op.width != 0 ? op.width : part;
   split(in.rows(), in.width(), [&](std::size_t first, std::size_t count) {
     for (std::size_t row = first; row < first + count; ++row) {
       for (std::size_t at = 0; at < in.width(); at += part) {
         kernels_.rms_norm(in.row(row).data() + at, weight, op.epsilon, width, out.row(row).data() + at);
+      }
+    }
+  });
+}
+
+void Executor::execute(const models::UnitNorm& op) {
+  const TensorView rows = buffer(op.in_out);
+  split(rows.rows(), op.parts * op.width, [&](std::size_t first, std::size_t count) {
+    for (std::size_t row = first; row < first + count; ++row) {
+      for (std::size_t part = 0; part < op.parts; ++part) {
+        kernels_.unit_norm(rows.row(row).data() + op.first + part * op.width, op.epsilon, op.scale, op.width);
+      }
+    }
+  });
+}
+
+void Executor::execute(const models::Split& op) {
+  const TensorView in = buffer(op.in);
+  const TensorView first = buffer(op.first);
+  const TensorView second = buffer(op.second);
+  const std::size_t a = first.width() / op.parts;
+  const std::size_t b = second.width() / op.parts;
+  split(in.rows(), in.width(), [&](std::size_t from, std::size_t count) {
+    for (std::size_t row = from; row < from + count; ++row) {
+      for (std::size_t part = 0; part < op.parts; ++part) {
+        const float* const numbers = in.row(row).data() + part * (a + b);
+        std::memcpy(first.row(row).data() + part * a, numbers, a * sizeof(float));
+        std::memcpy(second.row(row).data() + part * b, numbers + a, b * sizeof(float));
       }
     }
   });
@@ -275,19 +303,43 @@ void Executor::execute(const models::Rotate& op) {
   });
 }
 
-void Executor::execute(const models::SiluMultiply& op) {
+void Executor::split_numbers(TensorView rows, FunctionRef<void(std::size_t, std::size_t, std::size_t)> work) {
   constexpr std::size_t kPiece = 2048;  // A row alone is worth sharing too: each number costs an exponential.
+  const std::size_t pieces = (rows.width() + kPiece - 1) / kPiece;
+  split(rows.rows() * pieces, std::min(kPiece, rows.width()), [&](std::size_t first, std::size_t count) {
+    for (std::size_t item = first; item < first + count; ++item) {
+      const std::size_t at = item % pieces * kPiece;
+      work(item / pieces, at, std::min(kPiece, rows.width() - at));
+    }
+  });
+}
+
+void Executor::execute(const models::SiluMultiply& op) {
   const TensorView gate = buffer(op.gate);
   const TensorView up = buffer(op.up);
   const TensorView out = buffer(op.out);
-  const std::size_t pieces = (out.width() + kPiece - 1) / kPiece;
-  split(out.rows() * pieces, std::min(kPiece, out.width()), [&](std::size_t first, std::size_t count) {
-    for (std::size_t item = first; item < first + count; ++item) {
-      const std::size_t row = item / pieces;
-      const std::size_t at = item % pieces * kPiece;
-      kernels_.elementwise->silu_multiply(gate.row(row).data() + at, up.row(row).data() + at, out.row(row).data() + at,
-                                          std::min(kPiece, out.width() - at));
-    }
+  split_numbers(out, [&](std::size_t row, std::size_t at, std::size_t count) {
+    kernels_.elementwise->silu_multiply(gate.row(row).data() + at, up.row(row).data() + at, out.row(row).data() + at,
+                                        count);
+  });
+}
+
+void Executor::execute(const models::SigmoidMultiply& op) {
+  const TensorView gate = buffer(op.gate);
+  const TensorView out = buffer(op.in_out);
+  split_numbers(out, [&](std::size_t row, std::size_t at, std::size_t count) {
+    float* const numbers = out.row(row).data() + at;
+    kernels_.elementwise->sigmoid_multiply(gate.row(row).data() + at, numbers, numbers, count);
+  });
+}
+
+void Executor::execute(const models::ClampedSwiglu& op) {
+  const TensorView gate = buffer(op.gate);
+  const TensorView up = buffer(op.up);
+  const TensorView out = buffer(op.out);
+  split_numbers(out, [&](std::size_t row, std::size_t at, std::size_t count) {
+    kernels_.elementwise->clamped_swiglu(gate.row(row).data() + at, up.row(row).data() + at, {op.slope, op.limit},
+                                         out.row(row).data() + at, count);
   });
 }
 

@@ -83,15 +83,22 @@ class Executor {
   void execute(const models::Add& op);
   void execute(const models::RmsNorm& op);
   void execute(const models::LayerNorm& op);
+  void execute(const models::UnitNorm& op);
+  void execute(const models::Split& op);
   void execute(const models::MatMul& op);
   void execute(const models::Rotate& op);
   void execute(const models::Attend& op);  // In executor_attention.cc.
+  // In executor_recurrence.cc.
+  void execute(const models::ShortConvolution& op);
+  void execute(const models::GatedDelta& op);
   // In executor_experts.cc.
   void execute(const models::Route& op);
   void execute(const models::ExpertMatMul& op);
   void execute(const models::Combine& op);
   void execute(const models::HeadMatMul& op);
   void execute(const models::SiluMultiply& op);
+  void execute(const models::SigmoidMultiply& op);
+  void execute(const models::ClampedSwiglu& op);
   void execute(const models::Gelu& op);
   void execute(const models::SelectOutputs& op);
 
@@ -106,10 +113,16 @@ class Executor {
   void multiply_parts(const PartedRows& in, std::span<const models::Projection> projections);
   void multiply_matrix(const PartedRows& in, const models::Projection& projection, const MatrixPart& part,
                        std::size_t worker);
+  void step_state(const models::GatedDelta& op, std::size_t head);
   void store(const models::Attend& op, std::size_t row);
   void attend(const models::Attend& op, const RowBlock& block, const HeadRange& range, std::size_t worker);
+  void merge_sinks(const float* sinks, const kernels::AttentionShape& shape, const kernels::AttentionPart& into,
+                   std::size_t worker);
   void attend_from(const models::Attend& op, std::size_t begin, const RowBlock& block, const HeadRange& range,
                    std::size_t worker);
+
+  // Calls work(row, first, count) over runs of the numbers of each row, in parallel.
+  void split_numbers(TensorView rows, FunctionRef<void(std::size_t, std::size_t, std::size_t)> work);
 
   // Calls work(first, count) over [0, count of items), in parallel where there are enough numbers in all.
   void split(std::size_t items, std::size_t numbers_an_item, FunctionRef<void(std::size_t, std::size_t)> work);

@@ -42,6 +42,20 @@ void Executor::execute(const models::Attend& op) {
   });
 }
 
+// A sink is a last part of one position whose value is 0.
+void Executor::merge_sinks(const float* sinks, const kernels::AttentionShape& shape, const kernels::AttentionPart& into,
+                           std::size_t worker) {
+  const ThreadScratch& scratch = workspace_.threads[worker];
+  for (std::size_t row = 0; row < shape.rows; ++row) {
+    std::copy_n(sinks, shape.heads, scratch.next_maximum.data() + row * shape.heads);
+  }
+  std::fill_n(scratch.next_sum.data(), shape.rows * shape.heads, 1.0F);
+  std::fill_n(scratch.next_out.data(), shape.rows * shape.heads * shape.value_width, 0.0F);
+  kernels_.attention->merge(
+      shape, into,
+      {scratch.next_maximum.data(), scratch.next_sum.data(), scratch.next_out.data(), shape.heads * shape.value_width});
+}
+
 // Rows under a window start at different positions: one by one, once the window hides any.
 void Executor::attend(const models::Attend& op, const RowBlock& block, const HeadRange& range, std::size_t worker) {
   const auto& state = std::get<models::KvCache>(program_.states[static_cast<std::size_t>(op.cache)]);
@@ -100,6 +114,8 @@ void Executor::attend_from(const models::Attend& op, std::size_t begin, const Ro
     kernels_.attention->page(input, next);
     kernels_.attention->merge({input.rows, heads, state.value_width}, into, next);
   }
+  if (op.sinks)
+    merge_sinks(weights_.vector(*op.sinks) + range.first, {block.rows, heads, state.value_width}, whole, worker);
   kernels_.attention->finish({block.rows, heads, state.value_width}, whole);
 }
 

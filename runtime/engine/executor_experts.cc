@@ -215,6 +215,12 @@ void Executor::multiply_matrix(const PartedRows& in, const models::Projection& p
                                     tile + i * stride, stride);
     }
   }
+  if (projection.bias) {
+    const float* const bias = weights_.vector(*projection.bias) + part.matrix * matrices.rows + first;
+    for (std::size_t i = 0; i < count; ++i) {
+      kernels_.elementwise->add(tile + i * stride, bias, tile + i * stride, width);
+    }
+  }
   const TensorView out = buffer(projection.out);
   const PartedRows target{out, in.parts, out.width() / in.parts, matrices.rows};
   for (std::size_t i = 0; i < count; ++i) {

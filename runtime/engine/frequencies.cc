@@ -22,8 +22,11 @@ double pair_of(const Rotation& rotation, double turns) {
 // How much of pair i is divided, between the first pair that is touched and the first that is wholly.
 void stretch_yarn(const Rotation& rotation, std::span<double> frequencies) {
   const double last = static_cast<double>(rotation.dimensions) - 1.0;
-  const double first = std::max(0.0, std::floor(pair_of(rotation, rotation.stretch.fast_turns)));
-  double whole = std::min(last, std::ceil(pair_of(rotation, rotation.stretch.slow_turns)));
+  const bool rounded = rotation.stretch.whole_pairs;
+  const double fast = pair_of(rotation, rotation.stretch.fast_turns);
+  const double slow = pair_of(rotation, rotation.stretch.slow_turns);
+  const double first = std::max(0.0, rounded ? std::floor(fast) : fast);
+  double whole = std::min(last, rounded ? std::ceil(slow) : slow);
   if (whole == first) whole += 0.001;  // As the reference has it.
   for (std::size_t i = 0; i < frequencies.size(); ++i) {
     const double share = std::clamp((static_cast<double>(i) - first) / (whole - first), 0.0, 1.0);

@@ -8,8 +8,8 @@ namespace {
 
 using kernels::Format;
 
-constexpr std::string_view kFamilies[] = {"attention", "convert",  "elementwise", "rotate",
-                                          "norm",      "quantize", "matmul",      "matmul_float"};
+constexpr std::string_view kFamilies[] = {"attention", "convert",    "elementwise", "rotate",      "norm",
+                                          "quantize",  "recurrence", "matmul",      "matmul_float"};
 
 // A forced family that does not exist would otherwise be ignored in silence.
 Result<void> check_families(std::string_view text) {
@@ -60,6 +60,8 @@ Result<KernelSet> KernelSet::choose(const CpuFeatures& cpu, const kernels::Force
   LINNET_CHECK(choose_one("rotate", kernels::rotate_variants(), set.rotate));
   LINNET_CHECK(choose_one("norm", kernels::rms_norm_variants(), set.rms_norm));
   LINNET_CHECK(choose_one("norm", kernels::layer_norm_variants(), set.layer_norm));
+  LINNET_CHECK(choose_one("norm", kernels::unit_norm_variants(), set.unit_norm));
+  LINNET_CHECK(choose_one("recurrence", kernels::recurrence_variants(), set.recurrence));
   LINNET_CHECK(choose_one("quantize", kernels::quantize_variants(), set.quantize));
   for (const Format format : kernels::all_formats()) {
     const auto index = static_cast<std::size_t>(format);

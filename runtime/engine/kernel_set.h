@@ -13,6 +13,7 @@
 #include "kernels/matmul_float/matmul_float.h"
 #include "kernels/norm/norm.h"
 #include "kernels/quantize/quantize.h"
+#include "kernels/recurrence/recurrence.h"
 #include "kernels/rotate/rotate.h"
 #include "kernels/variant.h"
 #include "runtime/base/cpu_features.h"
@@ -35,6 +36,8 @@ struct KernelSet {
   const kernels::Rotate* rotate = nullptr;
   kernels::RmsNorm rms_norm = nullptr;
   kernels::LayerNorm layer_norm = nullptr;
+  kernels::UnitNorm unit_norm = nullptr;
+  const kernels::Recurrence* recurrence = nullptr;
   kernels::Quantize quantize = nullptr;
   std::array<const kernels::MatMul*, kFormats> matmul{};      // By format; null where it has no panels.
   std::array<kernels::MatMulFloat, kFormats> matmul_float{};  // By format; null where it is quantised.

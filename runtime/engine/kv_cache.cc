@@ -37,9 +37,18 @@ std::size_t ring_pages(const models::KvCache& state, const CacheShape& shape) {
 std::size_t cache_numbers(const models::Program& program, const CacheShape& shape) {
   std::size_t numbers = 0;
   for (const models::State& state : program.states) {
-    const auto& cache = std::get<models::KvCache>(state);
-    const std::size_t ring = ring_pages(cache, shape);
-    numbers += (ring != 0 ? ring * shape.sequences : shape.pages) * page_numbers(cache);
+    const auto* const cache = std::get_if<models::KvCache>(&state);
+    if (cache == nullptr) continue;
+    const std::size_t ring = ring_pages(*cache, shape);
+    numbers += (ring != 0 ? ring * shape.sequences : shape.pages) * page_numbers(*cache);
+  }
+  return numbers;
+}
+
+std::size_t recurrent_numbers(const models::Program& program) {
+  std::size_t numbers = 0;
+  for (const models::State& state : program.states) {
+    if (const auto* recurrent = std::get_if<models::Recurrent>(&state)) numbers += recurrent->numbers;
   }
   return numbers;
 }
@@ -49,8 +58,8 @@ std::size_t page_numbers(const models::KvCache& state) { return state.kv_heads *
 std::size_t page_numbers(const models::Program& program) {
   std::size_t numbers = 0;
   for (const models::State& state : program.states) {
-    const auto& cache = std::get<models::KvCache>(state);
-    if (cache.window == 0) numbers += page_numbers(cache);
+    const auto* const cache = std::get_if<models::KvCache>(&state);
+    if (cache != nullptr && cache->window == 0) numbers += page_numbers(*cache);
   }
   return numbers;
 }
@@ -61,7 +70,14 @@ void KvCache::reset(const models::Program& program) {
   // The lowest page is given first: memory is touched from the front.
   for (std::size_t i = 0; i < free_count_; ++i) free_pages_[i] = static_cast<PageId>(free_count_ - 1 - i);
   std::size_t offset = 0;
+  recurrent_stride_ = 0;
   for (std::size_t i = 0; i < states_.size(); ++i) {
+    if (const auto* recurrent = std::get_if<models::Recurrent>(&program.states[i])) {
+      states_[i] = {};
+      states_[i].offset = recurrent_stride_;
+      recurrent_stride_ += recurrent->numbers;
+      continue;
+    }
     const auto& state = std::get<models::KvCache>(program.states[i]);
     const std::size_t key_head = kPagePositions * state.key_width;
     states_[i] = {.offset = offset,
@@ -79,7 +95,9 @@ Result<SequenceId> KvCache::begin() {
   for (std::size_t i = 0; i < sequences_.size(); ++i) {
     if (sequences_[i].open) continue;
     sequences_[i] = {.length = 0, .claimed = 0, .pages = 0, .furthest = 0, .open = true};
-    return static_cast<SequenceId>(i);
+    const auto id = static_cast<SequenceId>(i);
+    std::ranges::fill(recurrent_of(id), 0.0F);
+    return id;
   }
   return fail(ErrorKind::kBusy, "all " + std::to_string(sequences_.size()) + " sequences are in use");
 }
@@ -131,6 +149,7 @@ void KvCache::drop_claims() {
 
 // A ring holds its last pages up to the furthest; the oldest of them may be half overwritten by none.
 bool KvCache::can_go_back(const Sequence& held, std::size_t length) const {
+  if (recurrent_stride_ != 0 && length != held.length) return false;
   const auto keeps = [&](const StateStorage& state) {
     const std::size_t needed = length + 1 > state.window ? length + 1 - state.window : 0;
     return state.ring == 0 || needed / kPagePositions + state.ring >= pages_for(held.furthest);
@@ -142,9 +161,34 @@ void KvCache::truncate(SequenceId id, std::size_t length) {
   assert(is_open(id) && length <= sequence(id).length);
   Sequence& held = sequence(id);
   if (!can_go_back(held, length)) length = 0;
-  if (length == 0) held.furthest = 0;
+  if (length == 0) {
+    held.furthest = 0;
+    std::ranges::fill(recurrent_of(id), 0.0F);
+  }
   held.length = static_cast<std::uint32_t>(length);
   while (held.pages > pages_for(length)) free_pages_[free_count_++] = table(id)[--held.pages];
+}
+
+Result<void> KvCache::copy(SequenceId from, SequenceId to) {
+  assert(is_open(from) && is_open(to) && from != to);
+  const Sequence& source = sequence(from);
+  Sequence& target = sequence(to);
+  truncate(to, 0);
+  if (source.pages > free_count_) {
+    return fail(ErrorKind::kExhausted, "the KV cache has " + std::to_string(free_count_) + " free pages of " +
+                                           std::to_string(source.pages) + " that the copy needs");
+  }
+  while (target.pages < source.pages) table(to)[target.pages++] = free_pages_[--free_count_];
+  target.length = source.length;
+  target.furthest = source.furthest;
+  for (const StateStorage& state : states_) {
+    if (state.page == 0) continue;
+    // Of a ring, all pages: which of them hold something is a matter of turns.
+    const std::size_t pages = state.ring != 0 ? state.ring : source.pages;
+    for (std::size_t i = 0; i < pages; ++i) std::copy_n(page(state, from, i), state.page, page(state, to, i));
+  }
+  std::ranges::copy(recurrent_of(from), recurrent_of(to).begin());
+  return {};
 }
 
 std::uint16_t* KvCache::keys(models::StateId state, SequenceId id, std::size_t number, std::size_t head) const {

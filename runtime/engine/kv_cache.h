@@ -1,4 +1,4 @@
-// Keys and values of the sequences, in pages of 256 positions from a fixed pool.
+// What sequences keep: keys and values in pages of 256 positions from a fixed pool, and recurrent states.
 //
 // A page covers the same 256 positions in every state (layer) of the program, so a sequence has one page table and a
 // page is given, taken and (later) shared as a whole. In a state, a page is [kv_heads][256][key_width] keys, then
@@ -38,8 +38,11 @@ struct CacheShape {
 // 0 where all pages are kept.
 [[nodiscard]] std::size_t ring_pages(const models::KvCache& state, const CacheShape& shape);
 
-// Numbers (f16) of all states.
+// Numbers (f16) of all states that are keys and values.
 [[nodiscard]] std::size_t cache_numbers(const models::Program& program, const CacheShape& shape);
+
+// Numbers (float32) of one sequence's recurrent states.
+[[nodiscard]] std::size_t recurrent_numbers(const models::Program& program);
 
 // Bookkeeping and storage in memory that it is given. One thread at a time changes it.
 class KvCache {
@@ -54,12 +57,21 @@ class KvCache {
         tables_(source.template take<PageId>(shape.sequences * shape.pages_a_sequence)),
         free_pages_(source.template take<PageId>(shape.pages)),
         states_(source.template take<StateStorage>(program.states.size())),
-        numbers_(source.template take<std::uint16_t>(cache_numbers(program, shape))) {}
+        numbers_(source.template take<std::uint16_t>(cache_numbers(program, shape))),
+        recurrent_(take_recurrent(source, program, shape)) {}
+
+  // The recurrent states of all sequences, as the constructor takes them; nothing where there are none.
+  template <class Source>
+  [[nodiscard]] static std::span<float> take_recurrent(Source& source, const models::Program& program,
+                                                       const CacheShape& shape) {
+    const std::size_t numbers = recurrent_numbers(program) * shape.sequences;
+    return numbers != 0 ? source.template take<float>(numbers) : std::span<float>{};
+  }
 
   // Empties the pool and cuts the storage into states; once, before any use.
   void reset(const models::Program& program);
 
-  // An empty sequence. Errors: kBusy when all are taken.
+  // An empty sequence, its recurrent states 0. Errors: kBusy when all are taken.
   [[nodiscard]] Result<SequenceId> begin();
   void end(SequenceId id);
 
@@ -77,13 +89,24 @@ class KvCache {
   void drop_claims();
 
   // Forgets the positions from `length` on and gives back the pages that held nothing else. Where a window's positions
-  // before `length` are overwritten already, nothing can be kept: the sequence is empty then.
+  // before `length` are overwritten already, or a recurrent state has passed it, nothing can be kept: the sequence is
+  // empty then.
   void truncate(SequenceId id, std::size_t length);
+
+  // Makes `to` hold what `from` holds, in pages of its own. Both are open and not the same, without claims. Errors:
+  // kExhausted (too few pages), with `to` empty.
+  [[nodiscard]] Result<void> copy(SequenceId from, SequenceId to);
 
   // Where a state keeps keys [256, key_width] and values [256, value_width] of one KV head in the sequence's page
   // `number`; values that are in the keys lie key_width apart.
   [[nodiscard]] std::uint16_t* keys(models::StateId state, SequenceId id, std::size_t number, std::size_t head) const;
   [[nodiscard]] std::uint16_t* values(models::StateId state, SequenceId id, std::size_t number, std::size_t head) const;
+
+  // The numbers of a recurrent state.
+  [[nodiscard]] float* recurrent(models::StateId state, SequenceId id) const {
+    return recurrent_.data() + static_cast<std::size_t>(id) * recurrent_stride_ +
+           states_[static_cast<std::size_t>(state)].offset;
+  }
 
   [[nodiscard]] const CacheShape& shape() const { return shape_; }
 
@@ -96,8 +119,8 @@ class KvCache {
     bool open;
   };
   struct StateStorage {
-    std::size_t offset;    // In numbers_, of page 0.
-    std::size_t page;      // Numbers a page.
+    std::size_t offset;    // In numbers_, of page 0; of a recurrent state, in its sequence's numbers.
+    std::size_t page;      // Numbers a page; 0 where the state is a recurrent one.
     std::size_t key_head;  // Numbers of one head's keys in a page: 256 * key_width.
     std::size_t value_head;
     std::size_t values;  // Offset of the values in a page.
@@ -115,6 +138,9 @@ class KvCache {
     return numbers_.data() + state.offset + (state.ring != 0 ? turn : table(id)[number]) * state.page;
   }
 
+  [[nodiscard]] std::span<float> recurrent_of(SequenceId id) const {
+    return recurrent_.subspan(static_cast<std::size_t>(id) * recurrent_stride_, recurrent_stride_);
+  }
   [[nodiscard]] bool can_go_back(const Sequence& held, std::size_t length) const;
 
   CacheShape shape_;
@@ -123,6 +149,8 @@ class KvCache {
   std::span<PageId> free_pages_;  // The first free_count_ are free.
   std::span<StateStorage> states_;
   std::span<std::uint16_t> numbers_;
+  std::span<float> recurrent_;  // [sequences, recurrent_stride_]
+  std::size_t recurrent_stride_ = 0;
   std::size_t free_count_ = 0;
 };
 

@@ -44,12 +44,16 @@ Result<void> check_addressable(const models::Program& program, const EngineOptio
   double width = 0;
   for (const models::Buffer& buffer : program.buffers) width = std::max(width, static_cast<double>(buffer.width));
   double cache = 0;
+  double recurrent = 0;
   for (const models::State& state : program.states) {
-    const auto& kv = std::get<models::KvCache>(state);
-    cache += static_cast<double>(kv.kv_heads) * static_cast<double>(kv.kept_width()) * 2;
+    if (const auto* kv = std::get_if<models::KvCache>(&state)) {
+      cache += static_cast<double>(kv->kv_heads) * static_cast<double>(kv->kept_width()) * 2;
+    } else {
+      recurrent += static_cast<double>(std::get<models::Recurrent>(state).numbers) * 4;
+    }
   }
   const auto positions = static_cast<double>(options.context + kPagePositions);
-  const double bytes = cache * positions * static_cast<double>(options.max_sequences) +
+  const double bytes = (cache * positions + recurrent) * static_cast<double>(options.max_sequences) +
                        width * 64 * static_cast<double>(options.max_batch_rows);
   if (bytes < static_cast<double>(std::numeric_limits<std::size_t>::max()) / 4) return {};
   return fail(ErrorKind::kExhausted, "the model's cache and activations are beyond what this machine can address");
@@ -63,11 +67,24 @@ Bytes measured(Take take) {
   return {measure.bytes()};
 }
 
+template <class Kind>
+std::string layers_with(const models::Program& program) {
+  const auto count = std::count_if(program.states.begin(), program.states.end(),
+                                   [](const models::State& state) { return std::holds_alternative<Kind>(state); });
+  return std::to_string(count);
+}
+
 std::string cache_detail(const models::Program& program, const EngineOptions& options) {
   std::string text =
-      std::to_string(program.states.size()) + " layers, " + std::to_string(options.context) + " positions";
+      layers_with<models::KvCache>(program) + " layers, " + std::to_string(options.context) + " positions";
   if (options.max_sequences > 1) text += " x " + std::to_string(options.max_sequences) + " sequences";
   return text + ", f16";
+}
+
+std::string recurrent_detail(const models::Program& program, const EngineOptions& options) {
+  std::string text = layers_with<models::Recurrent>(program) + " states";
+  if (options.max_sequences > 1) text += " x " + std::to_string(options.max_sequences) + " sequences";
+  return text + ", f32, whatever the context";
 }
 
 Bytes scratch_of_threads(const WorkspaceShape& shape) {
@@ -97,8 +114,10 @@ std::vector<MemoryRow> arena_rows(const Setup& setup) {
   });
   const Bytes logit_bytes{logits * sizeof(float)};
   std::vector<MemoryRow> rows;
-  rows.push_back(row("KV cache", measured([&](auto& m) { (void)KvCache(m, program, setup.cache); }),
-                     cache_detail(program, options)));
+  const Bytes recurrent = measured([&](auto& m) { (void)KvCache::take_recurrent(m, program, setup.cache); });
+  const Bytes states = measured([&](auto& m) { (void)KvCache(m, program, setup.cache); });
+  rows.push_back(row("KV cache", Bytes{states.count - recurrent.count}, cache_detail(program, options)));
+  if (recurrent.count != 0) rows.push_back(row("recurrent state", recurrent, recurrent_detail(program, options)));
   rows.push_back(row("activations", Bytes{all_buffers.count - logit_bytes.count} + rotations, rows_text));
   rows.push_back(row("quantised activations", measured([&](auto& m) { (void)take_quantised(m, shape); }), rows_text));
   if (shape.parts_a_row != 0) {

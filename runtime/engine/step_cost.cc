@@ -47,10 +47,35 @@ class Coster {
     }
   }
 
+  // Rows of one sequence behind each other find the state in the processor's cache.
+  void operator()(const models::ShortConvolution& op) const {
+    const auto& taps = weights_.view(op.weight);
+    cost_.weight_bytes += taps.data.size();
+    cost_.multiply_adds += rows_.batch.size() * taps.rows * taps.columns;
+    add_state(op.state);
+  }
+
+  void operator()(const models::GatedDelta& op) const {
+    add_state(op.state);
+    cost_.multiply_adds += rows_.batch.size() * 2 * recurrent(op.state);
+  }
+
   template <class Other>
   void operator()(const Other&) const {}
 
  private:
+  [[nodiscard]] std::size_t recurrent(models::StateId id) const {
+    return std::get<models::Recurrent>(program_.states[static_cast<std::size_t>(id)]).numbers;
+  }
+
+  void add_state(models::StateId id) const {
+    std::size_t times = 0;
+    for (std::size_t row = 0; row < rows_.batch.size(); ++row) {
+      times += row == 0 || rows_.batch[row].sequence != rows_.batch[row - 1].sequence ? 1U : 0U;
+    }
+    cost_.cache_bytes += times * 2 * recurrent(id) * sizeof(float);
+  }
+
   void add_grouped(const models::Projection& projection, std::size_t parts_a_row) const {
     const WeightView& matrices = weights_.view(projection.weight);
     const std::size_t parts = rows_.batch.size() * parts_a_row;

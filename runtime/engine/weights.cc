@@ -93,6 +93,7 @@ Result<void> check_all_known(const pack::PackedView& file, const Program& progra
   for (const pack::PackedTensor& tensor : file.tensors()) {
     const std::string_view name = tensor.stored->name;
     if (known.contains(name) || pack::is_section(*tensor.stored)) continue;
+    if (std::ranges::any_of(program.unread, [&](const auto& start) { return name.starts_with(start); })) continue;
     return fail(ErrorKind::kUnsupported, "tensor '" + std::string(name) + "' is no part of a '" + program.architecture +
                                              "' model as this build knows it");
   }
@@ -139,7 +140,7 @@ std::size_t copied_vector_numbers(const Weights& weights, const Program& program
   std::size_t numbers = 0;
   for (std::size_t i = 0; i < weights.views.size(); ++i) {
     const WeightView& view = weights.views[i];
-    if (is_vector(program.weights[i]) && !readable_in_place(view)) numbers += view.columns;
+    if (is_vector(program.weights[i]) && !readable_in_place(view)) numbers += view.rows * view.columns;
   }
   return numbers;
 }
@@ -206,9 +207,10 @@ void load_vectors(Weights& weights, const Program& program, std::span<float> cop
       weights.vectors[i] = reinterpret_cast<const float*>(view.data.data());
       continue;
     }
-    view.read_row(0, copies.data());
     weights.vectors[i] = copies.data();
-    copies = copies.subspan(view.columns);
+    for (std::size_t row = 0; row < view.rows; ++row, copies = copies.subspan(view.columns)) {
+      view.read_row(row, copies.data());
+    }
   }
 }
 

@@ -7,7 +7,7 @@ import unittest
 import support
 
 DATA = os.path.join(support.SOURCE, "tests/data/models")
-MODELS = ("bert-mean-f32", "bert-cls-f16")
+MODELS = ("bert-mean-f32", "bert-cls-f16", "nomic-bert-f32")
 
 
 class Embed(support.CommandTest):

@@ -25,6 +25,10 @@ const Case kCases[] = {
     {"llama-q4_0", 15490883055418398539U, {42, 62, 25, 35, 143, 143, 61, 73}},
     {"qwen2-q4_1", 13451919355109707262U, {20, 96, 1, 36, 35, 1, 36, 83}},
     {"qwen3-q8_0", 14861940914286057599U, {119, 77, 33, 65, 51, 10, 125, 65}},
+    {"gpt-oss-f32", 5725493989850504719U, {131, 105, 131, 105, 131, 131, 131, 131}},
+    {"gpt-oss-mxfp4", 9493146426873080423U, {131, 105, 131, 105, 131, 131, 131, 131}},
+    {"qwen35-f32", 15615166299905023492U, {53, 25, 82, 13, 25, 149, 64, 19}},
+    {"qwen35-q8_0", 13915198876028168335U, {39, 58, 54, 50, 132, 29, 61, 71}},
     {"mixtral-q8_0", 2649198553543610637U, {75, 135, 88, 95, 45, 57, 88, 135}},
     {"qwen3moe-f32", 3668991283334824426U, {15, 94, 105, 149, 65, 94, 112, 92}},
     {"qwen3moe-q4_0", 5107073761323321754U, {80, 55, 146, 142, 94, 110, 24, 121}},
@@ -85,14 +89,14 @@ TEST_P(Determinism, EachVariantAloneDoesNotShow) {
   const CpuFeatures cpu = hal::detect_cpu_features();
   std::size_t variants = 0;
   for (const std::string_view family :
-       {"attention", "convert", "elementwise", "rotate", "norm", "quantize", "matmul", "matmul_float"}) {
+       {"attention", "convert", "elementwise", "rotate", "norm", "quantize", "recurrence", "matmul", "matmul_float"}) {
     for (const std::string_view name : {"avx2", "avx_vnni", "avx512_vnni", "neon", "neon_dotprod", "neon_i8mm"}) {
       const std::string text = std::string(family) + "=" + std::string(name);
       const auto forced = kernels::ForcedVariants::parse(text);
       if (!KernelSet::choose(cpu, *forced)) continue;  // Not in this build, or not for this processor.
       const auto all_scalar =
           "attention=scalar,convert=scalar,elementwise=scalar,rotate=scalar,norm=scalar,"
-          "quantize=scalar,matmul=scalar,matmul_float=scalar";
+          "quantize=scalar,recurrence=scalar,matmul=scalar,matmul_float=scalar";
       const std::string one = text + "," + all_scalar;  // The first entry of a family counts.
       EngineOptions options = with(1, cpu);
       options.forced = *kernels::ForcedVariants::parse(one);

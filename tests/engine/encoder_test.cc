@@ -72,11 +72,12 @@ TEST_P(Encoder, ReadsATextInOneStepAndGeneratesNothing) {
   EXPECT_EQ(Generator::start(engine, prompt, {}).error().kind, ErrorKind::kUnsupported);
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, Encoder, testing::Values("bert-mean-f32", "bert-cls-f16"), [](const auto& instance) {
-  std::string name = instance.param;
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Models, Encoder, testing::Values("bert-mean-f32", "bert-cls-f16", "nomic-bert-f32"),
+                         [](const auto& instance) {
+                           std::string name = instance.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
 
 }  // namespace
 }  // namespace linnet::engine::test

@@ -34,18 +34,22 @@ constexpr Case kCases[] = {
     {"llama-q4_0", 1.5e-2, 6e-2, false},
     {"qwen2-q4_1", 1.5e-2, 6e-2, false},
     {"qwen3-q8_0", 1.5e-2, 6e-2, false},
+    {"qwen35-q8_0", 1.5e-2, 1.4e-1, false},
     {"qwen2-yarn-f32", 2e-4, 1e-3, true},
     {"llama-linear-f32", 2e-4, 1e-3, true},
     {"mistral-f32", 2e-4, 1e-3, true},
+    {"qwen35-f32", 2e-4, 1e-3, true},
     // Experts and latents amplify what rounding the cache does to 1.6e-3 of logits between -1 and 1.
     {"mixtral-f32", 2e-4, 2e-3, true},
     {"qwen3moe-f32", 2e-4, 2e-3, true},
+    {"gpt-oss-f32", 2e-4, 2e-3, true},
     {"deepseek2-f32", 2e-4, 2e-3, true},
     {"deepseek3-f32", 2e-4, 2e-3, true},
     // Rounded activations now and then choose other experts: a text of 600 tokens then goes another way.
     {"mixtral-q8_0", 1.5e-2, 1e-1, false, true},
     {"qwen3moe-q4_0", 1.5e-2, 2e-1, false, true},
     {"deepseek2-q8_0", 0, 1e-1, false, true},
+    {"gpt-oss-mxfp4", 0, 1e-1, false, true},
 };
 constexpr std::array<std::size_t, 6> kLongRows = {255, 256, 257, 511, 512, 599};
 
@@ -148,6 +152,23 @@ TEST(Window, TheCacheDoesNotGrowWithTheContext) {
   };
   EXPECT_LT(cache(4000) - cache(1000), 1024) << "but for the tables of the pages";
   EXPECT_NEAR(static_cast<double>(cache(4000)), 2 * 2 * 256 * 32 * 2, 2048) << "2 pages, 2 layers, 32 numbers";
+}
+
+// gpt-oss: sinks, windows in every other layer alone, and positions far past those that YaRN stretches.
+TEST(Window, EveryOtherLayersLogitsAgreeFarPastIt) {
+  const auto model = load_model("gpt-oss-f32");
+  const auto part = read_npy<TokenId>(data_path("long.tokens.npy")).values;
+  std::vector<TokenId> text;
+  for (int i = 0; i < 4; ++i) text.insert(text.end(), part.begin(), part.end());
+  const auto expected = read_npy<float>(data_path("gpt-oss-f32.far.npy"));
+  constexpr std::array<std::size_t, 4> kFarRows = {99, 100, 1023, 2399};
+  Engine engine = open_model(*model, {.context = 2400, .max_batch_rows = 128, .max_outputs = 128});
+  const auto logits = all_logits(engine, text, 61);
+  for (std::size_t i = 0; i < kFarRows.size(); ++i) {
+    const float* row = logits.data() + kFarRows[i] * expected.width;
+    EXPECT_LE(largest_difference(row, expected.row(i), expected.width), 1e-3) << kFarRows[i];
+  }
+  EXPECT_EQ(engine.plan().page.count, 2 * 256 * 32 * sizeof(std::uint16_t)) << "two layers keep every page";
 }
 
 // What lies behind the window is gone: a sequence goes back as far as that allows, or to its start.

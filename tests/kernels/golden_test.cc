@@ -12,6 +12,7 @@
 #include "kernels/matmul/matmul.h"
 #include "kernels/matmul_float/matmul_float.h"
 #include "kernels/norm/norm.h"
+#include "kernels/recurrence/recurrence.h"
 #include "kernels/rotate/rotate.h"
 #include "tests/kernels/fixtures.h"
 
@@ -174,6 +175,45 @@ TEST(GoldenTest, Gelu) {
     std::vector<float> out(1003);
     function->gelu(in.data(), out.data(), out.size());
     hash.add(out);
+  });
+}
+
+TEST(GoldenTest, Recurrence) {
+  Random random(110);
+  const auto weights = random.floats(203 * 4);
+  const auto text = random.floats(203 * 3, 4.0F);
+  const auto head = random.floats(60 * 203 + 2 * 60 + 203);
+  expect_golden_of_variants("recurrence", recurrence_variants(), [&](const Recurrence* function, Hash& hash) {
+    std::vector<float> past(203 * 3);
+    for (std::size_t t = 0; t < 3; ++t) {
+      std::vector<float> row(text.begin() + static_cast<std::ptrdiff_t>(203 * t),
+                             text.begin() + static_cast<std::ptrdiff_t>(203 * (t + 1)));
+      function->convolve({past.data(), 203, weights.data(), 4, 203}, row.data());
+      hash.add(row);
+    }
+    std::vector<float> state = head;
+    std::vector<float> out(203);
+    const float* const rest = head.data() + 60 * 203;
+    function->delta({state.data(), rest, rest + 60, rest + 120, 60, 203, 0.93F, 0.4F}, out.data());
+    hash.add(out);
+    hash.add(state);
+  });
+  std::vector<float> softplus;
+  for (int i = -4000; i < 4000; ++i) softplus.push_back(math::softplus(static_cast<float>(i) * 0.01F));
+  Hash hash;
+  hash.add(softplus);
+  expect_golden("softplus", hash.value());
+  expect_golden_of_variants("unit_norm", unit_norm_variants(), [&](UnitNorm function, Hash& bits) {
+    std::vector<float> row = text;
+    function(row.data(), 1e-6F, 0.25F, row.size());
+    bits.add(row);
+  });
+  expect_golden_of_variants("gates", elementwise_variants(), [&](const Elementwise* function, Hash& bits) {
+    std::vector<float> out(text.size());
+    function->sigmoid_multiply(text.data(), weights.data(), out.data(), out.size());
+    bits.add(out);
+    function->clamped_swiglu(text.data(), weights.data(), {1.702F, 3.0F}, out.data(), out.size());
+    bits.add(out);
   });
 }
 

@@ -51,6 +51,11 @@ TEST(MathTest, SiluAgreesWithDouble) {
   EXPECT_EQ(math::silu(0.0F), 0.0F);
   EXPECT_EQ(math::silu(1000.0F), 1000.0F);
   EXPECT_EQ(math::silu(-1000.0F), 0.0F);
+  for (float x = -90.0F; x < 40.0F; x += 0.0173F) {
+    EXPECT_LT(ulps(math::softplus(x), std::log1p(std::exp(static_cast<double>(x)))), 1.0) << x;
+  }
+  EXPECT_EQ(math::softplus(1e30F), 1e30F);
+  EXPECT_EQ(math::softplus(-1e30F), math::softplus(-100.0F));
 }
 
 TEST(MathTest, SineAndCosineAgreeWithTheLibrary) {

@@ -1,4 +1,5 @@
 // The families that work on one row: norm, rotation, elementwise operations, conversion.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -94,6 +95,25 @@ TEST(LayerNormTest, AgreesWithDoubleAlsoInPlace) {
   });
 }
 
+TEST(UnitNormTest, EveryVariantGivesTheScalarBitsAndTheLength) {
+  Random random(29);
+  for (std::size_t width = 1; width <= 70; ++width) {
+    const auto in = random.floats(width, 10.0F);
+    const auto run = [&](UnitNorm function) {
+      Guarded<float> row(in, 1);
+      function(row.data(), 1e-6F, 0.25F, width);
+      EXPECT_TRUE(row.intact());
+      return row.content();
+    };
+    const auto expected = run(test::definition(unit_norm_variants()));
+    double squares = 0;
+    for (const float x : expected) squares += double{x} * double{x};
+    EXPECT_NEAR(std::sqrt(squares), 0.25, 1e-6);
+    test::for_each_variant(unit_norm_variants(),
+                           [&](UnitNorm function) { ASSERT_TRUE(test::same_bits(run(function), expected)) << width; });
+  }
+}
+
 TEST(NormTest, InputsThatAreNotFiniteTrapNothing) {
   for (const float odd : kOddNumbers) {
     test::for_each_variant(rms_norm_variants(), [&](RmsNorm function) {
@@ -185,6 +205,8 @@ struct ElementwiseResults {
   std::vector<float> sum;
   std::vector<float> scaled;
   std::vector<float> gelu;
+  std::vector<float> gated;
+  std::vector<float> clamped;
 };
 
 ElementwiseResults run(const Elementwise& functions, const std::vector<float>& a, const std::vector<float>& b) {
@@ -200,6 +222,10 @@ ElementwiseResults run(const Elementwise& functions, const std::vector<float>& a
   results.scaled = out.content();
   functions.gelu(x.data(), out.data(), a.size());
   results.gelu = out.content();
+  functions.sigmoid_multiply(x.data(), y.data(), out.data(), a.size());
+  results.gated = out.content();
+  functions.clamped_swiglu(x.data(), y.data(), {1.7F, 5.0F}, out.data(), a.size());
+  results.clamped = out.content();
   EXPECT_TRUE(out.intact());
   return results;
 }
@@ -217,8 +243,25 @@ TEST(ElementwiseTest, EveryVariantGivesTheScalarBits) {
         ASSERT_TRUE(test::same_bits(actual.sum, expected.sum)) << count;
         ASSERT_TRUE(test::same_bits(actual.scaled, expected.scaled)) << count;
         ASSERT_TRUE(test::same_bits(actual.gelu, expected.gelu)) << count;
+        ASSERT_TRUE(test::same_bits(actual.gated, expected.gated)) << count;
+        ASSERT_TRUE(test::same_bits(actual.clamped, expected.clamped)) << count;
       });
     }
+  }
+}
+
+TEST(ElementwiseTest, GatesAgreeWithDouble) {
+  Random random(30);
+  const auto a = random.floats(1000, 8.0F);
+  const auto b = random.floats(1000, 8.0F);
+  const auto results = run(*test::definition(elementwise_variants()), a, b);
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double gated = double{b[i]} / (1 + std::exp(-double{a[i]}));
+    EXPECT_NEAR(double{results.gated[i]}, gated, 1e-6 * std::abs(gated) + 1e-7);
+    const double g = std::min(double{a[i]}, 5.0);
+    const double u = std::clamp(double{b[i]}, -5.0, 5.0);
+    const double clamped = (u + 1) * g / (1 + std::exp(-double{1.7F} * g));
+    EXPECT_NEAR(double{results.clamped[i]}, clamped, 2e-6 * std::abs(clamped) + 1e-7);
   }
 }
 

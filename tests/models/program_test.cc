@@ -65,7 +65,7 @@ const Damage kDamages[] = {
     {"up has no possible size", [](Program& p) { p.weights[6].rows = std::numeric_limits<std::size_t>::max(); }},
     {"norm is listed twice", [](Program& p) { p.weights[5].name = "norm"; }},
     {"has no name", [](Program& p) { p.weights[5].name = ""; }},
-    {"several rows", [](Program& p) { p.weights[1].rows = 2; }},
+    {"is not as long", [](Program& p) { p.weights[1].rows = 2; }},
     {"mixed has no width", [](Program& p) { p.buffers[4].width = 0; }},
     {"KV cache has no size",
      [](Program& p) {
@@ -86,6 +86,9 @@ const Damage kDamages[] = {
     {"as long as the part", [](Program& p) { step<RmsNorm>(p, 3).groups = 4; }},
     {"as long as the part", [](Program& p) { p.weights[1].columns = 4; }},  // Shorter ones work in place alone.
     {"epsilon", [](Program& p) { step<RmsNorm>(p, 1).epsilon = -1.0F; }},
+    {"more than a part holds", [](Program& p) { step<RmsNorm>(p, 3).width = 9999; }},
+    {"a part of what it copies", [](Program& p) { step<RmsNorm>(p, 1).width = 1; }},
+    {"head_norm is not as long", [](Program& p) { step<RmsNorm>(p, 3).width = 1; }},
     {"not listed as a vector", [](Program& p) { p.weights[1].use = WeightUse::kMatrix; }},
     {"no projections", [](Program& p) { step<MatMul>(p, 2).projections.clear(); }},
     {"share a buffer", [](Program& p) { step<MatMul>(p, 2).projections[2].out = BufferId{2}; }},

@@ -62,7 +62,7 @@ def write_vocabulary(writer, vocabulary, lowercase):
     writer.add_bool("tokenizer.ggml.normalizer.lowercase", lowercase)
 
 
-def write_keys(writer, config, pooling):
+def write_keys(writer, config, pooling, arch="bert"):
     writer.add_context_length(config.max_position_embeddings)
     writer.add_embedding_length(config.hidden_size)
     writer.add_block_count(config.num_hidden_layers)
@@ -70,7 +70,7 @@ def write_keys(writer, config, pooling):
     writer.add_head_count(config.num_attention_heads)
     writer.add_layer_norm_eps(config.layer_norm_eps)
     writer.add_causal_attention(False)
-    writer.add_uint32("bert.pooling_type", pooling)
+    writer.add_uint32(f"{arch}.pooling_type", pooling)
 
 
 def stored(name, array, kind):

@@ -3,7 +3,8 @@
 
     python make_tiny_mixtures.py [NAME…]        (all, or those named; needs torch, transformers, gguf, numpy)
 
-The same files a model. Latent attention keeps latents and rotated keys as f16, so that is what its reference rounds;
+The same files a model, and of gpt-oss NAME.far.npy: what it says at FAR_ROWS of the text of 600 tokens taken four
+times. Latent attention keeps latents and rotated keys as f16, so that is what its reference rounds;
 there is no NAME.exact.npy of its quantised files, whose products are of other numbers than the reference's.
 """
 import contextlib
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 from gguf import GGMLQuantizationType as Type
 from transformers import (DeepseekV2Config, DeepseekV2ForCausalLM, DeepseekV3Config, DeepseekV3ForCausalLM,
-                          MixtralConfig, MixtralForCausalLM, Qwen3MoeConfig, Qwen3MoeForCausalLM)
+                          GptOssConfig, GptOssForCausalLM, MixtralConfig, MixtralForCausalLM, Qwen3MoeConfig, Qwen3MoeForCausalLM)
 
 import make_tiny_models as tiny
 
@@ -32,6 +33,9 @@ RENAMED = {
     "self_attn.q_b_proj.weight": "attn_q_b.weight", "self_attn.kv_a_proj_with_mqa.weight": "attn_kv_a_mqa.weight",
     "self_attn.kv_a_layernorm.weight": "attn_kv_a_norm.weight", "self_attn.kv_b_proj.weight": "attn_kv_b.weight",
     "mlp.gate.e_score_correction_bias": "exp_probs_b.bias",
+    "self_attn.sinks": "attn_sinks.weight", "self_attn.o_proj.bias": "attn_output.bias",
+    "mlp.router.weight": "ffn_gate_inp.weight", "mlp.router.bias": "ffn_gate_inp.bias",
+    "mlp.experts.down_proj_bias": "ffn_down_exps.bias",
 }
 
 
@@ -43,8 +47,10 @@ class Converter:
 
     def store(self, name, array):
         kind = Type.Q8_0 if "embd" in name and self.kind != Type.F32 else self.kind
-        if array.ndim == 1 or "ffn_gate_inp" in name:
+        if array.ndim == 1 or "ffn_gate_inp" in name or name.endswith("bias"):
             kind = Type.F32
+        if kind == Type.MXFP4 and "exps" not in name:
+            kind = Type.Q8_0
         data = np.ascontiguousarray(array, dtype=np.float32)
         if kind != Type.F32:
             data = gguf.quants.quantize(data, kind)
@@ -56,6 +62,10 @@ class Converter:
             return self.store(tiny.NAMES[name], array)
         _, _, layer, rest = name.split(".", 3)
         prefix = f"blk.{layer}."
+        if self.arch == "gpt-oss" and rest.startswith("mlp.experts"):
+            return self.convert_turned(prefix, rest.removeprefix("mlp.experts."), array)
+        if self.arch == "gpt-oss" and rest == "post_attention_layernorm.weight":
+            return self.store(prefix + "post_attention_norm.weight", array)
         if rest == "mlp.experts.gate_up_proj":
             half = array.shape[1] // 2
             return np.concatenate([self.store(prefix + "ffn_gate_exps.weight", array[:, :half]),
@@ -68,6 +78,21 @@ class Converter:
             stored = self.store(prefix + RENAMED[rest], tiny.permute(array, heads))
             return tiny.inverse_permute(stored, heads)
         return self.store(prefix + RENAMED[rest], array)
+
+    def convert_turned(self, prefix, rest, array):
+        """gpt-oss keeps inputs before outputs, and gate and up in turns."""
+        if rest == "down_proj":
+            return self.store(prefix + "ffn_down_exps.weight", array.swapaxes(1, 2)).swapaxes(1, 2)
+        if rest == "down_proj_bias":
+            return self.store(prefix + "ffn_down_exps.bias", array)
+        meant = np.empty_like(array)
+        for offset, name in ((0, "ffn_gate_exps"), (1, "ffn_up_exps")):
+            part = array[..., offset::2]
+            if rest == "gate_up_proj":
+                meant[..., offset::2] = self.store(f"{prefix}{name}.weight", part.swapaxes(1, 2)).swapaxes(1, 2)
+            else:
+                meant[..., offset::2] = self.store(f"{prefix}{name}.bias", part)
+        return meant
 
     def convert_latent(self, prefix, array):
         """attn_k_b transposed and attn_v_b, as newer conversions write them."""
@@ -83,6 +108,8 @@ def write_experts(writer, config, count):
     writer.add_expert_used_count(config.num_experts_per_tok)
     if hasattr(config, "moe_intermediate_size"):
         writer.add_expert_feed_forward_length(config.moe_intermediate_size)
+    elif isinstance(config, GptOssConfig):
+        writer.add_expert_feed_forward_length(config.intermediate_size)
 
 
 def write_latent(writer, config, split_latent):
@@ -130,7 +157,9 @@ def write_keys(writer, arch, config, split_latent):
     writer.add_vocab_size(config.vocab_size)
     if latent:
         write_latent(writer, config, split_latent)
-    elif arch == "qwen3moe":
+    if arch == "gpt-oss":
+        writer.add_sliding_window(config.sliding_window)
+    if arch in ("qwen3moe", "gpt-oss"):
         writer.add_key_length(config.head_dim)
         writer.add_value_length(config.head_dim)
 
@@ -140,8 +169,10 @@ def seeded(model, seed):
     tiny.seeded(model, seed)
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in model.named_parameters():
-        if name.endswith("mlp.gate.weight"):
+        if name.endswith(("mlp.gate.weight", "mlp.router.weight")):
             parameter.data *= 2
+        elif name.endswith("sinks"):
+            parameter.data = torch.randn(parameter.shape, generator=generator)
         elif parameter.ndim > 1 and "embed" not in name and "lm_head" not in name:
             parameter.data *= 0.85  # Experts and latents amplify what rounding the cache to f16 does.
     for name, buffer in model.named_buffers():
@@ -211,8 +242,16 @@ def make(name, arch, model, seed, kind, split_latent=False):
     writer.write_tensors_to_file()
     writer.close()
     tiny.write_goldens(name, model, np.load(tiny.HERE / "long.tokens.npy"), exact=False)
-    if kind == Type.F32 or arch != "deepseek2":
+    if arch == "gpt-oss":
+        np.save(tiny.HERE / f"{name}.far.npy", far_logits(model))
+    if kind == Type.F32 or arch not in ("deepseek2", "gpt-oss"):
         np.save(tiny.HERE / f"{name}.exact.npy", exact_logits(model, arch, kind))
+
+
+@torch.no_grad()
+def far_logits(model):
+    text = np.tile(np.load(tiny.HERE / "long.tokens.npy"), 4).astype(np.int64)
+    return model(torch.from_numpy(text)[None]).logits[0, tiny.FAR_ROWS].numpy().astype(np.float32)
 
 
 def mixtral():
@@ -246,7 +285,17 @@ def deepseek_v3():
         rope_parameters=rope, **LATENT))
 
 
+def gpt_oss():
+    """The window is shorter than a page of the cache, and the bounds of its YaRN are not whole pairs."""
+    rope = dict(**YARN, truncate=False)
+    return GptOssForCausalLM(GptOssConfig(
+        intermediate_size=32, num_key_value_heads=1, head_dim=16, num_local_experts=4, num_experts_per_tok=2,
+        sliding_window=100, rope_parameters=rope, **{**SMALL, "num_hidden_layers": 4, "max_position_embeddings": 4096}))
+
+
 MODELS = {
+    "gpt-oss-f32": ("gpt-oss", gpt_oss, 3, Type.F32),
+    "gpt-oss-mxfp4": ("gpt-oss", gpt_oss, 3, Type.MXFP4),
     "mixtral-f32": ("llama", mixtral, 1, Type.F32),
     "mixtral-q8_0": ("llama", mixtral, 1, Type.Q8_0),
     "qwen3moe-f32": ("qwen3moe", qwen3moe, 25, Type.F32),

@@ -23,7 +23,6 @@ from transformers import (LlamaConfig, LlamaForCausalLM, MistralConfig, MistralF
                           Qwen3ForCausalLM)
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
-from transformers.models.llama.modeling_llama import eager_attention_forward
 
 HERE = pathlib.Path(__file__).parent
 GAIN = 1.1  # Of every matrix, so that layers outweigh the embedding and attention is sharp.
@@ -197,7 +196,8 @@ def round_activations(x):
 
 
 def attention_with_f16_cache(module, query, key, value, *args, **kwargs):
-    return eager_attention_forward(module, query, key.half().float(), value.half().float(), *args, **kwargs)
+    eager = sys.modules[type(module).__module__].eager_attention_forward
+    return eager(module, query, key.half().float(), value.half().float(), *args, **kwargs)
 
 
 ALL_ATTENTION_FUNCTIONS.register("f16_cache", attention_with_f16_cache)

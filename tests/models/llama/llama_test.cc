@@ -15,6 +15,7 @@ namespace {
 using test::drop_tensor;
 using test::EditedModel;
 using test::Edits;
+using test::tensor_named;
 using testing::HasSubstr;
 
 Result<Program> read(const EditedModel& model) {
@@ -109,7 +110,7 @@ constexpr auto kUnsupported = ErrorKind::kUnsupported;
 constexpr std::uint32_t kHuge = std::numeric_limits<std::uint32_t>::max();
 
 const Refusal kRefusals[] = {
-    {"other_architecture", "llama-f32", kUnsupported, "'gpt-oss'", {text("general.architecture", "gpt-oss")}},
+    {"other_architecture", "llama-f32", kUnsupported, "'gemma3'", {text("general.architecture", "gemma3")}},
     {"no_architecture", "llama-f32", kMalformed, "general.architecture", {{}, {"general.architecture"}}},
     {"zero_layers", "llama-f32", kMalformed, "llama.block_count", {u32("llama.block_count", 0)}},
     {"huge_layers", "llama-f32", kMalformed, "llama.block_count", {u32("llama.block_count", kHuge)}},
@@ -143,7 +144,19 @@ const Refusal kRefusals[] = {
      kMalformed,
      "expert_used_count",
      {u32("llama.expert_used_count", 5)}},
-    {"unknown_gates", "mixtral-f32", kUnsupported, "gates", {u32("llama.expert_gating_func", 3)}},
+    {"unknown_gates", "mixtral-f32", kUnsupported, "gates", {u32("llama.expert_gating_func", 4)}},
+    {"state_of_another_size", "qwen35-f32", kUnsupported, "ssm.inner_size", {u32("qwen35.ssm.inner_size", 96)}},
+    {"one_tap", "qwen35-f32", kMalformed, "ssm.conv_kernel", {u32("qwen35.ssm.conv_kernel", 1)}},
+    {"heads_that_do_not_divide", "qwen35-f32", kMalformed, "heads do not divide", {u32("qwen35.ssm.group_count", 3)}},
+    {"all_layers_ahead", "qwen35-f32", kMalformed, "nextn_predict_layers", {u32("qwen35.nextn_predict_layers", 4)}},
+    {"layers_without_a_kind", "qwen35-f32", kMalformed, "recurrent_layers", {u32("qwen35.block_count", 5)}},
+    {"a_tensor_an_expert",
+     "mixtral-f32",
+     kUnsupported,
+     "a tensor for each expert",
+     {.tensors =
+          [](auto& tensors) { tensor_named(tensors, "blk.0.ffn_gate_exps.weight").name = "blk.0.ffn_gate.0.weight"; }}},
+    {"no_window", "gpt-oss-f32", kMalformed, "sliding_window", {u32("gpt-oss.attention.sliding_window", 0)}},
     {"groups_of_experts", "mixtral-f32", kMalformed, "groups", {u32("llama.expert_group_count", 3)}},
     {"no_latents", "deepseek2-f32", kMalformed, "kv_lora_rank", {u32("deepseek2.attention.kv_lora_rank", 0)}},
     {"all_rotated", "deepseek2-f32", kMalformed, "rotated part", {u32("deepseek2.attention.key_length", 8)}},
