@@ -3,11 +3,10 @@
 //
 // mask_bench MODEL.gguf VOCABULARY.gguf: the model has at least as many tokens as the vocabulary, and is packed. Each
 // token of a text is decoded, masked and chosen by turns, with one thread and in processor time.
-#include <time.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -123,17 +122,9 @@ void report(const Case& one, const Times& times) {
       *std::ranges::max_element(times.mask), mean(times.masked), 100 * extra / without);
 }
 
-}  // namespace
-}  // namespace linnet
-
-int main(int argc, char** argv) {
-  using namespace linnet;
-  if (argc != 3) {
-    std::fprintf(stderr, "usage: mask_bench MODEL.gguf VOCABULARY.gguf\n");
-    return 2;
-  }
-  auto engine = need(engine::Engine::open(argv[1], {.context = 512, .threads = 1, .cpu = hal::detect_cpu_features()}));
-  const auto file = need(MappedFile::open(argv[2]));
+int run_all(const char* model, const char* vocabulary) {
+  auto engine = need(engine::Engine::open(model, {.context = 512, .threads = 1, .cpu = hal::detect_cpu_features()}));
+  const auto file = need(MappedFile::open(vocabulary));
   const auto reader = need(gguf::Reader::open(file.bytes()));
   const auto tokenizer = need(text::Tokenizer::load(reader));
   std::printf("vocabulary of %zu tokens\n", tokenizer.token_count());
@@ -141,4 +132,15 @@ int main(int argc, char** argv) {
     for (const Case& one : kCases) report(one, run(engine, tokenizer, one));
   }
   return 0;
+}
+
+}  // namespace
+}  // namespace linnet
+
+int main(int argc, char** argv) {
+  if (argc != 3) {
+    std::fprintf(stderr, "usage: mask_bench MODEL.gguf VOCABULARY.gguf\n");
+    return 2;
+  }
+  return linnet::run_all(argv[1], argv[2]);
 }
