@@ -58,8 +58,8 @@ struct Pool {
 // What one run over a text needs of PCRE2.
 class Matching {
  public:
-  explicit Matching(std::span<std::byte> scratch) : pool_{scratch, 0} {
-    general_ = pcre2_general_context_create(&Pool::take, &Pool::give_back, &pool_);
+  explicit Matching(std::span<std::byte> scratch)
+      : pool_{scratch, 0}, general_(pcre2_general_context_create(&Pool::take, &Pool::give_back, &pool_)) {
     if (general_ == nullptr) return;
     context_ = pcre2_match_context_create(general_);
     data_ = pcre2_match_data_create(1, general_);
