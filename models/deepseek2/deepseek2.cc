@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "models/decoder_head.h"
 #include "models/experts.h"
 #include "models/keys.h"
 #include "models/program_builder.h"
@@ -117,7 +118,8 @@ class Writer {
       write_attention();
       write_feed_forward(layer < s_.dense_layers);
     }
-    return program_.finish(write_head());
+    return program_.finish(
+        write_head(program_, hidden_, {.width = s_.width, .vocabulary = s_.vocabulary, .epsilon = s_.epsilon}));
   }
 
  private:
@@ -189,15 +191,6 @@ class Writer {
                             {matrix("ffn_up" + kind, width, s_.width), {}, up}}});
     step("silu", SiluMultiply{gate, up, gate});
     step("down", add_to_hidden(gate, matrix("ffn_down" + kind, s_.width, width)));
-  }
-
-  BufferId write_head() {
-    const BufferId last = program_.outputs("last hidden", s_.width);
-    const BufferId logits = program_.outputs("logits", s_.vocabulary);
-    program_.step("select", SelectOutputs{hidden_, last});
-    program_.step("final norm", RmsNorm{last, program_.vector("output_norm.weight", s_.width), last, s_.epsilon});
-    program_.step("head", MatMul{last, {{program_.matrix("output.weight", s_.vocabulary, s_.width), {}, logits}}});
-    return logits;
   }
 
   MatMul add_to_hidden(BufferId in, WeightId weight) const { return {in, {{weight, {}, hidden_, true}}}; }

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "models/decoder_head.h"
 #include "models/experts.h"
 #include "models/keys.h"
 #include "models/program_builder.h"
@@ -102,7 +103,8 @@ class Writer {
       step("feed-forward norm", norm(hidden_, "post_attention_norm", normed));
       write_experts(program_, shape_.experts, {prefix_, normed, hidden_, shape_.width});
     }
-    return program_.finish(write_head());
+    return program_.finish(write_head(
+        program_, hidden_, {.width = shape_.width, .vocabulary = shape_.vocabulary, .epsilon = shape_.epsilon}));
   }
 
  private:
@@ -131,17 +133,6 @@ class Writer {
     Projection out = projection("attn_output", s.width, queries, hidden_);
     out.accumulate = true;
     step("attention out", MatMul{mixed, {out}});
-  }
-
-  BufferId write_head() {
-    const BufferId last = program_.outputs("last hidden", shape_.width);
-    const BufferId logits = program_.outputs("logits", shape_.vocabulary);
-    program_.step("select", SelectOutputs{hidden_, last});
-    program_.step("final norm",
-                  RmsNorm{last, program_.vector("output_norm.weight", shape_.width), last, shape_.epsilon});
-    program_.step("head",
-                  MatMul{last, {{program_.matrix("output.weight", shape_.vocabulary, shape_.width), {}, logits}}});
-    return logits;
   }
 
   RmsNorm norm(BufferId in, const std::string& name, BufferId out) {

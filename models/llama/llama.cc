@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "models/decoder_head.h"
 #include "models/experts.h"
 #include "models/keys.h"
 #include "models/program_builder.h"
@@ -49,7 +50,6 @@ constexpr Range kHeadWidth{1, 1024};
 constexpr Range kContext{1, 1 << 24};
 
 const std::string kEmbedding = kEmbeddingTensor;
-const std::string kHead = "output.weight";
 const std::string kFactors = "rope_freqs.weight";
 
 // A window as long as the context hides nothing.
@@ -95,7 +95,7 @@ Result<Shape> read_shape(const ModelFile& file, const Form& form) {
   LINNET_CHECK(read_attention(keys, shape));
   LINNET_CHECK(read_window(keys, shape));
   LINNET_TRY(shape.vocabulary, read_vocabulary(file, keys));
-  shape.tied_head = file.tensors.find(kHead) == nullptr;
+  shape.tied_head = file.tensors.find(kHeadTensor) == nullptr;
   shape.rotation.interleaved = form.interleaved;
   if (file.tensors.find(kFactors) != nullptr) shape.rotation.factors = kFactors;
   // Qwen2 always has biases, some Llama-like models do: the tensors say it, and all layers must agree with the first.
@@ -120,7 +120,9 @@ class Writer {
       write_attention();
       write_feed_forward();
     }
-    return program_.finish(write_head());
+    return program_.finish(write_head(
+        program_, hidden_,
+        {.width = shape_.width, .vocabulary = shape_.vocabulary, .epsilon = shape_.epsilon, .tied = shape_.tied_head}));
   }
 
  private:
@@ -166,17 +168,6 @@ class Writer {
                             {matrix("ffn_up", s.feed_forward, s.width), {}, up}}});
     step("silu", SiluMultiply{gate, up, gate});
     step("down", add_to_hidden(gate, matrix("ffn_down", s.width, s.feed_forward)));
-  }
-
-  BufferId write_head() {
-    const BufferId last = program_.outputs("last hidden", shape_.width);
-    const BufferId logits = program_.outputs("logits", shape_.vocabulary);
-    program_.step("select", SelectOutputs{hidden_, last});
-    program_.step("final norm",
-                  RmsNorm{last, program_.vector("output_norm.weight", shape_.width), last, shape_.epsilon});
-    const WeightId head = program_.matrix(shape_.tied_head ? kEmbedding : kHead, shape_.vocabulary, shape_.width);
-    program_.step("head", MatMul{last, {{head, {}, logits}}});
-    return logits;
   }
 
   MatMul add_to_hidden(BufferId in, WeightId weight) const { return {in, {{weight, {}, hidden_, true}}}; }

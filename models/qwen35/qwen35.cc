@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "models/decoder_head.h"
 #include "models/keys.h"
 #include "models/program_builder.h"
 #include "models/rope_keys.h"
@@ -49,7 +50,6 @@ constexpr Range kTaps{2, 16};
 constexpr float kUnitEpsilon = 1e-6F;  // Of the keys' and queries' length, whatever the norms' is.
 
 const std::string kEmbedding = kEmbeddingTensor;
-const std::string kHead = "output.weight";
 
 // The file says of each layer whether it is recurrent, or that every n-th is not.
 Result<void> read_layers(const ModelFile& file, const Keys& keys, Shape& shape) {
@@ -108,7 +108,7 @@ Result<Shape> read_shape(const ModelFile& file) {
   LINNET_CHECK(read_attention(keys, shape));
   LINNET_CHECK(read_delta(keys, shape));
   LINNET_TRY(shape.vocabulary, read_vocabulary(file, keys));
-  shape.tied_head = file.tensors.find(kHead) == nullptr;
+  shape.tied_head = file.tensors.find(kHeadTensor) == nullptr;
   return shape;
 }
 
@@ -133,7 +133,9 @@ class Writer {
     for (std::size_t i = 0; i < shape_.layers_ahead; ++i) {
       program_.leave_out("blk." + std::to_string(shape_.recurrent.size() + i) + ".");
     }
-    return program_.finish(write_head());
+    return program_.finish(write_head(
+        program_, hidden_,
+        {.width = shape_.width, .vocabulary = shape_.vocabulary, .epsilon = shape_.epsilon, .tied = shape_.tied_head}));
   }
 
  private:
@@ -205,17 +207,6 @@ class Writer {
                             {matrix("ffn_up", s.feed_forward, s.width), {}, up}}});
     step("silu", SiluMultiply{gate, up, gate});
     step("down", add_to_hidden(gate, matrix("ffn_down", s.width, s.feed_forward)));
-  }
-
-  BufferId write_head() {
-    const BufferId last = program_.outputs("last hidden", shape_.width);
-    const BufferId logits = program_.outputs("logits", shape_.vocabulary);
-    program_.step("select", SelectOutputs{hidden_, last});
-    program_.step("final norm",
-                  RmsNorm{last, program_.vector("output_norm.weight", shape_.width), last, shape_.epsilon});
-    const WeightId head = program_.matrix(shape_.tied_head ? kEmbedding : kHead, shape_.vocabulary, shape_.width);
-    program_.step("head", MatMul{last, {{head, {}, logits}}});
-    return logits;
   }
 
   MatMul add_to_hidden(BufferId in, WeightId weight) const { return {in, {{weight, {}, hidden_, true}}}; }
