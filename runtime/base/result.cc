@@ -15,6 +15,7 @@ int exit_code(ErrorKind kind) {
     case ErrorKind::kExhausted: return 4;
     case ErrorKind::kAbsent:
     case ErrorKind::kBusy:
+    case ErrorKind::kDeviceLost:
     case ErrorKind::kIo: return 5;
     case ErrorKind::kDenied: return 6;
     case ErrorKind::kInterrupted: return 130;

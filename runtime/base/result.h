@@ -20,6 +20,7 @@ enum class ErrorKind {
   kIo,           // The operating system or the network failed.
   kUsage,        // A request that makes no sense, from a person or a client.
   kInterrupted,  // Stopped on request.
+  kDeviceLost,   // An accelerator failed while it computed; what it held is gone.
 };
 
 // One error: its kind and one complete line (what, where, what to do), without a newline.

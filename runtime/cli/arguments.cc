@@ -95,11 +95,26 @@ void add_budget(CLI::App& app, std::optional<Bytes>& target) {
            [&target](Bytes size) { target = size; });
 }
 
+void add_device(CLI::App& app, engine::DeviceChoice& target) {
+  app.add_option_function<std::string>(
+         "--device",
+         [&target](const std::string& word) {
+           target = word == "cpu"    ? engine::DeviceChoice::kCpu
+                    : word == "cuda" ? engine::DeviceChoice::kCuda
+                                     : engine::DeviceChoice::kAuto;
+         },
+         "What computes: auto (default; a GPU where the package linnet-cuda\nand a driver are, else the processor), "
+         "cpu or cuda")
+      ->type_name("DEVICE")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+}
+
 // What every command that runs a model takes, but the model itself.
 void add_engine_options(CLI::App& app, ModelOptions& model, const std::string& context_text) {
   count_option(app, "-c,--ctx", model.context, context_text, 1);
   add_threads(app, model.threads);
   add_budget(app, model.memory_budget);
+  add_device(app, model.device);
   add_switch(app, "!--no-cache", model.cache, "Packs into memory instead of the cache directory");
 }
 

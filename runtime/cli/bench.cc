@@ -93,6 +93,7 @@ struct Measurement {
   double first_token_milliseconds = 0;
   std::optional<double> heap_calls_per_token;
   ProcessMemory memory;
+  engine::DeviceReport device;
 };
 
 // One repeat on fresh sequences: prefill at the depth, then decode at the depth.
@@ -143,6 +144,7 @@ Result<Measurement> measure(engine::Engine& engine, const BenchOptions& options,
     result.heap_calls_per_token = static_cast<double>(heap_calls) / (decoded * static_cast<double>(options.repeats));
   }
   LINNET_TRY(result.memory, measure_process_memory());
+  result.device = engine.device();
   return result;
 }
 
@@ -157,6 +159,7 @@ std::string json_report(const Measurement& m) {
        {"read_bandwidth_gb_s", "int8_peak_gop_s", "decode_fraction_of_bandwidth", "prefill_fraction_of_peak"}) {
     json.key(limit).null();
   }
+  json.member("device", m.device.name()).member("device_reason", m.device.reason);
   return json.end_object().line();
 }
 
@@ -176,6 +179,7 @@ std::string text_report(const Measurement& m, const BenchOptions& options) {
   line("prefill " + std::to_string(options.prompt) + depth, one_decimal(m.prefill_tokens_per_second) + " tokens/s");
   line("decode " + std::to_string(options.generate) + depth,
        one_decimal(m.decode_tokens_per_second) + " tokens/s" + batch);
+  line("computed by", std::string(m.device.name()) + ", " + m.device.reason);
   line("load", one_decimal(m.load_milliseconds) + " ms");
   line("first token", one_decimal(m.first_token_milliseconds) + " ms");
   line("anonymous memory", to_string(m.memory.anonymous));
@@ -193,9 +197,9 @@ Result<void> execute(const BenchOptions& options, Console& console) {
   LINNET_TRY(const ModelFile file, open_model(options.model, machine, console));
   const EngineNeeds needs{.context = options.depth + std::max(options.prompt, options.generate),
                           .max_sequences = options.batch,
-                          .max_batch_rows = std::max(kChunk, options.batch),
+                          .max_batch_rows = options.batch > kChunk ? options.batch : 0,
                           .max_outputs = options.batch};
-  LINNET_TRY(auto engine, open_engine(file, options.model, machine, needs));
+  LINNET_TRY(auto engine, open_engine(file, options.model, machine, needs, console));
   const double load_milliseconds = milliseconds_between(started, Clock::now());
   LINNET_TRY(Measurement measurement, measure(engine, options, console));
   measurement.load_milliseconds = load_milliseconds;

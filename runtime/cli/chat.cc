@@ -79,7 +79,7 @@ Result<void> execute(const ChatOptions& options, Console& console) {
   if (!text.chat_template) {
     return fail(ErrorKind::kUnsupported, file.path + ": has no chat template; linnet run --raw completes text with it");
   }
-  LINNET_TRY(auto engine, open_engine(file, options.model, machine, {.text_memory = text.memory()}));
+  LINNET_TRY(auto engine, open_engine(file, options.model, machine, {.text_memory = text.memory()}, console));
   if (console.input_is_terminal()) console.note("Type /exit to leave, /reset to start again; Ctrl-C stops an answer.");
   Conversation conversation{options, text, engine, TextEncoder(*text.tokenizer), {}};
   forget(conversation);

@@ -84,7 +84,8 @@ Result<void> execute(const EmbedOptions& options, Console& console) {
   LINNET_TRY(const ModelFile file, open_model(options.model, machine, console));
   auto tokenizer = text::Tokenizer::load(*file.header);
   if (!tokenizer) return tl::unexpected(content_error(file.path, tokenizer.error()));
-  LINNET_TRY(auto engine, open_engine(file, options.model, machine, language::needs_of_embedding(options.model)));
+  LINNET_TRY(auto engine,
+             open_engine(file, options.model, machine, language::needs_of_embedding(options.model), console));
   auto embedder = language::Embedder::make(engine, *tokenizer);
   if (!embedder) return tl::unexpected(content_error(file.path, embedder.error()));
   std::vector<Embedding> embeddings;

@@ -62,6 +62,7 @@ Result<engine::Engine> EngineCalibration::open() const {
   const EngineNeeds needs{.context = kCalibrationWindow, .max_batch_rows = kRows};
   ModelOptions options;
   options.threads = threads_;
+  options.device = engine::DeviceChoice::kCpu;  // Which alone shows what goes into its products.
   return open_engine(file_, options, machine_, needs);
 }
 

@@ -80,7 +80,7 @@ Result<IntentReport> answer_all(const Subject& subject, const std::vector<Intent
                                 const EvalOptions& options, Console& console) {
   TextEncoder encoder(*subject.text.tokenizer);
   LINNET_TRY(auto engine, open_engine(subject.file, options.model, subject.machine,
-                                      {.context = kContext, .text_memory = subject.text.memory()}));
+                                      {.context = kContext, .text_memory = subject.text.memory()}, console));
   IntentReport report;
   report.grammar_forced = subject.text.form != nullptr;
   std::size_t tokens = 0;
@@ -134,7 +134,8 @@ Result<void> evaluate_intents(const EvalOptions& options, Console& console) {
 Result<Perplexity> score_all(const Subject& subject, const std::vector<std::string>& texts, const EvalOptions& options,
                              Console& console) {
   TextEncoder encoder(*subject.text.tokenizer);
-  LINNET_TRY(auto engine, open_engine(subject.file, options.model, subject.machine, needs_of_all_logits(kContext)));
+  LINNET_TRY(auto engine,
+             open_engine(subject.file, options.model, subject.machine, needs_of_all_logits(kContext), console));
   if (engine.options().context < 2) return fail(ErrorKind::kUsage, "--ctx: a window needs at least 2 positions");
   Perplexity result(engine.options().context);
   ProgressBar bar(console, "reading", ProgressUnit::kItems);

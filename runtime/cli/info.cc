@@ -61,8 +61,10 @@ std::string verdict(const Forecast& forecast) {
       !forecast.budget ? "an unknown amount is available"
                        : to_string(*forecast.budget) +
                              (forecast.budget_is_asked ? " are allowed" : " are available on this machine");
+  const engine::DeviceReport& device = forecast.plan->device;
   return "\nNeeds " + to_string(forecast.plan->budgeted()) + " for " + std::to_string(forecast.plan->context) +
-         " positions; " + available + ": " + (forecast.fits() ? "it fits" : "it does not fit") + ".\n";
+         " positions; " + available + ": " + (forecast.fits() ? "it fits" : "it does not fit") + ".\nComputed by " +
+         device.name() + ": " + device.reason + ".\n";
 }
 
 std::string listings(const gguf::Reader& header, const pack::PackedView& tensors) {
@@ -81,6 +83,15 @@ std::string listings(const gguf::Reader& header, const pack::PackedView& tensors
   return text;
 }
 
+std::string_view kind_name(engine::MemoryKind kind) {
+  switch (kind) {
+    case engine::MemoryKind::kMapped: return "mapped";
+    case engine::MemoryKind::kDevice: return "device";
+    case engine::MemoryKind::kAnonymous: break;
+  }
+  return "anonymous";
+}
+
 void add_plan(JsonWriter& json, const Forecast& forecast) {
   json.member("available_bytes", forecast.budget ? std::optional(forecast.budget->count) : std::nullopt);
   json.member("fits", forecast.fits());
@@ -93,10 +104,12 @@ void add_plan(JsonWriter& json, const Forecast& forecast) {
   json.begin_object().member("context", plan.context).member("threads", plan.threads);
   json.member("anonymous_bytes", plan.total(engine::MemoryKind::kAnonymous).count);
   json.member("mapped_bytes", plan.total(engine::MemoryKind::kMapped).count);
+  json.member("device_bytes", plan.total(engine::MemoryKind::kDevice).count);
+  json.member("device", plan.device.name()).member("device_reason", plan.device.reason);
   json.member("budgeted_bytes", plan.budgeted().count).key("rows").begin_array();
   for (const engine::MemoryRow& row : plan.rows) {
     json.begin_object().member("name", row.name);
-    json.member("kind", row.kind == engine::MemoryKind::kMapped ? "mapped" : "anonymous");
+    json.member("kind", kind_name(row.kind));
     json.member("bytes", row.size.count).member("detail", row.detail).end_object();
   }
   json.end_array().end_object();

@@ -11,7 +11,8 @@ Result<void> execute(const LogitsOptions& options, Console& console) {
   LINNET_TRY(auto output, gguf::AtomicFile::create(options.output));
   LINNET_TRY(const Machine machine, inspect_machine());
   LINNET_TRY(const ModelFile file, open_model(options.model, machine, console));
-  LINNET_TRY(auto engine, open_engine(file, options.model, machine, needs_of_all_logits(options.tokens.size())));
+  LINNET_TRY(auto engine,
+             open_engine(file, options.model, machine, needs_of_all_logits(options.tokens.size()), console));
   const std::size_t vocabulary = engine.program().vocabulary;
   const std::size_t row_bytes = vocabulary * sizeof(float);
   const std::string header = npy_header(options.tokens.size(), vocabulary);

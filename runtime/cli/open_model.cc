@@ -30,6 +30,20 @@ class PreparationBar final : public language::PreparationWatcher {
   std::optional<ProgressBar> packing_;
 };
 
+class LoadBar final : public engine::LoadWatcher {
+ public:
+  explicit LoadBar(const Console& console) : console_(console), bar_(console, "loading") {}
+
+  bool loading(std::uint64_t done, std::uint64_t all) override {
+    bar_.update(done, all);
+    return !console_.stop_requested();
+  }
+
+ private:
+  const Console& console_;
+  ProgressBar bar_;
+};
+
 }  // namespace
 
 Result<ModelFile> open_source(const std::string& path, const Console& console) {
@@ -50,6 +64,13 @@ Result<ModelFile> open_model(const ModelOptions& options, const Machine& machine
   name_mapped_file(options.path);
   PreparationBar bar(console);
   return language::open_model(options, machine, bar);
+}
+
+Result<engine::Engine> open_engine(const ModelFile& file, const ModelOptions& options, const Machine& machine,
+                                   EngineNeeds needs, const Console& console) {
+  LoadBar bar(console);
+  needs.watcher = &bar;
+  return language::open_engine(file, options, machine, needs);
 }
 
 }  // namespace linnet::cli

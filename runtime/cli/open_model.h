@@ -44,4 +44,8 @@ using language::Thinking;
 // language::open_model; packing shows a bar and stops when the person asks to.
 [[nodiscard]] Result<ModelFile> open_model(const ModelOptions& options, const Machine& machine, const Console& console);
 
+// language::open_engine; copying weights to a GPU shows a bar and stops when the person asks to.
+[[nodiscard]] Result<engine::Engine> open_engine(const ModelFile& file, const ModelOptions& options,
+                                                 const Machine& machine, EngineNeeds needs, const Console& console);
+
 }  // namespace linnet::cli

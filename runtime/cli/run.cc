@@ -18,7 +18,8 @@ std::vector<Message> messages_of(const RunOptions& options, const std::string& p
   return messages;
 }
 
-Result<void> print_report(const RunOptions& options, const Answer& answer, double load_milliseconds, Console& console) {
+Result<void> print_report(const RunOptions& options, const Answer& answer, const engine::Engine& engine,
+                          double load_milliseconds, Console& console) {
   LINNET_TRY(const ProcessMemory memory, measure_process_memory());
   JsonWriter json;
   json.begin_object().member("text", answer.text);
@@ -32,6 +33,7 @@ Result<void> print_report(const RunOptions& options, const Answer& answer, doubl
   json.member("prefill_tokens_per_second", answer.prefill_tokens_per_second());
   json.member("decode_tokens_per_second", answer.decode_tokens_per_second());
   json.member("anonymous_bytes", memory.anonymous.count).member("mapped_bytes", memory.mapped.count);
+  json.member("device", engine.device().name()).member("device_reason", engine.device().reason);
   return console.print(json.end_object().line());
 }
 
@@ -71,8 +73,9 @@ Result<void> execute(const RunOptions& options, Console& console) {
   LINNET_TRY(const Prompt start, text.prompt(encoder, messages_of(options, prompt), thinking_of(options.reasoning)));
   // Prompt and answer are known to need no more than this; without an end, the engine's default has to do.
   const std::size_t positions = options.maximum_tokens == 0 ? 0 : start.ids.size() + options.maximum_tokens;
-  LINNET_TRY(auto engine, open_engine(file, options.model, machine,
-                                      {.context = positions, .text_memory = encoder.memory() + text.memory()}));
+  LINNET_TRY(auto engine,
+             open_engine(file, options.model, machine,
+                         {.context = positions, .text_memory = encoder.memory() + text.memory()}, console));
   const double load_milliseconds = milliseconds_between(started, Clock::now());
 
   Question question{start.ids, prompt, reasoning_plan(options.reasoning, start), {}};
@@ -85,7 +88,8 @@ Result<void> execute(const RunOptions& options, Console& console) {
                return options.json ? Result<void>() : output.push(part, piece);
              }));
   output.finish();
-  LINNET_CHECK(options.json ? print_report(options, answer, load_milliseconds, console) : end_line(answer, console));
+  LINNET_CHECK(options.json ? print_report(options, answer, engine, load_milliseconds, console)
+                            : end_line(answer, console));
   return answer.finish == engine::FinishReason::kCancelled ? interrupted() : Result<void>();
 }
 

@@ -95,6 +95,11 @@ void read_engine(TomlTable table, DaemonConfig& config) {
     if (size) config.memory_budget = *size;
     if (!size) table.fault_at("memory_budget", size.error().message);
   }
+  const std::string device = table.text("device", "auto");
+  if (device == "cpu") config.device = engine::DeviceChoice::kCpu;
+  if (device == "cuda") config.device = engine::DeviceChoice::kCuda;
+  if (device != "auto" && device != "cpu" && device != "cuda")
+    table.fault_at("device", "'engine.device' must be auto, cpu or cuda");
   table.finish();
 }
 

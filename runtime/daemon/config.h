@@ -14,6 +14,7 @@
 #include "runtime/daemon/mqtt_session.h"
 #include "runtime/daemon/roles.h"
 #include "runtime/daemon/topics.h"
+#include "runtime/engine/device_choice.h"
 
 namespace linnet::daemon {
 
@@ -78,6 +79,7 @@ struct DaemonConfig {
   std::size_t threads = 0;
   std::size_t at_once = 1;  // Answers that advance by turns, each with a context of its own.
   std::optional<Bytes> memory_budget;
+  engine::DeviceChoice device = engine::DeviceChoice::kAuto;
   AdmissionLimits admission;
   std::map<std::string, ModelConfig> models;
   std::string default_model;

@@ -36,7 +36,7 @@ void EngineBackend::run_group(std::span<const Job* const> jobs, JobListener& lis
   for (std::size_t i = 0; i < jobs.size(); ++i) begin(**model, slots, i, *jobs[i], listener);
   auto sound = (*model)->check_file();
   while (sound && std::ranges::any_of(slots, runs)) {
-    sound = advance(slots, listener);
+    sound = advance(**model, slots, listener);
     if (sound && others_join) let_join(**model, slots, listener);
   }
   host_.set_last_use(Clock::now());
@@ -72,13 +72,15 @@ void EngineBackend::let_join(ReadyModel& model, Slots& slots, JobListener& liste
   }
 }
 
-Result<void> EngineBackend::advance(Slots& slots, JobListener& listener) {
+Result<void> EngineBackend::advance(ReadyModel& model, Slots& slots, JobListener& listener) {
   for (Slot& slot : slots) {
     if (!slot.generation) continue;
     const auto more = slot.generation->step(listener);
     if (more && *more) continue;
-    // What happened to the file happens to everybody who reads it.
-    if (!more && more.error().kind == ErrorKind::kIo) return tl::unexpected(more.error());
+    // What happened to the file happens to everybody who reads it; so does the loss of a GPU that nothing replaces.
+    if (!more && (more.error().kind == ErrorKind::kIo || model.engine().is_lost())) {
+      return tl::unexpected(more.error());
+    }
     Result<JobReport> report = more ? Result<JobReport>(slot.generation->report()) : tl::unexpected(more.error());
     const auto joules = energy_.joules(Clock::now());
     if (report && joules && slot.joules_before) report->joules = *joules - *slot.joules_before;

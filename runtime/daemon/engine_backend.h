@@ -38,7 +38,7 @@ class EngineBackend final : public Backend {
   void begin(ReadyModel& model, Slots& slots, std::size_t lane, const Job& job, JobListener& listener);
   void let_join(ReadyModel& model, Slots& slots, JobListener& listener);
   // One token of each; those that ended are told of and leave. The error that broke the model, if one did.
-  [[nodiscard]] Result<void> advance(Slots& slots, JobListener& listener);
+  [[nodiscard]] Result<void> advance(ReadyModel& model, Slots& slots, JobListener& listener);
 
   ModelHost& host_;
   const EnergyMeter& energy_;

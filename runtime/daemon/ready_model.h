@@ -55,6 +55,7 @@ struct HostOptions {
   std::size_t threads = 0;
   std::optional<Bytes> memory_budget;
   std::size_t at_once = 1;  // Answers at the same time: lanes, and sequences of the KV cache.
+  engine::DeviceChoice device = engine::DeviceChoice::kCpu;
 };
 
 // One thread at a time.

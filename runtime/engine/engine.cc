@@ -1,15 +1,17 @@
 #include "runtime/engine/engine.h"
 
 #include <cassert>
+#include <string>
 #include <utility>
 
 #include "models/pack/packed_view.h"
 #include "runtime/base/arena.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/mapped_file.h"
-#include "runtime/engine/executor.h"
+#include "runtime/engine/cpu_runner.h"
+#include "runtime/engine/cuda/open_device.h"
+#include "runtime/engine/cuda/plan.h"
 #include "runtime/engine/setup.h"
-#include "runtime/engine/thread_pool.h"
 
 namespace linnet::engine {
 
@@ -20,51 +22,89 @@ struct Engine::Parts {
   Setup setup;
   KernelSet kernels;
   std::optional<Arena> arena;
-  std::unique_ptr<ThreadPool> pool;
   std::optional<KvCache> cache;
-  std::optional<Executor> executor;
   std::span<Candidate> candidates;
   std::span<BatchRow> rows;
+  std::optional<Arena> spare_arena;  // Of a processor that took over.
+  std::unique_ptr<CpuRunner> cpu;
+  std::unique_ptr<cuda::Runner> gpu;
+  StepRunner* runner = nullptr;  // One of the two; null after a device was lost for good.
+  std::string lost;              // Why it is null.
   std::span<StepCost> costs;
   EngineMetrics metrics;
 
-  [[nodiscard]] Result<void> prepare(gguf::Reader model, const EngineOptions& options);
+  [[nodiscard]] Result<void> read(gguf::Reader model, const EngineOptions& options);
+  [[nodiscard]] Result<void> start();
+  [[nodiscard]] Result<void> start_gpu();
+  [[nodiscard]] Result<void> start_cpu();
+  [[nodiscard]] Result<void> check_budget() const;
   [[nodiscard]] Result<void> reserve();
   [[nodiscard]] Result<void> admit(Batch batch);
+  void lose_device(Error& error);
+  [[nodiscard]] Result<void> replace_gpu();
 };
 
-// All that can be refused without memory.
-Result<void> Engine::Parts::prepare(gguf::Reader model, const EngineOptions& options) {
+// All that does not depend on what computes.
+Result<void> Engine::Parts::read(gguf::Reader model, const EngineOptions& options) {
   reader.emplace(std::move(model));
   LINNET_TRY(const auto tensors, pack::PackedView::open(*reader));
-  LINNET_TRY(setup, set_up(*reader, tensors, options, WeightsFor::kRunning));
+  LINNET_TRY(setup, read_setup(*reader, tensors, options, WeightsFor::kRunning));
   LINNET_TRY(kernels, KernelSet::choose(options.cpu, options.forced));
-  if (options.memory_budget) LINNET_CHECK(check_budget(setup.plan, *options.memory_budget));
   return {};
 }
 
-// Takes what was planned, and starts the threads.
+// On what was asked for; where that is left to us, what cannot be done on a GPU is done by the processor.
+Result<void> Engine::Parts::start() {
+  const EngineOptions asked = setup.options;
+  std::string reason = "asked for";
+  if (asked.device != DeviceChoice::kCpu) {
+    auto started = start_gpu();
+    if (started || asked.device == DeviceChoice::kCuda || started.error().kind == ErrorKind::kInterrupted) {
+      return started;
+    }
+    reason = std::move(started).error().message;
+    setup.options = asked;
+  }
+  LINNET_CHECK(start_cpu());
+  setup.plan.device = {.is_gpu = false, .reason = std::move(reason)};
+  return {};
+}
+
+Result<void> Engine::Parts::start_gpu() {
+  LINNET_TRY(auto ready, cuda::open_device(setup));
+  LINNET_CHECK(cuda::plan_for_gpu(setup, ready.device->facts()));
+  setup.plan.device = cuda::report_of(ready);
+  LINNET_CHECK(cuda::check_device_memory(setup.plan, ready.device->facts()));
+  LINNET_CHECK(check_budget());
+  LINNET_CHECK(reserve());
+  LINNET_TRY(gpu, cuda::Runner::create(std::move(ready), setup, *cache, setup.options.watcher));
+  arena->seal();
+  runner = gpu.get();
+  return {};
+}
+
+Result<void> Engine::Parts::start_cpu() {
+  LINNET_CHECK(plan_for_cpu(setup));
+  LINNET_CHECK(check_budget());
+  LINNET_CHECK(reserve());
+  LINNET_TRY(cpu, CpuRunner::create(*arena, setup, kernels, *cache));
+  arena->seal();
+  runner = cpu.get();
+  return {};
+}
+
+Result<void> Engine::Parts::check_budget() const {
+  const auto& budget = setup.options.memory_budget;
+  return budget ? engine::check_budget(setup.plan, *budget) : Result<void>();
+}
+
+// What every runner needs.
 Result<void> Engine::Parts::reserve() {
   LINNET_TRY(arena, Arena::create({setup.arena_bytes}));
-  LINNET_TRY(pool, ThreadPool::create(setup.options.threads));
   cache.emplace(*arena, setup.program, setup.cache);
   cache->reset(setup.program);
-  const Workspace workspace = Workspace::take(*arena, setup.workspace);
   candidates = arena->take<Candidate>(setup.program.vocabulary);
   rows = arena->take<BatchRow>(setup.options.max_batch_rows);
-  if (const std::size_t bytes = transposed_bytes(setup.weights, setup.program); bytes != 0) {
-    load_transposed(setup.weights, setup.program, arena->take<std::byte>(bytes));
-  }
-  const std::size_t copies = copied_vector_numbers(setup.weights, setup.program);
-  load_vectors(setup.weights, setup.program, copies != 0 ? arena->take<float>(copies) : std::span<float>{});
-  arena->seal();
-  executor.emplace(ExecutorParts{.program = setup.program,
-                                 .weights = setup.weights,
-                                 .plan = setup.buffers,
-                                 .kernels = kernels,
-                                 .cache = *cache,
-                                 .pool = *pool},
-                   workspace);
   return {};
 }
 
@@ -72,9 +112,9 @@ Result<Engine> Engine::open(const std::string& path, const EngineOptions& option
   auto parts = std::make_unique<Parts>();
   LINNET_TRY(parts->file, MappedFile::open(path));
   auto header = gguf::Reader::open(parts->file->bytes());
-  auto prepared = header ? parts->prepare(std::move(*header), options) : tl::unexpected(header.error());
-  if (!prepared) return tl::unexpected(with_context(path, std::move(prepared).error()));
-  LINNET_CHECK(parts->reserve());
+  auto ready = header ? parts->read(std::move(*header), options) : tl::unexpected(header.error());
+  if (ready) ready = parts->start();
+  if (!ready) return tl::unexpected(with_context(path, std::move(ready).error()));
   return Engine(std::move(parts));
 }
 
@@ -85,14 +125,36 @@ Result<Engine> Engine::open(std::span<const std::byte> model, const EngineOption
 
 Result<Engine> Engine::open(gguf::Reader model, const EngineOptions& options) {
   auto parts = std::make_unique<Parts>();
-  LINNET_CHECK(parts->prepare(std::move(model), options));
-  LINNET_CHECK(parts->reserve());
+  LINNET_CHECK(parts->read(std::move(model), options));
+  LINNET_CHECK(parts->start());
   return Engine(std::move(parts));
 }
 
+namespace {
+
+// The plan for a GPU, if there is one that has room. Errors: as of opening.
+Result<void> plan_on_gpu(Setup& setup) {
+  LINNET_TRY(const auto ready, cuda::open_device(setup));
+  LINNET_CHECK(cuda::plan_for_gpu(setup, ready.device->facts()));
+  setup.plan.device = cuda::report_of(ready);
+  return cuda::check_device_memory(setup.plan, ready.device->facts());
+}
+
+}  // namespace
+
 Result<MemoryPlan> Engine::plan(const gguf::Reader& model, const EngineOptions& options) {
   LINNET_TRY(const auto tensors, pack::PackedView::open(model));
-  LINNET_TRY(Setup setup, set_up(model, tensors, options, WeightsFor::kPlanning));
+  LINNET_TRY(Setup setup, read_setup(model, tensors, options, WeightsFor::kPlanning));
+  std::string reason = "asked for";
+  if (options.device != DeviceChoice::kCpu) {
+    auto planned = plan_on_gpu(setup);
+    if (planned) return std::move(setup.plan);
+    if (options.device == DeviceChoice::kCuda) return tl::unexpected(std::move(planned).error());
+    reason = std::move(planned).error().message;
+    setup.options = options;
+  }
+  LINNET_CHECK(plan_for_cpu(setup));
+  setup.plan.device = {.is_gpu = false, .reason = std::move(reason)};
   return std::move(setup.plan);
 }
 
@@ -106,6 +168,7 @@ const models::Program& Engine::program() const { return parts_->setup.program; }
 const MemoryPlan& Engine::plan() const { return parts_->setup.plan; }
 const EngineOptions& Engine::options() const { return parts_->setup.options; }
 std::span<const ChosenKernel> Engine::kernels() const { return parts_->kernels.chosen; }
+bool Engine::is_lost() const { return parts_->runner == nullptr; }
 std::span<Candidate> Engine::sampler_scratch() { return parts_->candidates; }
 std::span<BatchRow> Engine::batch_scratch() { return parts_->rows; }
 
@@ -148,20 +211,52 @@ Result<void> Engine::Parts::admit(Batch batch) {
 
 Result<ConstTensorView> Engine::step(Batch batch) {
   const auto before = Clock::now();
+  if (parts_->runner == nullptr) return fail(ErrorKind::kDeviceLost, parts_->lost);
   if (auto admitted = parts_->admit(batch); !admitted) {
     parts_->cache->drop_claims();
     return tl::unexpected(std::move(admitted).error());
   }
-  const ConstTensorView logits = parts_->executor->run(batch, parts_->costs);
+  auto logits = parts_->runner->run(batch, parts_->costs);
+  if (!logits) {
+    parts_->lose_device(logits.error());
+    return logits;
+  }
   EngineMetrics& metrics = parts_->metrics;
   ++metrics.steps;
   metrics.rows += batch.size();
-  metrics.outputs += logits.rows();
+  metrics.outputs += logits->rows();
   metrics.milliseconds += milliseconds_between(before, Clock::now());
   return logits;
 }
 
-void Engine::observe(MatMulObserver* observer) { parts_->executor->set_observer(observer); }
+// What was in flight is gone with the device; what comes goes to the processor, if that was left to us. The error
+// tells.
+void Engine::Parts::lose_device(Error& error) {
+  cache->lose_all();
+  runner = nullptr;
+  gpu.reset();
+  if (setup.options.device == DeviceChoice::kAuto) {
+    const auto replaced = replace_gpu();
+    error.message += replaced ? "; the processor computes from now on"
+                              : "; the processor cannot take over: " + replaced.error().message;
+  }
+  lost = error.message;
+  if (runner != nullptr) setup.plan.device = {.is_gpu = false, .reason = "the GPU was lost: " + error.message};
+}
+
+Result<void> Engine::Parts::replace_gpu() {
+  LINNET_CHECK(plan_for_cpu(setup));
+  LINNET_CHECK(check_budget());
+  LINNET_TRY(spare_arena, Arena::create({setup.arena_bytes}));
+  LINNET_TRY(cpu, CpuRunner::create(*spare_arena, setup, kernels, *cache));
+  runner = cpu.get();
+  return {};
+}
+
+void Engine::observe(MatMulObserver* observer) {
+  assert(parts_->cpu != nullptr);
+  parts_->cpu->set_observer(observer);
+}
 
 void Engine::profile(std::span<StepCost> costs) {
   assert(costs.empty() || costs.size() == parts_->setup.program.steps.size());

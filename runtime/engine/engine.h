@@ -5,8 +5,8 @@
 //   while (true) { LINNET_TRY(auto token, generator.next()); if (!token) break; … }
 //
 // From open() returning on, nothing here allocates or maps memory. One thread at a time may use an engine; it shares
-// the work with its own pool. Results are the same bits for every number of threads, batch, chunking and kernel
-// variant.
+// the work with its own pool, or gives it to a GPU. Results of the processor are the same bits for every number of
+// threads, batch, chunking and kernel variant; a GPU's are close to them.
 #pragma once
 
 #include <cstddef>
@@ -26,6 +26,7 @@
 #include "runtime/base/tensor_view.h"
 #include "runtime/base/units.h"
 #include "runtime/engine/batch.h"
+#include "runtime/engine/device_choice.h"
 #include "runtime/engine/kernel_set.h"
 #include "runtime/engine/kv_cache.h"
 #include "runtime/engine/memory_plan.h"
@@ -41,8 +42,9 @@ struct EngineOptions {
   // Positions that a sequence may hold. 0: the model's, at most kDefaultContext. A model's own limit cannot be passed.
   std::size_t context = 0;
   std::size_t max_sequences = 1;
-  // Rows of one step: the size of a prefill chunk. Activations grow with it; past about 100 rows the speed does not.
-  std::size_t max_batch_rows = 128;
+  // Rows of one step: the size of a prefill chunk. Activations grow with it; past about 100 rows the processor's speed
+  // does not. 0: kDefaultBatchRows, on a GPU 512.
+  std::size_t max_batch_rows = 0;
   std::size_t max_outputs = 0;  // Rows of logits of one step. 0: max_sequences.
   std::size_t threads = 0;      // 0: the cores that this process may use.
   std::optional<Bytes> memory_budget = {};
@@ -52,8 +54,12 @@ struct EngineOptions {
   Bytes text_memory{0};
   // Where the model's bytes are anonymous memory (a plain file packed into memory), so that the plan says so.
   bool weights_in_memory = false;
+  DeviceChoice device = DeviceChoice::kCpu;
+  CudaOptions cuda = {};
+  LoadWatcher* watcher = nullptr;  // Told during open() alone, which borrows it.
 
   static constexpr std::size_t kDefaultContext = 4096;  // A conversation, at 12 KiB (0.5B) to 128 KiB (8B) a position.
+  static constexpr std::size_t kDefaultBatchRows = 128;
 };
 
 // Counted since open().
@@ -72,7 +78,8 @@ class Engine {
   // Maps the file, checks it against its program, plans, and reserves. Quantised matrices must lie in panels
   // (`linnet pack`); F32, F16 and BF16 files are read as they are. Errors: those of MappedFile and gguf::Reader;
   // kMalformed (a tensor or key missing or of the wrong shape), kUnsupported (architecture, tensor type, not packed),
-  // kExhausted (does not fit the budget, with numbers), kUsage (an option that makes no sense, a variant that is none).
+  // kExhausted (does not fit the budget, with numbers), kUsage (an option that makes no sense, a variant that is none);
+  // with DeviceChoice::kCuda those of cuda::open_device and cuda::Runner, which with kAuto lead to the processor.
   [[nodiscard]] static Result<Engine> open(const std::string& path, const EngineOptions& options);
 
   // The same from bytes that must outlive the engine, 64-byte aligned.
@@ -93,7 +100,10 @@ class Engine {
   [[nodiscard]] const models::Program& program() const;
   [[nodiscard]] const MemoryPlan& plan() const;
   [[nodiscard]] const EngineOptions& options() const;
-  [[nodiscard]] std::span<const ChosenKernel> kernels() const;
+  [[nodiscard]] std::span<const ChosenKernel> kernels() const;  // Of the processor.
+  [[nodiscard]] const DeviceReport& device() const { return plan().device; }
+  // Whether a GPU was lost and nothing took over: every step fails until the model is opened again.
+  [[nodiscard]] bool is_lost() const;
   [[nodiscard]] EngineMetrics metrics() const;
 
   // An empty sequence. Errors: kBusy when max_sequences are open.
@@ -112,13 +122,16 @@ class Engine {
 
   // Computes the rows and extends their sequences. Returns [rows that want logits, vocabulary] in the order of the
   // batch, valid until the next step. Errors, before anything is changed: kUsage (no rows or too many, an id outside
-  // the vocabulary, no such sequence, a position that does not continue it), kExhausted (context or pages are full).
+  // the vocabulary, no such sequence, a position that does not continue it), kExhausted (context or pages are full). A
+  // GPU may fail in the middle of a step (kDeviceLost): all open sequences are lost with it and say so until they end.
+  // With DeviceChoice::kAuto the processor computes what comes then; with kCuda every later step fails.
   [[nodiscard]] Result<ConstTensorView> step(Batch batch);
 
   // From now on step() adds to `costs`, one entry a step of the program; empty: stop. Costs two clock reads a step.
   void profile(std::span<StepCost> costs);
 
-  // From now on step() shows `observer` the input of every MatMul (executor.h); null: stop. Borrowed.
+  // From now on step() shows `observer` the input of every MatMul (executor.h); null: stop. Borrowed. Of an engine on
+  // the processor alone.
   void observe(MatMulObserver* observer);
 
   // Scratch that Generator uses, planned with the rest: [vocabulary] and [max_batch_rows].

@@ -7,6 +7,7 @@
 
 #include "runtime/base/clock.h"
 #include "runtime/engine/frequencies.h"
+#include "runtime/engine/lookup.h"
 
 namespace linnet::engine {
 namespace {
@@ -57,7 +58,7 @@ void Executor::split(std::size_t items, std::size_t numbers_an_item, FunctionRef
             [&](std::size_t chunk, std::size_t) { work(chunk * share, std::min(share, items - chunk * share)); });
 }
 
-ConstTensorView Executor::run(Batch batch, std::span<StepCost> costs) {
+Result<ConstTensorView> Executor::run(Batch batch, std::span<StepCost> costs) {
   batch_ = batch;
   outputs_ = static_cast<std::size_t>(
       std::count_if(batch.begin(), batch.end(), [](const BatchRow& row) { return row.wants_logits; }));
@@ -78,7 +79,7 @@ ConstTensorView Executor::run(Batch batch, std::span<StepCost> costs) {
     add_cost(costs[i], program_.steps[i].operation, program_, weights_, {batch_, outputs_});
   }
   const TensorView logits = buffer(program_.logits);
-  return {logits.data(), logits.rows(), logits.width(), logits.stride()};
+  return ConstTensorView(logits.data(), logits.rows(), logits.width(), logits.stride());
 }
 
 void Executor::show_observer(std::size_t step) const {
@@ -131,19 +132,11 @@ void Executor::fill_rotations() {
 
 void Executor::execute(const models::Embed& op) {
   const WeightView& table = weights_.view(op.table);
-  const auto looked_up = [&](const BatchRow& row) -> std::size_t {
-    switch (op.by) {
-      case models::Lookup::kToken: return static_cast<std::size_t>(row.token);
-      case models::Lookup::kPosition: return row.position;
-      case models::Lookup::kFirst: break;
-    }
-    return 0;
-  };
   const TensorView out = buffer(op.out);
   split(out.rows(), out.width(), [&](std::size_t first, std::size_t count) {
     for (std::size_t row = first; row < first + count; ++row) {
       float* const values = out.row(row).data();
-      table.read_row(looked_up(batch_[row]), values);
+      table.read_row(looked_up_row(op, batch_[row]), values);
       if (op.scale != 1.0F) kernels_.elementwise->scale(values, op.scale, values, out.width());
     }
   });

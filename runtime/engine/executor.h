@@ -14,6 +14,7 @@
 #include "runtime/engine/kernel_set.h"
 #include "runtime/engine/kv_cache.h"
 #include "runtime/engine/step_cost.h"
+#include "runtime/engine/step_runner.h"
 #include "runtime/engine/thread_pool.h"
 #include "runtime/engine/weights.h"
 #include "runtime/engine/workspace.h"
@@ -61,13 +62,11 @@ struct HeadRange {
   std::size_t count = 0;
 };
 
-class Executor {
+class Executor final : public StepRunner {
  public:
   Executor(const ExecutorParts& parts, const Workspace& workspace);
 
-  // Computes the rows of a checked batch whose sequences the cache already holds at their new lengths. Adds to `costs`
-  // where it has entries. Returns the logits of the rows that want them.
-  [[nodiscard]] ConstTensorView run(Batch batch, std::span<StepCost> costs);
+  [[nodiscard]] Result<ConstTensorView> run(Batch batch, std::span<StepCost> costs) override;
 
   // From now on `observer` is told; null: nobody. Costs a comparison an operation while there is none.
   void set_observer(MatMulObserver* observer) { observer_ = observer; }

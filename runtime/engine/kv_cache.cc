@@ -94,7 +94,7 @@ void KvCache::reset(const models::Program& program) {
 Result<SequenceId> KvCache::begin() {
   for (std::size_t i = 0; i < sequences_.size(); ++i) {
     if (sequences_[i].open) continue;
-    sequences_[i] = {.length = 0, .claimed = 0, .pages = 0, .furthest = 0, .open = true};
+    sequences_[i] = {.length = 0, .claimed = 0, .pages = 0, .furthest = 0, .open = true, .lost = false};
     const auto id = static_cast<SequenceId>(i);
     std::ranges::fill(recurrent_of(id), 0.0F);
     return id;
@@ -114,6 +114,7 @@ bool KvCache::is_open(SequenceId id) const {
 Result<void> KvCache::claim(SequenceId id, std::size_t position) {
   if (!is_open(id)) return fail(ErrorKind::kUsage, "a row names a sequence that is not open");
   Sequence& held = sequence(id);
+  if (held.lost) return fail(ErrorKind::kDeviceLost, "the device that held this sequence was lost; begin again");
   const std::size_t next = std::size_t{held.length} + held.claimed;
   if (position != next) {
     return fail(ErrorKind::kUsage, "a row is at position " + std::to_string(position) +
@@ -189,6 +190,15 @@ Result<void> KvCache::copy(SequenceId from, SequenceId to) {
   }
   std::ranges::copy(recurrent_of(from), recurrent_of(to).begin());
   return {};
+}
+
+void KvCache::lose_all() {
+  drop_claims();
+  for (std::size_t i = 0; i < sequences_.size(); ++i) {
+    if (!sequences_[i].open) continue;
+    truncate(SequenceId{static_cast<std::uint32_t>(i)}, 0);
+    sequences_[i].lost = true;
+  }
 }
 
 std::uint16_t* KvCache::keys(models::StateId state, SequenceId id, std::size_t number, std::size_t head) const {

@@ -44,7 +44,7 @@ struct CacheShape {
 // Numbers (float32) of one sequence's recurrent states.
 [[nodiscard]] std::size_t recurrent_numbers(const models::Program& program);
 
-// Bookkeeping and storage in memory that it is given. One thread at a time changes it.
+// Bookkeeping in memory that it is given, of storage that may lie elsewhere. One thread at a time changes it.
 class KvCache {
  public:
   using PageId = std::uint32_t;
@@ -57,7 +57,6 @@ class KvCache {
         tables_(source.template take<PageId>(shape.sequences * shape.pages_a_sequence)),
         free_pages_(source.template take<PageId>(shape.pages)),
         states_(source.template take<StateStorage>(program.states.size())),
-        numbers_(source.template take<std::uint16_t>(cache_numbers(program, shape))),
         recurrent_(take_recurrent(source, program, shape)) {}
 
   // The recurrent states of all sequences, as the constructor takes them; nothing where there are none.
@@ -70,6 +69,9 @@ class KvCache {
 
   // Empties the pool and cuts the storage into states; once, before any use.
   void reset(const models::Program& program);
+
+  // Where the numbers lie, [cache_numbers], if keys() and values() are to be asked for.
+  void use_storage(std::span<std::uint16_t> numbers) { numbers_ = numbers; }
 
   // An empty sequence, its recurrent states 0. Errors: kBusy when all are taken.
   [[nodiscard]] Result<SequenceId> begin();
@@ -97,6 +99,16 @@ class KvCache {
   // kExhausted (too few pages), with `to` empty.
   [[nodiscard]] Result<void> copy(SequenceId from, SequenceId to);
 
+  // What every open sequence held is gone: they are empty, and claim() tells so (kDeviceLost) until they end.
+  void lose_all();
+
+  // The sequence's pages of the pool, ascending; its page `number` in the state is the pages' entry of that number, or
+  // (a state with a ring) the turn that it takes in it.
+  [[nodiscard]] std::span<const PageId> pages(SequenceId id) const { return {table(id), sequence(id).pages}; }
+  [[nodiscard]] std::size_t page_index(models::StateId state, SequenceId id, std::size_t number) const {
+    return page_index(states_[static_cast<std::size_t>(state)], id, number);
+  }
+
   // Where a state keeps keys [256, key_width] and values [256, value_width] of one KV head in the sequence's page
   // `number`; values that are in the keys lie key_width apart.
   [[nodiscard]] std::uint16_t* keys(models::StateId state, SequenceId id, std::size_t number, std::size_t head) const;
@@ -117,6 +129,7 @@ class KvCache {
     std::uint32_t pages;
     std::uint32_t furthest;  // The longest that it was: what lies in rings.
     bool open;
+    bool lost;  // Its positions went with a device.
   };
   struct StateStorage {
     std::size_t offset;    // In numbers_, of page 0; of a recurrent state, in its sequence's numbers.
@@ -134,8 +147,11 @@ class KvCache {
     return tables_.data() + static_cast<std::size_t>(id) * shape_.pages_a_sequence;
   }
   [[nodiscard]] std::uint16_t* page(const StateStorage& state, SequenceId id, std::size_t number) const {
+    return numbers_.data() + state.offset + page_index(state, id, number) * state.page;
+  }
+  [[nodiscard]] std::size_t page_index(const StateStorage& state, SequenceId id, std::size_t number) const {
     const std::size_t turn = static_cast<std::size_t>(id) * state.ring + (state.ring != 0 ? number % state.ring : 0);
-    return numbers_.data() + state.offset + (state.ring != 0 ? turn : table(id)[number]) * state.page;
+    return state.ring != 0 ? turn : table(id)[number];
   }
 
   [[nodiscard]] std::span<float> recurrent_of(SequenceId id) const {

@@ -39,6 +39,9 @@ std::string to_text(const MemoryPlan& plan) {
   std::string text;
   for (const MemoryRow& row : plan.rows) text += line(row.name, row.size, row.detail);
   text += line("anonymous", plan.total(MemoryKind::kAnonymous), "this process's own");
+  if (plan.device.is_gpu)
+    text += line("GPU", plan.total(MemoryKind::kDevice),
+                 plan.device_is_host ? "of this machine's memory" : "its own memory");
   text += line("mapped", plan.total(MemoryKind::kMapped), "file pages, shared and clean");
   text += line("held against a budget", plan.budgeted(), "anonymous and the weights that tokens read");
   return text;

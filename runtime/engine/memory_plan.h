@@ -9,6 +9,7 @@
 
 #include "runtime/base/result.h"
 #include "runtime/base/units.h"
+#include "runtime/engine/device_choice.h"
 
 namespace linnet::engine {
 
@@ -18,6 +19,7 @@ inline constexpr std::size_t kPagePositions = 256;  // Of a page of the KV cache
 enum class MemoryKind {
   kMapped,     // The file's pages in the page cache: shared between processes, dropped and re-read under pressure.
   kAnonymous,  // This process's own.
+  kDevice,     // A GPU's: its own, or (integrated) the machine's.
 };
 
 // One row of the plan.
@@ -38,12 +40,16 @@ struct MemoryPlan {
   std::size_t max_batch_rows = 0;
   std::size_t max_outputs = 0;
   std::size_t threads = 0;
+  DeviceReport device = {};     // What computes.
+  bool device_is_host = false;  // The device's memory is the machine's.
 
   [[nodiscard]] Bytes total(MemoryKind kind) const;
 
   // What a budget is held against: the anonymous rows and the weights that a forward pass touches (of an untied
-  // embedding table only a few pages are).
-  [[nodiscard]] Bytes budgeted() const { return total(MemoryKind::kAnonymous) + touched_weights; }
+  // embedding table only a few pages are), and a device's where that is this machine's memory.
+  [[nodiscard]] Bytes budgeted() const {
+    return total(MemoryKind::kAnonymous) + touched_weights + (device_is_host ? total(MemoryKind::kDevice) : Bytes{});
+  }
 };
 
 // The table that `linnet info --plan` prints: one line a row, then the sums. Ends with a newline.

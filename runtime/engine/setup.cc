@@ -23,7 +23,8 @@ Result<void> check_range(std::string_view what, std::size_t value, std::size_t m
   return fail(ErrorKind::kUsage, std::string(what) + " must be 1 to " + std::to_string(most));
 }
 
-Result<EngineOptions> resolve(EngineOptions options, const models::Program& program) {
+Result<EngineOptions> resolve(EngineOptions options, const models::Program& program, std::size_t default_batch_rows) {
+  if (options.max_batch_rows == 0) options.max_batch_rows = default_batch_rows;
   if (options.context == 0) options.context = std::min(program.context_length, EngineOptions::kDefaultContext);
   if (options.max_outputs == 0) options.max_outputs = std::min(options.max_sequences, options.max_batch_rows);
   if (options.threads == 0) options.threads = std::min(usable_cores(), ThreadPool::kMaxThreads);
@@ -74,13 +75,6 @@ std::string layers_with(const models::Program& program) {
   return std::to_string(count);
 }
 
-std::string cache_detail(const models::Program& program, const EngineOptions& options) {
-  std::string text =
-      layers_with<models::KvCache>(program) + " layers, " + std::to_string(options.context) + " positions";
-  if (options.max_sequences > 1) text += " x " + std::to_string(options.max_sequences) + " sequences";
-  return text + ", f16";
-}
-
 std::string recurrent_detail(const models::Program& program, const EngineOptions& options) {
   std::string text = layers_with<models::Recurrent>(program) + " states";
   if (options.max_sequences > 1) text += " x " + std::to_string(options.max_sequences) + " sequences";
@@ -107,15 +101,14 @@ std::vector<MemoryRow> arena_rows(const Setup& setup) {
   const std::size_t logits = setup.buffers.buffers[static_cast<std::size_t>(program.logits)].size();
   const Bytes all_buffers = measured([&](auto& m) { (void)m.template take<float>(shape.buffer_numbers); });
   const Bytes rotations = measured([&](auto& m) { (void)take_rotations(m, shape); });
-  const Bytes sampling = measured([&](auto& m) {
-    (void)m.template take<Candidate>(program.vocabulary);
-    (void)m.template take<BatchRow>(shape.rows);
-    (void)m.template take<RowBlock>(shape.rows);
-  });
+  const Bytes blocks = measured([&](auto& m) { (void)m.template take<RowBlock>(shape.rows); });
   const Bytes logit_bytes{logits * sizeof(float)};
   std::vector<MemoryRow> rows;
   const Bytes recurrent = measured([&](auto& m) { (void)KvCache::take_recurrent(m, program, setup.cache); });
-  const Bytes states = measured([&](auto& m) { (void)KvCache(m, program, setup.cache); });
+  const Bytes states = measured([&](auto& m) {
+    (void)KvCache(m, program, setup.cache);
+    (void)m.template take<std::uint16_t>(cache_numbers(program, setup.cache));
+  });
   rows.push_back(row("KV cache", Bytes{states.count - recurrent.count}, cache_detail(program, options)));
   if (recurrent.count != 0) rows.push_back(row("recurrent state", recurrent, recurrent_detail(program, options)));
   rows.push_back(row("activations", Bytes{all_buffers.count - logit_bytes.count} + rotations, rows_text));
@@ -125,7 +118,7 @@ std::vector<MemoryRow> arena_rows(const Setup& setup) {
   }
   rows.push_back(row("thread scratch", scratch_of_threads(shape), std::to_string(options.threads) + " threads"));
   rows.push_back(row("logits", logit_bytes, std::to_string(options.max_outputs) + " rows"));
-  rows.push_back(row("sampler", sampling, {}));
+  rows.push_back(row("sampler", sampler_bytes(setup) + blocks, {}));
   const std::size_t transposed = transposed_bytes(setup.weights, program);
   if (transposed != 0) {
     rows.push_back(row("transposed weights", measured([&](auto& m) { (void)m.template take<std::byte>(transposed); }),
@@ -138,7 +131,30 @@ std::vector<MemoryRow> arena_rows(const Setup& setup) {
   return rows;
 }
 
-MemoryPlan plan_of(const Setup& setup, std::vector<MemoryRow> arena, Bytes file) {
+}  // namespace
+
+std::string cache_detail(const models::Program& program, const EngineOptions& options) {
+  std::string text =
+      layers_with<models::KvCache>(program) + " layers, " + std::to_string(options.context) + " positions";
+  if (options.max_sequences > 1) text += " x " + std::to_string(options.max_sequences) + " sequences";
+  return text + ", f16";
+}
+
+Bytes sampler_bytes(const Setup& setup) {
+  return measured([&](auto& m) {
+    (void)m.template take<Candidate>(setup.program.vocabulary);
+    (void)m.template take<BatchRow>(setup.options.max_batch_rows);
+  });
+}
+
+std::string touched_detail(const Setup& setup) {
+  const Bytes touched = touched_bytes(setup.weights, setup.program);
+  const Bytes a_token = bytes_a_token(setup.weights, setup.program);
+  if (a_token == touched) return to_string(a_token) + " read by every token";
+  return to_string(touched) + " in use, " + to_string(a_token) + " a token";
+}
+
+MemoryPlan plan_of(const Setup& setup, MemoryRow weights, std::vector<MemoryRow> arena) {
   const EngineOptions& options = setup.options;
   MemoryPlan plan{.rows = {},
                   .touched_weights = touched_bytes(setup.weights, setup.program),
@@ -148,42 +164,48 @@ MemoryPlan plan_of(const Setup& setup, std::vector<MemoryRow> arena, Bytes file)
                   .max_batch_rows = options.max_batch_rows,
                   .max_outputs = options.max_outputs,
                   .threads = options.threads};
-  const Bytes a_token = bytes_a_token(setup.weights, setup.program);
-  const std::string touched = a_token == plan.touched_weights
-                                  ? to_string(a_token) + " read by every token"
-                                  : to_string(plan.touched_weights) + " in use, " + to_string(a_token) + " a token";
-  if (options.weights_in_memory) {
-    plan.rows.push_back({"weights, in memory", MemoryKind::kAnonymous, file, touched});
-    plan.touched_weights = {};  // Counted already.
-  } else {
-    plan.rows.push_back({"weights", MemoryKind::kMapped, file, touched});
-  }
+  if (weights.kind != MemoryKind::kMapped) plan.touched_weights = {};  // Counted already, or not this machine's.
+  plan.rows.push_back(std::move(weights));
   std::move(arena.begin(), arena.end(), std::back_inserter(plan.rows));
   if (options.text_memory.count != 0) plan.rows.push_back({"text", MemoryKind::kAnonymous, options.text_memory, {}});
   plan.rows.push_back({"process", MemoryKind::kAnonymous, kProcess + Bytes{kThread.count * options.threads}, {}});
   return plan;
 }
 
-}  // namespace
-
-Result<Setup> set_up(const gguf::Reader& header, const pack::PackedView& tensors, const EngineOptions& options,
-                     WeightsFor purpose) {
+Result<Setup> read_setup(const gguf::Reader& header, const pack::PackedView& tensors, const EngineOptions& options,
+                         WeightsFor purpose) {
   Setup setup;
   LINNET_TRY(setup.program, models::read_program({header, tensors}));
   LINNET_TRY(setup.weights, find_weights(tensors, setup.program, purpose));
-  LINNET_TRY(setup.options, resolve(options, setup.program));
+  setup.options = options;
+  setup.file = {header.file_bytes()};
+  return setup;
+}
+
+Result<void> resolve_options(Setup& setup, std::size_t default_batch_rows) {
+  LINNET_TRY(setup.options, resolve(setup.options, setup.program, default_batch_rows));
   LINNET_CHECK(check_addressable(setup.program, setup.options));
   const EngineOptions& resolved = setup.options;
   setup.buffers = plan_buffers(setup.program, resolved.max_batch_rows, resolved.max_outputs);
+  setup.cache = CacheShape::for_all(resolved.max_sequences, resolved.context, resolved.max_batch_rows);
+  return {};
+}
+
+Result<void> plan_for_cpu(Setup& setup) {
+  LINNET_CHECK(resolve_options(setup, EngineOptions::kDefaultBatchRows));
+  const EngineOptions& resolved = setup.options;
   setup.workspace =
       WorkspaceShape::of(setup.program, setup.weights, setup.buffers, resolved.max_batch_rows, resolved.threads);
-  setup.cache = CacheShape::for_all(resolved.max_sequences, resolved.context, resolved.max_batch_rows);
   auto arena = arena_rows(setup);
   Bytes taken;
   for (const MemoryRow& row : arena) taken += row.size;
   setup.arena_bytes = static_cast<std::size_t>(taken.count);
-  setup.plan = plan_of(setup, std::move(arena), {header.file_bytes()});
-  return setup;
+  const std::string detail = touched_detail(setup);
+  const MemoryRow weights = resolved.weights_in_memory
+                                ? MemoryRow{"weights, in memory", MemoryKind::kAnonymous, setup.file, detail}
+                                : MemoryRow{"weights", MemoryKind::kMapped, setup.file, detail};
+  setup.plan = plan_of(setup, weights, std::move(arena));
+  return {};
 }
 
 }  // namespace linnet::engine

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
+#include <vector>
 
 #include "models/gguf/reader.h"
 #include "models/pack/packed_view.h"
@@ -25,10 +27,28 @@ struct Setup {
   CacheShape cache;
   MemoryPlan plan;
   std::size_t arena_bytes = 0;  // What the engine takes from its arena.
+  Bytes file;                   // Of the model.
 };
 
-// Errors: those of Engine::open that do not need memory or threads; the budget is not looked at.
-[[nodiscard]] Result<Setup> set_up(const gguf::Reader& header, const pack::PackedView& tensors,
-                                   const EngineOptions& options, WeightsFor purpose);
+// Program, weights and the options as they were given; nothing is planned yet. Errors: those of Engine::open that lie
+// in the file.
+[[nodiscard]] Result<Setup> read_setup(const gguf::Reader& header, const pack::PackedView& tensors,
+                                       const EngineOptions& options, WeightsFor purpose);
+
+// Fills in every default and checks the options. Errors: kUsage, kExhausted (beyond what can be addressed).
+[[nodiscard]] Result<void> resolve_options(Setup& setup, std::size_t default_batch_rows);
+
+// Fills in the rest for the processor: options, sizes, memory plan. May be called again with the same options after a
+// device was lost. Errors: those of resolve_options; the budget is not looked at.
+[[nodiscard]] Result<void> plan_for_cpu(Setup& setup);
+
+// The plan's counts, and its rows that do not depend on what computes: `weights` first, `arena` as it is, then what the
+// caller and the process hold.
+[[nodiscard]] MemoryPlan plan_of(const Setup& setup, MemoryRow weights, std::vector<MemoryRow> arena);
+
+// Rows of the plan for what the engine itself takes from its arena: bookkeeping of sequences, sampler.
+[[nodiscard]] Bytes sampler_bytes(const Setup& setup);
+[[nodiscard]] std::string cache_detail(const models::Program& program, const EngineOptions& options);
+[[nodiscard]] std::string touched_detail(const Setup& setup);
 
 }  // namespace linnet::engine

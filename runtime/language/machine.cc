@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <string_view>
 
 #include "hal/board.h"
 #include "hal/cpu.h"
@@ -18,12 +19,24 @@ std::optional<Bytes> free_memory(const hal::Vitals& vitals) {
   return std::min(*vitals.memory_available, *vitals.cgroup_limit);
 }
 
+// For tests and measurements: a folder of kernels that is not installed, and decoding without graphs.
+Result<engine::CudaOptions> cuda_options() {
+  engine::CudaOptions options;
+  if (const char* const folder = std::getenv("LINNET_CUDA_FOLDER")) options.kernel_folder = folder;
+  const char* const graphs = std::getenv("LINNET_CUDA_GRAPHS");
+  const std::string_view word = graphs == nullptr ? "on" : graphs;
+  if (word != "on" && word != "off") return fail(ErrorKind::kUsage, "LINNET_CUDA_GRAPHS must be on or off");
+  options.graphs = word == "on";
+  return options;
+}
+
 }  // namespace
 
 Result<Machine> machine_with(const hal::Vitals& vitals) {
   Machine machine;
   const char* forced = std::getenv("LINNET_KERNEL");
   LINNET_TRY(machine.forced, kernels::ForcedVariants::parse(forced == nullptr ? "" : forced));
+  LINNET_TRY(machine.cuda, cuda_options());
   machine.cpu = hal::detect_cpu_features();
   machine.available_memory = free_memory(vitals);
   return machine;

@@ -8,6 +8,7 @@
 #include "runtime/base/cpu_features.h"
 #include "runtime/base/result.h"
 #include "runtime/base/units.h"
+#include "runtime/engine/device_choice.h"
 
 namespace linnet::language {
 
@@ -16,9 +17,10 @@ struct Machine {
   // What can be taken without swapping, inside the tightest memory cgroup; absent where the kernel does not say.
   std::optional<Bytes> available_memory;
   kernels::ForcedVariants forced;  // From LINNET_KERNEL; borrows the environment.
+  engine::CudaOptions cuda;        // From LINNET_CUDA_FOLDER and LINNET_CUDA_GRAPHS.
 };
 
-// The machine itself. Errors: kUsage (LINNET_KERNEL is not of its form).
+// The machine itself. Errors: kUsage (LINNET_KERNEL or LINNET_CUDA_GRAPHS is not of its form).
 [[nodiscard]] Result<Machine> inspect_machine();
 
 // The same with the memory that `vitals`, of a simulated board perhaps, tell.

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "runtime/base/units.h"
+#include "runtime/engine/device_choice.h"
 
 namespace linnet::language {
 
@@ -14,7 +15,8 @@ struct ModelOptions {
   std::optional<std::size_t> context;  // Positions; absent: what is needed, at most the model's own.
   std::size_t threads = 0;             // 0: one a usable core.
   std::optional<Bytes> memory_budget;  // Absent: what the machine has free.
-  bool cache = true;                   // Whether a plain quantised file may be packed into the cache directory.
+  engine::DeviceChoice device = engine::DeviceChoice::kAuto;
+  bool cache = true;  // Whether a plain quantised file may be packed into the cache directory.
 };
 
 }  // namespace linnet::language

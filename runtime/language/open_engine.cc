@@ -28,6 +28,9 @@ engine::EngineOptions engine_options(const ModelFile& file, const ModelOptions& 
   result.memory_budget = options.memory_budget ? options.memory_budget : machine.available_memory;
   result.cpu = machine.cpu;
   result.forced = machine.forced;
+  result.device = options.device;
+  result.cuda = machine.cuda;
+  result.watcher = needs.watcher;
   result.text_memory = needs.text_memory;
   result.weights_in_memory = file.in_memory();
   return result;

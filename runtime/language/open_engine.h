@@ -15,9 +15,10 @@ namespace linnet::language {
 struct EngineNeeds {
   std::size_t context = 0;  // Where the person gave none; at most the model's own is planned.
   std::size_t max_sequences = 1;
-  std::size_t max_batch_rows = 128;
+  std::size_t max_batch_rows = 0;
   std::size_t max_outputs = 0;
   Bytes text_memory{};
+  engine::LoadWatcher* watcher = nullptr;  // Told while weights are copied to a GPU; null: nobody.
 };
 
 // The engine's options for this model, person and machine. Without --mem-budget the budget is what is available.

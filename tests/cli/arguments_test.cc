@@ -36,6 +36,7 @@ TEST(Arguments, RunHasTheDocumentedDefaults) {
   EXPECT_EQ(run.maximum_tokens, 512U);
   EXPECT_EQ(run.sampling.temperature, 0.0F);
   EXPECT_TRUE(run.grammar && run.model.cache && !run.raw && !run.json && !run.model.memory_budget);
+  EXPECT_EQ(run.model.device, engine::DeviceChoice::kAuto);
 }
 
 TEST(Arguments, RunTakesEveryOption) {
@@ -65,6 +66,8 @@ TEST(Arguments, RunTakesEveryOption) {
                                        "2",
                                        "--mem-budget",
                                        "1.5G",
+                                       "--device",
+                                       "cuda",
                                        "--json",
                                        "--no-cache",
                                        "--no-grammar",
@@ -80,6 +83,7 @@ TEST(Arguments, RunTakesEveryOption) {
   EXPECT_EQ(run.sampling.repetition_penalty, 1.5F);
   EXPECT_EQ(run.sampling.seed, 18446744073709551615U);
   EXPECT_EQ(run.model.threads, 2U);
+  EXPECT_EQ(run.model.device, engine::DeviceChoice::kCuda);
   EXPECT_EQ(run.model.memory_budget->count, 1536U << 20);
   EXPECT_EQ(*run.system, "s");
   EXPECT_TRUE(run.raw && run.json && !run.model.cache && !run.grammar);
@@ -113,6 +117,7 @@ TEST(Arguments, EveryNumberHasItsRange) {
                                                                             {"-n", "3x"},
                                                                             {"-n", "99999999999"},
                                                                             {"--ctx", "0"},
+                                                                            {"--device", "gpu"},
                                                                             {"--threads", "0"},
                                                                             {"--threads", "257"},
                                                                             {"--temp", "nan"},

@@ -31,6 +31,7 @@ ca = "/etc/ssl/ca.pem"
 [engine]
 threads = 2
 memory_budget = "512M"
+device = "cpu"
 [models.pilot]
 path = "/usr/share/linnet/pilot.gguf"
 idle_unload_s = 60
@@ -88,6 +89,7 @@ TEST(Config, AWholeFileIsRead) {
   EXPECT_EQ(config->mqtt.client_id, "linnet-home-n1");
   ASSERT_TRUE(config->mqtt.tls);
   EXPECT_EQ(config->memory_budget->count, 512ull << 20);
+  EXPECT_EQ(config->device, engine::DeviceChoice::kCpu);
   EXPECT_EQ(config->default_model, "pilot") << "the only model is the default";
   EXPECT_TRUE(config->lines.at("BEDROOM_LIGHT").settings.active_low);
   EXPECT_EQ(config->rules[0].when.at("slots.house_place"), "bedroom");
@@ -133,6 +135,7 @@ TEST(Config, PartsThatDoNotFitTogetherAreRefused) {
       {"[alarms.fun]\nraise = 1", "no alarm 'fun'"},
       {"[alarms.utilisation]\nraise = 0.5\nclear = 0.6", "'clear' must not be over"},
       {"[engine]\nmemory_budget = \"lots\"", "is not a size"},
+      {"[engine]\ndevice = \"gpu\"", "must be auto, cpu or cuda"},
       {"models = 3", "tables with names"},
       {"rules = 3", "array of tables"},
       {"= 3", "c.toml:1"},

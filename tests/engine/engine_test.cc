@@ -120,7 +120,7 @@ TEST(EngineOpen, OptionsThatMakeNoSense) {
   EXPECT_EQ(kind_of({.context = 1025}), ErrorKind::kUsage);  // The model was made for 1,024.
   EXPECT_EQ(kind_of({.max_sequences = 0}), ErrorKind::kUsage);
   EXPECT_EQ(kind_of({.max_sequences = 1 << 20}), ErrorKind::kUsage);
-  EXPECT_EQ(kind_of({.max_batch_rows = 0}), ErrorKind::kUsage);
+  EXPECT_EQ(kind_of({.max_batch_rows = 8193}), ErrorKind::kUsage);
   EXPECT_EQ(kind_of({.max_batch_rows = 8, .max_outputs = 9}), ErrorKind::kUsage);
   EXPECT_EQ(kind_of({.threads = 100000}), ErrorKind::kUsage);
 }

@@ -25,10 +25,12 @@ struct Held {
       : arena(*Arena::create({[&] {
           Measure measure;
           (void)KvCache(measure, program, shape);
+          (void)measure.take<std::uint16_t>(cache_numbers(program, shape));
           return measure.bytes();
         }()})),
         cache(arena, program, shape) {
     cache.reset(program);
+    cache.use_storage(arena.take<std::uint16_t>(cache_numbers(program, shape)));
   }
   models::Program program = two_layers();
   Arena arena;

@@ -1,0 +1,133 @@
+// The products of a step: matrix times vectors for few rows, tensor cores for many.
+#include <algorithm>
+#include <optional>
+
+#include "runtime/engine/cuda/step_launcher.h"
+
+namespace linnet::engine::cuda {
+
+namespace gpu = kernels::cuda;
+
+// Projections of one input and one format, as many as a launch takes.
+struct StepLauncher::Product {
+  kernels::Format format{};
+  bool in_panels = false;
+  Rows in;
+  std::uint32_t count = 0;
+  gpu::Projection projections[gpu::kProjections] = {};
+};
+
+namespace {
+
+// Float matrices of odd widths go row by row: the tensor cores' loads are 16 bytes.
+constexpr std::uint32_t kGemmColumns = 8;
+
+}  // namespace
+
+Result<void> StepLauncher::emit(const models::MatMul& op) {
+  const Rows in = rows_of(op.in);
+  if (in.count == 0) return {};  // No logits are wanted.
+  std::optional<bool> prepared;  // For panels, or for floats.
+  for (const kernels::Format format : kernels::all_formats()) {
+    Product product{.format = format, .in_panels = kernels::info(format).panel_block_bytes != 0, .in = in};
+    const auto multiply_all = [&]() -> Result<void> {
+      if (product.count == 0) return {};
+      if (prepared != product.in_panels) LINNET_CHECK(prepare_rows(product));
+      prepared = product.in_panels;
+      LINNET_CHECK(multiply(product));
+      product.count = 0;
+      return {};
+    };
+    for (const models::Projection& projection : op.projections) {
+      if (parts_.setup.weights.view(projection.weight).format != format) continue;
+      product.projections[product.count++] = projection_of(projection);
+      if (product.count == gpu::kProjections) LINNET_CHECK(multiply_all());
+    }
+    LINNET_CHECK(multiply_all());
+  }
+  return {};
+}
+
+gpu::Projection StepLauncher::projection_of(const models::Projection& projection) const {
+  const auto weight = static_cast<std::size_t>(projection.weight);
+  const Rows out = rows_of(projection.out);
+  return {.weight = parts_.map.matrices[weight],
+          .bias = projection.bias ? parts_.map.vectors[static_cast<std::size_t>(*projection.bias)] : nullptr,
+          .out = out.data,
+          .out_stride = out.stride,
+          .rows = static_cast<std::uint32_t>(parts_.setup.weights.views[weight].rows),
+          .accumulate = projection.accumulate ? 1U : 0U};
+}
+
+// Few rows are quantised for panels, unless the operation before has done it; many become halves for tensor cores,
+// rounded as the panels' contract says.
+Result<void> StepLauncher::prepare_rows(const Product& product) {
+  const Rows& in = product.in;
+  if (goes_to_tensor_cores(product)) {
+    return parts_.kernels.launch(gpu::Kernel::kHalfRows,
+                                 gpu::HalfRowsParameters{.in = in.data,
+                                                         .out = parts_.map.halves,
+                                                         .scales = parts_.map.half_scales,
+                                                         .in_stride = in.stride,
+                                                         .rows = in.count,
+                                                         .columns = in.width,
+                                                         .quantised = product.in_panels ? 1U : 0U});
+  }
+  if (!product.in_panels || is_quantised_) return {};
+  return parts_.kernels.launch(
+      gpu::Kernel::kQuantize,
+      gpu::QuantizeParameters{
+          .in = in.data, .out = parts_.map.quantised, .in_stride = in.stride, .rows = in.count, .width = in.width});
+}
+
+bool StepLauncher::goes_to_tensor_cores(const Product& product) {
+  return !takes_few(product.in) && (product.in_panels || product.in.width % kGemmColumns == 0);
+}
+
+Result<void> StepLauncher::multiply(const Product& product) {
+  if (takes_few(product.in)) return multiply_few(product);
+  if (!goes_to_tensor_cores(product)) return multiply_by_eights(product);
+  gpu::GemmParameters parameters{.in = parts_.map.halves,
+                                 .in_scales = parts_.map.half_scales,
+                                 .rows = product.in.count,
+                                 .columns = product.in.width,
+                                 .projection_count = product.count,
+                                 .projections = {}};
+  std::ranges::copy(product.projections, parameters.projections);
+  return parts_.kernels.launch(gpu::gemm_kernel(product.format), parameters);
+}
+
+Result<void> StepLauncher::multiply_few(const Product& product) {
+  const gpu::Kernel kernel = gpu::matvec_kernel(product.format, product.in.count);
+  if (product.in_panels) {
+    gpu::MatVecParameters parameters{.in = parts_.map.quantised,
+                                     .rows = product.in.count,
+                                     .columns = product.in.width,
+                                     .projection_count = product.count,
+                                     .projections = {}};
+    std::ranges::copy(product.projections, parameters.projections);
+    return parts_.kernels.launch(kernel, parameters);
+  }
+  gpu::FloatMatVecParameters parameters{.in = product.in.data,
+                                        .in_stride = product.in.stride,
+                                        .rows = product.in.count,
+                                        .columns = product.in.width,
+                                        .projection_count = product.count,
+                                        .projections = {}};
+  std::ranges::copy(product.projections, parameters.projections);
+  return parts_.kernels.launch(kernel, parameters);
+}
+
+Result<void> StepLauncher::multiply_by_eights(Product product) {
+  for (std::uint32_t left = product.in.count; left != 0; left -= product.in.count) {
+    product.in.count = std::min(left, gpu::kMatVecRows);
+    LINNET_CHECK(multiply_few(product));
+    product.in.data += std::size_t{product.in.count} * product.in.stride;
+    for (std::uint32_t i = 0; i < product.count; ++i) {
+      product.projections[i].out += std::size_t{product.in.count} * product.projections[i].out_stride;
+    }
+  }
+  return {};
+}
+
+}  // namespace linnet::engine::cuda
