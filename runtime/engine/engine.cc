@@ -183,7 +183,12 @@ Result<SequenceId> Engine::begin_sequence() { return parts_->cache->begin(); }
 void Engine::end_sequence(SequenceId sequence) { parts_->cache->end(sequence); }
 std::size_t Engine::length(SequenceId sequence) const { return parts_->cache->length(sequence); }
 void Engine::truncate(SequenceId sequence, std::size_t length) { parts_->cache->truncate(sequence, length); }
-Result<void> Engine::copy(SequenceId from, SequenceId to) { return parts_->cache->copy(from, to); }
+Result<void> Engine::copy(SequenceId from, SequenceId to) {
+  if (parts_->runner != parts_->cpu.get()) {
+    return fail(ErrorKind::kUnsupported, "sequences on a GPU cannot be copied yet");
+  }
+  return parts_->cache->copy(from, to);
+}
 
 // Checks every row and makes the cache hold them, or changes nothing.
 Result<void> Engine::Parts::admit(Batch batch) {

@@ -8,6 +8,7 @@ import support
 import tiny_model
 
 BENCH_KEYS = {
+    "device", "device_reason",
     "prefill_tokens_per_second",
     "decode_tokens_per_second",
     "load_ms",

@@ -14,6 +14,9 @@ namespace {
 // Captured graphs and what the driver takes beside what it was asked for.
 constexpr Bytes kSpare{64 * kMiB.count};
 
+// Heap of the driver itself, in this process: what an H100's (driver 580) took beside the other rows.
+constexpr Bytes kDriver{20 * kMiB.count};
+
 // What `take` would take of a device.
 template <class Take>
 Bytes measured(Take take) {
@@ -60,6 +63,7 @@ Result<void> plan_for_gpu(Setup& setup, const DeviceFacts& facts) {
   setup.arena_bytes = static_cast<std::size_t>(arena[0].size.count + arena[1].size.count);
   arena.push_back({"pinned memory", MemoryKind::kAnonymous, Bytes{PinnedLayout::of(setup).bytes},
                    std::to_string(setup.options.max_outputs) + " rows of logits, a step's inputs"});
+  arena.push_back({"GPU driver", MemoryKind::kAnonymous, kDriver, "its own heap, as measured on one machine"});
   const bool in_memory = setup.options.weights_in_memory;
   setup.plan =
       plan_of(setup,

@@ -22,6 +22,8 @@ class Check {
   Fault operator()(const models::ExpertMatMul&) const { return "experts"; }
   Fault operator()(const models::Combine&) const { return "experts"; }
   Fault operator()(const models::HeadMatMul&) const { return "latent attention"; }
+  Fault operator()(const models::ShortConvolution&) const { return "recurrent layers"; }
+  Fault operator()(const models::GatedDelta&) const { return "recurrent layers"; }
 
   Fault operator()(const models::MatMul& op) const {
     for (const models::Projection& projection : op.projections) {
@@ -38,13 +40,22 @@ class Check {
   Fault operator()(const models::Attend& op) const {
     const auto& state = std::get<models::KvCache>(program_.states[static_cast<std::size_t>(op.cache)]);
     if (state.values_in_keys || !op.value) return "latent attention";
+    if (op.sinks) return "attention sinks";
     if (state.key_width <= gpu::kLargestHead && state.value_width <= gpu::kLargestHead) return {};
     return "attention heads of more than " + std::to_string(gpu::kLargestHead) + " numbers";
   }
 
-  template <class Other>
+  Fault operator()(const models::Embed&) const { return {}; }
+  Fault operator()(const models::Add&) const { return {}; }
+  Fault operator()(const models::RmsNorm&) const { return {}; }
+  Fault operator()(const models::LayerNorm&) const { return {}; }
+  Fault operator()(const models::Rotate&) const { return {}; }
+  Fault operator()(const models::SiluMultiply&) const { return {}; }
+  Fault operator()(const models::Gelu&) const { return {}; }
+  Fault operator()(const models::SelectOutputs&) const { return {}; }
+  template <class Other>  // UnitNorm, Split, SigmoidMultiply, ClampedSwiglu.
   Fault operator()(const Other&) const {
-    return {};
+    return "operations of this kind";
   }
 
  private:

@@ -148,6 +148,8 @@ TEST_F(Faults, ADeviceThatHangsIsLost) {
 // The budget that the GPU's memory did not count against does not hold the processor's needs.
 TEST_F(Faults, AProcessorWithoutRoomCannotTakeOver) {
   EngineOptions options = on(DeviceChoice::kAuto);
+  options.max_sequences = 250;  // A cache of more than the driver's own heap.
+  options.context = 512;
   options.memory_budget = Engine::plan(*gguf::Reader::open(model_->bytes()), options)->budgeted();
   auto engine = *Engine::open(model_->bytes(), options);
   ASSERT_TRUE(engine.device().is_gpu);
