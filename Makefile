@@ -1,6 +1,6 @@
 # A thin front for people: each target does its own set-up (Debian packages through apt) and is quick when it is done.
 
-.PHONY: help demo check check-cuda soak bench fuzz coverage fmt tidy deb deb-check vm-check clean
+.PHONY: help demo check check-cuda cuda-bundle soak bench fuzz coverage fmt tidy deb deb-check vm-check clean
 
 ARCH ?= amd64
 
@@ -9,6 +9,7 @@ help:
 	@echo 'make check      everything that must hold: all tests, sanitizers, 64-bit ARM under emulation, format, clang-tidy'
 	@echo 'make soak       the long form of the system tests: over a thousand kills, faults of network and disk'
 	@echo 'make check-cuda build the GPU kernels with what is here (nvcc, clang-19); test all of them that needs no GPU'
+	@echo 'make cuda-bundle  a folder that tests and measures the kernels on a machine with a GPU: build/cuda-bundle/run.sh'
 	@echo 'make bench      build the benchmarks and print their figures'
 	@echo 'make fuzz       fuzz every parser for FUZZ_SECONDS (60) each'
 	@echo 'make coverage   line coverage of the tests, a file a line'
@@ -30,9 +31,13 @@ check:
 check-cuda:
 	@toolchains/setup-debian.sh check
 	@cmake --preset release >/dev/null
-	@cmake --build build/release --target cuda_kernels cuda_kernels_test
-	@ctest --preset release -R cuda_kernels
+	@cmake --build build/release --target cuda_kernels cuda_kernels_test cuda_engine_test cuda_logits_test
+	@ctest --preset release -R cuda
 	@tests/kernels/cuda/entries_test.py kernels/cuda/launch.h $$(ls build/release/cuda/*.ptx 2>/dev/null)
+
+cuda-bundle:
+	@toolchains/setup-debian.sh demo
+	@bench/cuda/bundle.sh
 
 soak:
 	@toolchains/setup-debian.sh check
