@@ -117,7 +117,7 @@ class Engine {
   // length().
   void truncate(SequenceId sequence, std::size_t length);
   // Makes `to`, another open sequence, hold what `from` holds: a prefix is computed once for several answers. Errors:
-  // kExhausted (no pages for it), with `to` empty.
+  // kExhausted (no pages for it), with `to` empty; kUnsupported (on a GPU).
   [[nodiscard]] Result<void> copy(SequenceId from, SequenceId to);
 
   // Computes the rows and extends their sequences. Returns [rows that want logits, vocabulary] in the order of the
