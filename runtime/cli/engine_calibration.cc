@@ -46,7 +46,7 @@ Result<void> run_window(engine::Engine& engine, const std::vector<text::TokenId>
 
 EngineCalibration::EngineCalibration(const ModelFile& file, std::vector<std::vector<text::TokenId>> windows,
                                      std::size_t threads, const Console& console, Machine machine)
-    : file_(file), windows_(std::move(windows)), threads_(threads), console_(console), machine_(machine) {}
+    : file_(file), windows_(std::move(windows)), threads_(threads), console_(console), machine_(std::move(machine)) {}
 
 Result<std::unique_ptr<EngineCalibration>> EngineCalibration::create(const ModelFile& file,
                                                                      std::vector<std::vector<text::TokenId>> windows,

@@ -65,7 +65,7 @@ class DeviceMeasure {
 
 template <class T, class Source>
 [[nodiscard]] T* take(Source& source, std::size_t count) {
-  return reinterpret_cast<T*>(source.take(count * sizeof(T)));
+  return device_pointer<T>(source.take(count * sizeof(T)));
 }
 
 // Whether kernels read the weight as a matrix: a table that is only looked up stays in the file, where the processor

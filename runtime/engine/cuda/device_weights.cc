@@ -65,7 +65,7 @@ Result<MappedWeights> MappedWeights::map(const Driver& driver, const Setup& setu
 std::byte* MappedWeights::address(const std::byte* data) const {
   for (const Range& range : ranges_) {
     const std::uintptr_t offset = reinterpret_cast<std::uintptr_t>(data) - start_of(range.host);
-    if (offset < range.host.size()) return reinterpret_cast<std::byte*>(range.device + offset);
+    if (offset < range.host.size()) return device_pointer<std::byte>(range.device + offset);
   }
   assert(false && "no matrix of the setup");
   return nullptr;

@@ -14,6 +14,12 @@ using Status = int;                    // CUresult
 using DeviceNumber = int;              // CUdevice
 using DeviceAddress = std::uintptr_t;  // CUdeviceptr: as wide as a pointer.
 
+// The driver counts in addresses, kernels take pointers.
+template <class T>
+[[nodiscard]] T* device_pointer(DeviceAddress address) {
+  return reinterpret_cast<T*>(address);  // NOLINT(performance-no-int-to-ptr): nothing here reads behind it.
+}
+
 // Opaque to us as they are to everybody.
 using Context = struct ContextTag*;
 using Module = struct ModuleTag*;
@@ -101,6 +107,7 @@ inline constexpr int kCaptureThreadLocal = 1;
 
 // All of them, or (a member of it) none yet.
 struct DriverFunctions {
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a declaration's parts.
 #define LINNET_CUDA_MEMBER(member, symbol, parameters) Status(*member) parameters = nullptr;
   LINNET_CUDA_FUNCTIONS(LINNET_CUDA_MEMBER)
 #undef LINNET_CUDA_MEMBER

@@ -64,7 +64,6 @@ InputLayout InputLayout::of(const Setup& setup) {
 StepInputs::StepInputs(const Setup& setup, std::byte* host, std::byte* device)
     : layout_(InputLayout::of(setup)), host_(host), device_(device), pages_a_sequence_(setup.cache.pages_a_sequence) {
   std::memset(host_, 0, layout_.bytes);
-  tile_rows_ = gpu::kAttendItems;
   for_each_attend(setup.program, [&](const models::Attend& op, const models::KvCache& state) {
     tile_rows_ = std::min(tile_rows_, std::max(1U, gpu::attend_tile_rows(attend_shape(op, state))));
     sees_all_ = op.mask == models::Mask::kNone;

@@ -69,7 +69,7 @@ class StepInputs {
   std::byte* host_;
   std::byte* device_;
   std::size_t pages_a_sequence_;
-  std::uint32_t tile_rows_ = 1;  // The most that every attention of the program takes.
+  std::uint32_t tile_rows_ = kernels::cuda::kAttendItems;  // The most that every attention of the program takes.
   bool sees_all_ = false;        // Rows see all of their sequence: an encoder.
 };
 
