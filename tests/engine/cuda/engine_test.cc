@@ -55,10 +55,11 @@ void expect_in_the_way(const FakeMachine& machine, const std::string& model_name
   machine.expect_clean();
 }
 
-TEST(Choice, ExpertsAndLatentsNeedTheProcessor) {
+TEST(Choice, ExpertsLatentsAndRecurrentLayersNeedTheProcessor) {
   const FakeMachine machine;
   expect_in_the_way(machine, "mixtral-f32", ErrorKind::kUnsupported, "experts");
   expect_in_the_way(machine, "deepseek2-f32", ErrorKind::kUnsupported, "latent attention");
+  expect_in_the_way(machine, "qwen35-f32", ErrorKind::kUnsupported, "recurrent layers");
   EXPECT_EQ(machine.driver.calls(), 0U) << "what costs nothing is looked at first";
 }
 
