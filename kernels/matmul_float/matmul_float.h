@@ -41,6 +41,11 @@ void matmul_f32(const FloatMatrix& matrix, const FloatRows& in, float* out, std:
 void matmul_f16(const FloatMatrix& matrix, const FloatRows& in, float* out, std::size_t out_stride);
 void matmul_bf16(const FloatMatrix& matrix, const FloatRows& in, float* out, std::size_t out_stride);
 }  // namespace avx2
+namespace avx512 {
+void matmul_f32(const FloatMatrix& matrix, const FloatRows& in, float* out, std::size_t out_stride);
+void matmul_f16(const FloatMatrix& matrix, const FloatRows& in, float* out, std::size_t out_stride);
+void matmul_bf16(const FloatMatrix& matrix, const FloatRows& in, float* out, std::size_t out_stride);
+}  // namespace avx512
 namespace neon {
 void matmul_f32(const FloatMatrix& matrix, const FloatRows& in, float* out, std::size_t out_stride);
 void matmul_f16(const FloatMatrix& matrix, const FloatRows& in, float* out, std::size_t out_stride);

@@ -49,7 +49,8 @@ void add_tail(const std::byte* weights, const float* in, std::size_t count, __m2
 }
 
 // kRows weight rows times kTokens activation rows: 2 * kRows * kTokens accumulators, so that enough fmas are in flight
-// (latency 4, two a cycle) and each load serves several.
+// (latency 4, two a cycle) and each load serves several. The next tile's weights are asked for meanwhile: rows are too
+// short for the processor to foresee them.
 template <class Weight, std::size_t kRows, std::size_t kTokens>
 void tile(const std::byte* weights, std::size_t columns, const float* in, std::size_t in_stride, float* out,
           std::size_t out_stride) {
@@ -59,9 +60,11 @@ void tile(const std::byte* weights, std::size_t columns, const float* in, std::s
     for (std::size_t t = 0; t < kTokens; ++t) low[i][t] = high[i][t] = _mm256_setzero_ps();
   }
   const std::size_t whole = columns / 16 * 16;
+  const std::size_t ahead = kRows * columns * Weight::kBytes;
   for (std::size_t c = 0; c < whole; c += 16) {
     for (std::size_t i = 0; i < kRows; ++i) {
       const std::byte* const from = weights + (i * columns + c) * Weight::kBytes;
+      _mm_prefetch(from + ahead, _MM_HINT_T1);
       const __m256 w0 = Weight::load(from);
       const __m256 w1 = Weight::load(from + 8 * Weight::kBytes);
       for (std::size_t t = 0; t < kTokens; ++t) {
@@ -81,27 +84,32 @@ void tile(const std::byte* weights, std::size_t columns, const float* in, std::s
   }
 }
 
-// All weight rows times kTokens activation rows.
+// kRows weight rows times all activation rows from `r` on, kTokens at a time; the row where fewer are left.
 template <class Weight, std::size_t kRows, std::size_t kTokens>
-void strip(const FloatMatrix& matrix, const float* in, std::size_t in_stride, float* out, std::size_t out_stride) {
-  const std::size_t row_bytes = matrix.columns * Weight::kBytes;
-  std::size_t i = 0;
-  for (; i + kRows <= matrix.rows; i += kRows) {
-    tile<Weight, kRows, kTokens>(matrix.weights + i * row_bytes, matrix.columns, in, in_stride, out + i, out_stride);
+std::size_t strip(const std::byte* weights, std::size_t columns, const FloatRows& in, std::size_t r, float* out,
+                  std::size_t out_stride) {
+  for (; r + kTokens <= in.rows; r += kTokens) {
+    tile<Weight, kRows, kTokens>(weights, columns, in.values + r * in.stride, in.stride, out + r * out_stride,
+                                 out_stride);
   }
-  for (; i < matrix.rows; ++i) {
-    tile<Weight, 1, kTokens>(matrix.weights + i * row_bytes, matrix.columns, in, in_stride, out + i, out_stride);
-  }
+  return r;
 }
 
+// Some weight rows pass through all activation rows while they lie in the first cache.
 template <class Weight>
 void multiply(const FloatMatrix& matrix, const FloatRows& in, float* out, std::size_t out_stride) {
-  std::size_t r = 0;
-  for (; r + 3 <= in.rows; r += 3) {
-    strip<Weight, 2, 3>(matrix, in.values + r * in.stride, in.stride, out + r * out_stride, out_stride);
+  const std::size_t row_bytes = matrix.columns * Weight::kBytes;
+  std::size_t i = 0;
+  for (; i + 4 <= matrix.rows; i += 4) {
+    const std::byte* const weights = matrix.weights + i * row_bytes;
+    const std::size_t r = strip<Weight, 2, 3>(weights, matrix.columns, in, 0, out + i, out_stride);
+    strip<Weight, 2, 3>(weights + 2 * row_bytes, matrix.columns, in, 0, out + i + 2, out_stride);
+    strip<Weight, 4, 1>(weights, matrix.columns, in, r, out + i, out_stride);
   }
-  for (; r < in.rows; ++r) {
-    strip<Weight, 4, 1>(matrix, in.values + r * in.stride, in.stride, out + r * out_stride, out_stride);
+  for (; i < matrix.rows; ++i) {
+    const std::byte* const weights = matrix.weights + i * row_bytes;
+    const std::size_t r = strip<Weight, 1, 3>(weights, matrix.columns, in, 0, out + i, out_stride);
+    strip<Weight, 1, 1>(weights, matrix.columns, in, r, out + i, out_stride);
   }
 }
 
