@@ -29,9 +29,9 @@ check_packages="
   openssl python3-jsonschema python3-paho-mqtt
 "
 
-# lowdown turns the manual's Markdown into man pages; mmdebstrap makes the root file systems that packages are installed in.
+# clang-19 compiles the GPU's kernels; lowdown turns the manual's Markdown into man pages; mmdebstrap makes the root file systems that packages are installed in.
 deb_packages="
-  apparmor arch-test bash-completion binutils ccache debhelper dh-apparmor dpkg-dev fakeroot lintian lowdown man-db mmdebstrap systemd
+  apparmor arch-test bash-completion binutils ccache clang-19 debhelper dh-apparmor dpkg-dev fakeroot lintian lowdown man-db mmdebstrap systemd
   g++-aarch64-linux-gnu g++-arm-linux-gnueabihf qemu-user-static
 "
 

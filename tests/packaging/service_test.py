@@ -28,6 +28,16 @@ class Service(unittest.TestCase):
                              capture_output=True, text=True)
         self.assertEqual(run.returncode, 0, run.stdout[-200:] + run.stderr)
 
+    @unittest.skipUnless(shutil.which("systemd-analyze"), "systemd-analyze is not installed")
+    def test_with_a_gpu_it_is_exposed_at_most_2_5(self):
+        with tempfile.TemporaryDirectory() as folder:
+            unit = shutil.copy(UNIT, folder)
+            shutil.copytree(UNIT.with_suffix(".service.d"), f"{unit}.d")
+            run = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=25", unit],
+                                 capture_output=True, text=True)
+        self.assertEqual(run.returncode, 0, run.stdout[-200:] + run.stderr)
+        self.assertIn("/dev/nvmap:rw", run.stdout, "the drop-in was not read")
+
     def test_what_the_product_needs_is_not_taken_away(self):
         lines = UNIT.read_text().splitlines()
         self.assertIn("SystemCallErrorNumber=EPERM", lines)  # A refused call is an error to handle, not a kill.
