@@ -89,10 +89,12 @@ Result<void> Tables::check() const {
   const auto is_symbol = [&](Symbol symbol) { return symbol < header.symbols; };
   if (piece_offsets_[0] != 0 || piece_offsets_[header.symbols] > header.piece_bytes)
     return damaged("a piece lies outside");
+  std::uint64_t longest = 0;
   for (std::uint32_t i = 0; i < header.symbols; ++i) {
     if (piece_offsets_[i] > piece_offsets_[i + 1]) return damaged("a piece lies outside");
-    if (piece_offsets_[i + 1] - piece_offsets_[i] > header.longest_piece) return damaged("a piece is too long");
+    longest = std::max<std::uint64_t>(longest, piece_offsets_[i + 1] - piece_offsets_[i]);
   }
+  if (longest != header.longest_piece) return damaged("no piece is as long as the longest");  // Memory is taken by it.
   for (std::uint32_t i = 0; i < header.tokens; ++i) {
     if (!is_type(types_[i])) return damaged("a token has no known type");
   }

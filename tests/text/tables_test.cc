@@ -109,6 +109,18 @@ TEST(Tables, APackedFileGivesTheTokenizerThatItWasPackedFrom) {
   EXPECT_FALSE(Tokenizer::load(*wrong_reader));
 }
 
+// Users take memory for the longest piece: a number that no piece bears out must not be believed.
+TEST(Tables, AWrongLengthOfTheLongestPieceIsRefused) {
+  for (const std::int32_t change : {-1, 1, 1'000'000'000}) {
+    TablesBlock block = small_block();
+    TablesHeader header;
+    std::memcpy(&header, block.bytes().data(), sizeof header);
+    header.longest_piece += static_cast<std::uint32_t>(change);
+    std::memcpy(block.bytes().data(), &header, sizeof header);
+    EXPECT_FALSE(Tables::view(block.bytes())) << change;
+  }
+}
+
 // Damage is refused or harmless: a view that is accepted encodes without reading outside (the sanitizers watch).
 TEST(Tables, DamagedBlocksNeverReadOutside) {
   SmallVocabulary vocabulary({"a b", "ab c"});
