@@ -90,6 +90,12 @@ Result<std::string> DeviceOperations::act(std::string_view, const Request& reque
   return std::string("true");
 }
 
+Result<std::string> DeviceOperations::compute(const Request& request, FunctionRef<bool()> stopped) {
+  const auto* embed = std::get_if<EmbedArguments>(&request.arguments);
+  if (embed == nullptr) return fail(ErrorKind::kUnsupported, "not a computing operation");
+  return models_.embed(*embed, stopped);
+}
+
 void DeviceOperations::make_safe(const Request& request) {
   if (const auto* gpio = std::get_if<GpioArguments>(&request.arguments)) lines_.make_safe(gpio->line);
 }

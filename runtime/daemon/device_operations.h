@@ -23,8 +23,10 @@ class ModelSlots {
   [[nodiscard]] virtual Result<void> load(const std::string& name) = 0;  // Beside or instead of what is loaded.
   [[nodiscard]] virtual Result<void> unload(const std::string& name) = 0;
   [[nodiscard]] virtual Result<void> swap(
-      const std::string& name) = 0;                      // Ready before the old one goes, where both fit.
-  [[nodiscard]] virtual std::string loaded() const = 0;  // The name, or empty.
+      const std::string& name) = 0;  // Ready before the old one goes, where both fit.
+  // The outcome's JSON. On the worker's thread, as those above.
+  [[nodiscard]] virtual Result<std::string> embed(const EmbedArguments& arguments, FunctionRef<bool()> stopped) = 0;
+  [[nodiscard]] virtual std::string loaded() const = 0;                   // The name, or empty.
   [[nodiscard]] virtual std::vector<std::string> configured() const = 0;  // Thread-safe, as loaded() is.
 };
 
@@ -66,6 +68,7 @@ class DeviceOperations final : public Operations {
 
   Result<std::string> inspect(std::string_view who, const Request& request) override;
   Result<std::string> act(std::string_view who, const Request& request) override;
+  Result<std::string> compute(const Request& request, FunctionRef<bool()> stopped) override;
   void make_safe(const Request& request) override;
 
  private:

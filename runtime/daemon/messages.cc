@@ -174,6 +174,7 @@ std::string_view reason_of(ErrorKind kind) {
     case ErrorKind::kDenied: return "denied";
     case ErrorKind::kBusy: return "busy";
     case ErrorKind::kAbsent: return "absent";
+    case ErrorKind::kUnsupported: return "unsupported";
     default: return "engine";
   }
 }

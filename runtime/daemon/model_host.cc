@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "runtime/daemon/embedding.h"
 #include "runtime/daemon/log.h"
 
 namespace linnet::daemon {
@@ -144,6 +145,17 @@ Result<void> ModelHost::unload(const std::string& name) {
 }
 
 Result<void> ModelHost::swap(const std::string& name) { return load(name); }
+
+Result<std::string> ModelHost::embed(const EmbedArguments& arguments, FunctionRef<bool()> stopped) {
+  LINNET_TRY(ReadyModel * model, ready(arguments.model));
+  auto embedded = daemon::embed(*model, arguments.texts, stopped);
+  last_use_ = Clock::now();
+  const auto sound = model->check_file();
+  if (sound && !model->engine().is_lost()) return embedded;
+  Error why = sound ? embedded.error() : sound.error();
+  drop(why);
+  return tl::unexpected(std::move(why));
+}
 
 std::string ModelHost::loaded() const {
   const std::lock_guard lock(mutex_);

@@ -55,6 +55,7 @@ class ModelHost final : public ModelSlots {
   Result<void> load(const std::string& name) override;
   Result<void> unload(const std::string& name) override;
   Result<void> swap(const std::string& name) override;
+  Result<std::string> embed(const EmbedArguments& arguments, FunctionRef<bool()> stopped) override;
   [[nodiscard]] std::string loaded() const override;
   [[nodiscard]] std::vector<std::string> configured() const override;
   [[nodiscard]] ModelState state() const;

@@ -202,6 +202,22 @@ InferArguments read_infer(ObjectReader& args, const RequestLimits& limits, std::
   return infer;
 }
 
+EmbedArguments read_embed(ObjectReader& args, const RequestLimits& limits) {
+  args.allow({"texts", "model"});
+  EmbedArguments embed;
+  embed.model = args.text("model").value_or("");
+  const Json* list = args.find("texts");
+  if (list == nullptr || !list->is_array() || list->empty() || list->size() > limits.embedded_texts) {
+    args.reject("needs 'texts', a list of 1 to " + std::to_string(limits.embedded_texts) + " texts");
+    return embed;
+  }
+  for (const Json& entry : *list) {
+    if (!entry.is_string()) args.reject("'texts' must be a list of texts");
+    embed.texts.push_back(entry.is_string() ? entry.get<std::string>() : "");
+  }
+  return embed;
+}
+
 // A text that must be there.
 std::string needed_text(ObjectReader& args, const char* key) {
   const auto text = args.text(key);
@@ -213,6 +229,7 @@ Arguments read_arguments(OperationKind operation, ObjectReader& args, const Requ
                          std::optional<Rejection>& fault) {
   switch (operation) {
     case OperationKind::kInfer: return read_infer(args, limits, fault);
+    case OperationKind::kEmbed: return read_embed(args, limits);
     case OperationKind::kCancel: args.allow({"id"}); return CancelArguments{needed_text(args, "id")};
     case OperationKind::kReplay: {
       args.allow({"id", "from_seq"});

@@ -51,6 +51,11 @@ struct InferArguments {
   std::optional<std::uint32_t> max_reasoning_tokens;
 };
 
+struct EmbedArguments {
+  std::string model;  // As of InferArguments.
+  std::vector<std::string> texts;
+};
+
 struct CancelArguments {
   std::string target;  // The id of a request of the same client.
 };
@@ -75,8 +80,8 @@ struct ModelArguments {
 
 struct NoArguments {};
 
-using Arguments = std::variant<NoArguments, InferArguments, CancelArguments, ReplayArguments, GpioArguments,
-                               AuditArguments, ModelArguments>;
+using Arguments = std::variant<NoArguments, InferArguments, EmbedArguments, CancelArguments, ReplayArguments,
+                               GpioArguments, AuditArguments, ModelArguments>;
 
 struct Request {
   std::string id;
@@ -95,6 +100,7 @@ struct RequestLimits {
   std::size_t stop_texts = 8;
   std::size_t stop_bytes = 128;
   std::size_t messages = 256;
+  std::size_t embedded_texts = 16;
   // Of a schema as a grammar: its text, and its automaton, for which each answer's memory plan has room.
   std::size_t grammar_text = std::size_t{256} * 1024;
   std::size_t grammar_bytes = std::size_t{1024} * 1024;

@@ -18,6 +18,7 @@ constexpr std::array kOperations = {
     OperationRow{OperationKind::kModels, "models", Role::kViewer},
     OperationRow{OperationKind::kRebirth, "rebirth", Role::kViewer},
     OperationRow{OperationKind::kInfer, "infer", Role::kRequester},
+    OperationRow{OperationKind::kEmbed, "embed", Role::kRequester},
     OperationRow{OperationKind::kCancel, "cancel", Role::kRequester},
     OperationRow{OperationKind::kReplay, "replay", Role::kRequester},
     OperationRow{OperationKind::kGpio, "gpio", Role::kOperator},

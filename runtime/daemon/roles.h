@@ -21,6 +21,7 @@ enum class OperationKind : std::uint8_t {
   kModels,
   kRebirth,  // viewer
   kInfer,
+  kEmbed,
   kCancel,
   kReplay,  // requester
   kGpio,

@@ -80,6 +80,9 @@ class Operations {
   // Changes something: drives a line, loads or unloads a model. Called on the worker thread, after its intent is on the
   // disk.
   [[nodiscard]] virtual Result<std::string> act(std::string_view who, const Request& request) = 0;
+  // Computes something that may be computed again: embeddings. Called on the worker thread; asks `stopped` now and
+  // then, and ends with kInterrupted where that is so.
+  [[nodiscard]] virtual Result<std::string> compute(const Request& request, FunctionRef<bool()> stopped) = 0;
   // act() did not return: nobody knows what it did. Puts what it may have driven into its safe state.
   virtual void make_safe(const Request& /*request*/) {}
 };
@@ -195,6 +198,7 @@ class Service final : public JobListener {
   void begin(Active& active);
   [[nodiscard]] static Job job_of(const Active& active);
   void run_action(Active& active);
+  void run_computation(Active& active);
   [[nodiscard]] std::optional<Rejection> deny(const Origin& origin, OperationKind operation) const;
   [[nodiscard]] std::vector<std::shared_ptr<Active>> take_batch();
   void wait_for_work(std::chrono::milliseconds patience);

@@ -26,6 +26,13 @@ bool is_inspection(const Request& request) {
   }
 }
 
+// The name of the model that is to compute; empty where the request leaves it to the device.
+std::optional<std::string_view> model_of(const Request& request) {
+  if (const auto* infer = std::get_if<InferArguments>(&request.arguments)) return infer->model;
+  if (const auto* embed = std::get_if<EmbedArguments>(&request.arguments)) return embed->model;
+  return std::nullopt;
+}
+
 }  // namespace
 
 void Service::receive(const IncomingMessage& message) {
@@ -184,8 +191,8 @@ tl::expected<void, Refusal> Service::admit(const Origin& origin, const Request& 
   if (request.durable && !options_.keeps_durable) {
     return refuse(ReasonCode::kImplementationError, "nothing can be kept: no journal on the disk");
   }
-  const auto* infer = std::get_if<InferArguments>(&request.arguments);
-  if (infer != nullptr && !backend_.serves(infer->model.empty() ? origin.pool_model : infer->model)) {
+  const std::optional<std::string_view> model = model_of(request);
+  if (model && !backend_.serves(model->empty() ? origin.pool_model : *model)) {
     return refuse(ReasonCode::kPayloadInvalid, "no model of that name is configured");
   }
   const std::lock_guard lock(mutex_);

@@ -80,6 +80,8 @@ bool Service::run_batch(std::chrono::milliseconds patience) {
   fail_point(FailPoint::kStarted);
   if (std::holds_alternative<InferArguments>(batch.front()->request.arguments)) {
     run_generations(batch);
+  } else if (std::holds_alternative<EmbedArguments>(batch.front()->request.arguments)) {
+    run_computation(*batch.front());
   } else {
     run_action(*batch.front());
   }
@@ -103,7 +105,7 @@ void Service::end_expired() {
   }
 }
 
-// One batch of generations, or one action alone.
+// One batch of generations, or one action or computation alone.
 std::vector<std::shared_ptr<Service::Active>> Service::take_batch() {
   const std::lock_guard lock(mutex_);
   std::vector<std::shared_ptr<Active>> batch;
@@ -187,6 +189,34 @@ void Service::run_action(Active& active) {
   std::string message;
   write_result(message, active.key.id, *result);
   finish(active.key, OutcomeKind::kDone, std::move(message));
+}
+
+void Service::run_computation(Active& active) {
+  const auto late = [&] {
+    return active.request.deadline && active.accepted + *active.request.deadline <= clock_.now();
+  };
+  const auto result = operations_.compute(active.request, [&] { return active.cancelled || late(); });
+  bool stopped = false;
+  {
+    const std::lock_guard lock(mutex_);
+    queue_.note_service_time(std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - active.started));
+    stopped = active.stopped;
+  }
+  if (stopped) {
+    // As with generations: a durable request is taken up again at the next start.
+    if (active.request.durable) return forget(active.key);
+    return end(active.key, OutcomeKind::kFailed, "stopping", "the device stops");
+  }
+  if (result) {
+    std::string message;
+    write_result(message, active.key.id, *result);
+    return finish(active.key, OutcomeKind::kDone, std::move(message));
+  }
+  if (result.error().kind != ErrorKind::kInterrupted) {
+    return end(active.key, OutcomeKind::kFailed, reason_of(result.error().kind), result.error().message);
+  }
+  if (active.cancelled) return end(active.key, OutcomeKind::kCancelled, "cancelled", "cancelled while it ran");
+  end(active.key, OutcomeKind::kExpired, "deadline", "the deadline passed while it ran");
 }
 
 }  // namespace linnet::daemon

@@ -24,8 +24,12 @@ Result<void> check_range(std::string_view what, std::size_t value, std::size_t m
 }
 
 Result<EngineOptions> resolve(EngineOptions options, const models::Program& program, std::size_t default_batch_rows) {
-  if (options.max_batch_rows == 0) options.max_batch_rows = default_batch_rows;
   if (options.context == 0) options.context = std::min(program.context_length, EngineOptions::kDefaultContext);
+  if (program.pooling && options.max_batch_rows == 0) {
+    // An encoder reads a text in one step and gives as many rows as it reads.
+    options.max_batch_rows = options.max_outputs = std::min(options.context, kMaxBatchRows);
+  }
+  if (options.max_batch_rows == 0) options.max_batch_rows = default_batch_rows;
   if (options.max_outputs == 0) options.max_outputs = std::min(options.max_sequences, options.max_batch_rows);
   if (options.threads == 0) options.threads = std::min(usable_cores(), ThreadPool::kMaxThreads);
   if (options.context > program.context_length) {

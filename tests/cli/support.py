@@ -1,15 +1,13 @@
 """What the tests of the `linnet` command share: the real binary, run in a world of its own."""
 
-import ast
 import json
-import math
 import os
 import shutil
-import struct
 import subprocess
 import tempfile
 import unittest
 
+from npy_rows import read_npy, read_rows  # noqa: F401
 import tiny_model
 
 LINNET = os.environ["LINNET_BIN"]
@@ -111,21 +109,3 @@ class ModelTest(CommandTest):
     def setUp(self):
         super().setUp()
         self.model = self.path("model.gguf", tiny_model.model_bytes(template=TEMPLATE))
-
-
-def read_npy(path):
-    """A float32 or int32 .npy file as (shape, flat tuple of numbers)."""
-    with open(path, "rb") as file:
-        data = file.read()
-    assert data[:8] == b"\x93NUMPY\x01\x00", data[:8]
-    length = struct.unpack("<H", data[8:10])[0]
-    header = ast.literal_eval(data[10 : 10 + length].decode())
-    assert not header["fortran_order"]
-    count = math.prod(header["shape"])
-    return header["shape"], struct.unpack(f"<{count}{ {'<f4': 'f', '<i4': 'i'}[header['descr']] }", data[10 + length :])
-
-
-def read_rows(path):
-    """A float32 matrix as a list of rows."""
-    (rows, columns), values = read_npy(path)
-    return [values[i * columns : (i + 1) * columns] for i in range(rows)]

@@ -29,13 +29,14 @@ MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin")
 PATIENCE = 120  # Seconds; generous, because sanitizers, emulators and loaded machines are slow.
 
 sys.path.insert(0, str(SOURCE / "tests/cli"))
+import npy_rows  # noqa: E402
 import tiny_model  # noqa: E402
 
 SCHEMAS = {path.stem: jsonschema.Draft202012Validator(json.loads(path.read_text()))
            for path in (SOURCE / "docs/schemas").glob("*.json")}
 TOPICS = {"birth": "birth", "health": "health", "model/current": "model", "metrics/all": "metrics",
           "event/action": "event-action", "event/alarm": "event-alarm", "event/audit": "event-audit", "event/gpio": "event-gpio"}
-REQUESTS = {"infer": "infer", "cancel": "cancel", "replay": "replay", "gpio": "gpio", "load": "model-command",
+REQUESTS = {"infer": "infer", "embed": "embed", "cancel": "cancel", "replay": "replay", "gpio": "gpio", "load": "model-command",
             "unload": "model-command", "swap": "model-command", "status": "inspection", "models": "inspection", "audit": "audit",
             "rebirth": "inspection"}
 
@@ -62,6 +63,8 @@ path = "{folder}/tiny.gguf"
 context = 60000
 [models.thinker]
 path = "{folder}/thinker.gguf"
+[models.sentences]
+path = "{source}/tests/data/models/bert-mean-f32.gguf"
 [engine]
 default_model = "pilot"
 [lines.BEDROOM_LIGHT]
@@ -302,6 +305,27 @@ class LinnetdTest(unittest.TestCase):
         refused = client.ask("infer", "r6", {**ask, "schema": {"properties": {"a": {"multipleOf": 3}}}})
         self.assertEqual(refused["rc"], 0x99)
         self.assertIn("multipleOf", refused["reason"])
+        self.assertEqual(client.faults, [])
+
+    def test_an_encoder_embeds_texts(self):
+        client = self.start()
+        texts = (SOURCE / "tests/data/models/sentences.txt").read_text().splitlines()[:3]
+        end = client.ask("embed", "e1", {"texts": texts, "model": "sentences"})
+        self.assertEqual(end["status"], "done")
+        printed = npy_rows.read_rows(SOURCE / "tests/data/models/bert-mean-f32.embeddings.npy")
+        self.assertEqual((end["result"]["model"], end["result"]["dimensions"]), ("sentences", len(printed[0])))
+        for row, expected in zip(end["result"]["embeddings"], printed, strict=False):
+            self.assertLess(max(abs(a - b) for a, b in zip(row, expected, strict=True)), 1e-3)
+        again = client.ask("embed", "e2", {"texts": texts[1:2]})
+        self.assertEqual(again["result"]["embeddings"], end["result"]["embeddings"][1:2], "the loaded model, the same bits")
+        refused = client.ask("embed", "e3", {"texts": texts, "model": "pilot"})
+        self.assertEqual((refused["status"], refused["reason"]), ("failed", "unsupported"))
+        self.assertIn("not embeddings", refused["detail"])
+        refused = client.ask("infer", "r1", {"prompt": "hello", "model": "sentences"})
+        self.assertIn("encoder", refused["detail"])
+        long = client.ask("embed", "e4", {"texts": ["time " * 400], "model": "sentences"})
+        self.assertEqual((long["status"], long["reason"]), ("failed", "does_not_fit"))
+        self.assertEqual(client.ask("embed", "e5", {"texts": ["a"], "model": "none"})["rc"], 0x99)
         self.assertEqual(client.faults, [])
 
     def test_a_model_cut_while_it_generates_fails_its_request_and_not_the_daemon(self):

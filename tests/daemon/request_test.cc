@@ -73,6 +73,9 @@ TEST(Request, EveryOperationHasItsArguments) {
   EXPECT_EQ(std::get<ReplayArguments>(replay->arguments).from_sequence, 3u);
   const auto gpio = parse_request(OperationKind::kGpio, R"({"id":"1","args":{"line":"LAMP","active":true}})");
   EXPECT_EQ(std::get<GpioArguments>(gpio->arguments).active, true);
+  const auto embed = parse_request(OperationKind::kEmbed, R"({"id":"1","args":{"texts":["a","b"],"model":"m"}})");
+  EXPECT_EQ(std::get<EmbedArguments>(embed->arguments).texts, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(std::get<EmbedArguments>(embed->arguments).model, "m");
   EXPECT_TRUE(parse_request(OperationKind::kSwap, R"({"id":"1","args":{"model":"pilot"}})"));
 }
 
@@ -106,6 +109,10 @@ TEST(Request, FaultsAreNamed) {
       {OperationKind::kInfer, R"({"id":"1","args":[]})", "'args' must be an object"},
       {OperationKind::kGpio, R"({"id":"1","args":{"active":true}})", "needs 'line'"},
       {OperationKind::kLoad, R"({"id":"1"})", "needs 'model'"},
+      {OperationKind::kEmbed, R"({"id":"1","args":{}})", "needs 'texts'"},
+      {OperationKind::kEmbed, R"({"id":"1","args":{"texts":[]}})", "1 to 16"},
+      {OperationKind::kEmbed, R"({"id":"1","args":{"texts":["a",1]}})", "a list of texts"},
+      {OperationKind::kEmbed, R"({"id":"1","args":{"text":"a"}})", "no key 'text'"},
   };
   for (const auto& c : cases) {
     const auto request = parse_request(c.operation, c.payload);

@@ -87,7 +87,15 @@ class Levers final : public Operations {
     if (std::get<GpioArguments>(request.arguments).line == "STUCK") return fail(ErrorKind::kIo, "STUCK: stuck");
     return std::string("true");
   }
+  Result<std::string> compute(const Request& request, FunctionRef<bool()> stopped) override {
+    ++computations;
+    if (during) during();
+    if (stopped()) return fail(ErrorKind::kInterrupted, "stopped");
+    if (std::get<EmbedArguments>(request.arguments).texts.front() == "LONG") return fail(ErrorKind::kExhausted, "long");
+    return std::string("[1]");
+  }
   int acts = 0;
+  int computations = 0;
   std::function<void()> during;
 };
 

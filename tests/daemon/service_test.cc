@@ -274,6 +274,36 @@ TEST_F(ServiceTest, AnActionKeepsItsPlaceBetweenGenerations) {
   EXPECT_EQ(ends, (std::vector<std::string>{"1", "2", "3", "4", "5"}));
 }
 
+TEST_F(ServiceTest, AnEmbeddingIsComputedOnceAndMayBeComputedAgain) {
+  const auto embed = [](const std::string& id, const std::string& text) {
+    return Json{{"id", id}, {"durable", true}, {"args", {{"texts", {text}}}}};
+  };
+  send("bob", "embed", embed("e1", "a"));
+  send("bob", "infer", infer("r1"));
+  send("bob", "embed", embed("e2", "LONG"));
+  start();  // It was killed: nothing had been begun, and unlike an action a computation is begun again at any time.
+  levers_.during = [this] { EXPECT_EQ(service_->queue_depth(), 1u) << "r1 was not durable"; };
+  service_->run_next(milliseconds(0));
+  levers_.during = nullptr;
+  service_->run_next(milliseconds(0));
+  EXPECT_EQ(recorder_.of("e1").back(), (Json{{"id", "e1"}, {"status", "done"}, {"result", {1}}}));
+  EXPECT_EQ(recorder_.of("e2").back()["reason"], "does_not_fit");
+  send("bob", "embed", embed("e1", "a"));
+  EXPECT_EQ(levers_.computations, 2);
+  send("eve", "embed", embed("e3", "a"));
+  EXPECT_EQ(recorder_.of("e3").back()["rc"], 0x87);
+  send("bob", "embed", embed("e4", "a"));
+  levers_.during = [this] { send("bob", "cancel", {{"id", "c"}, {"args", {{"id", "e4"}}}}); };
+  service_->run_next(milliseconds(0));
+  EXPECT_EQ(recorder_.of("e4").back()["status"], "cancelled");
+  auto late = embed("e5", "a");
+  late["deadline_ms"] = 1000;
+  send("bob", "embed", late);
+  levers_.during = [this] { clock_.time += seconds(2); };
+  service_->run_next(milliseconds(0));
+  EXPECT_EQ(recorder_.of("e5").back()["status"], "expired");
+}
+
 TEST_F(ServiceTest, TheLastRequestsAreKnown) {
   for (int i = 0; i < 20; ++i) {
     send(i % 2 == 0 ? "alice" : "bob", "infer", infer("r" + std::to_string(i)));

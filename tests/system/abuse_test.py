@@ -24,6 +24,7 @@ VALID = [
     ("infer", {"messages": [{"role": "user", "content": "make the living room blue"}], "max_tokens": 5, "temperature": 0.5, "top_k": 3,
                "top_p": 0.9, "min_p": 0.1, "repeat_penalty": 1.1, "seed": 7, "stop": ["}"], "response": "json"}, {"stream": False, "prio": "high"}),
     ("infer", {"prompt": "turn on the radio", "model": "pilot"}, {"deadline_ms": 20000, "durable": True}),
+    ("embed", {"texts": ["turn on the radio", ""], "model": "pilot"}, {}),
     ("cancel", {"id": "f1"}, {}),
     ("replay", {"id": "f1", "from_seq": 0}, {}),
     ("gpio", {"line": "LAMP", "active": True}, {}),
