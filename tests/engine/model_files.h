@@ -88,9 +88,9 @@ class ModelBytes {
   std::span<std::byte> bytes_;
 };
 
-// A model file, packed where it has quantised matrices.
-inline std::unique_ptr<ModelBytes> packed_model(const std::string& path) {
-  auto plain = std::make_unique<ModelBytes>(read_file(path));
+// A model, packed where it has quantised matrices.
+inline std::unique_ptr<ModelBytes> packed(std::span<const std::byte> bytes) {
+  auto plain = std::make_unique<ModelBytes>(bytes);
   const auto reader = gguf::Reader::open(plain->bytes());
   EXPECT_TRUE(reader) << reader.error().message;
   const auto view = pack::PackedView::open(*reader);
@@ -98,10 +98,12 @@ inline std::unique_ptr<ModelBytes> packed_model(const std::string& path) {
   if (!view->needs_packing()) return plain;
   gguf::MemorySink sink;
   NoHasher hasher;
-  const auto packed = pack::pack(*reader, sink, hasher, [](std::uint64_t, std::uint64_t) { return true; });
-  EXPECT_TRUE(packed) << packed.error().message;
+  const auto summary = pack::pack(*reader, sink, hasher, [](std::uint64_t, std::uint64_t) { return true; });
+  EXPECT_TRUE(summary) << summary.error().message;
   return std::make_unique<ModelBytes>(sink.bytes());
 }
+
+inline std::unique_ptr<ModelBytes> packed_model(const std::string& path) { return packed(read_file(path)); }
 
 inline std::unique_ptr<ModelBytes> load_model(const std::string& name) {
   return packed_model(data_path(name + ".gguf"));
