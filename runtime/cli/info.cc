@@ -1,6 +1,10 @@
 // `linnet info`: what a model file is, what it needs, whether it fits this machine.
+#include <algorithm>
+
 #include "models/pack/blake2b.h"
+#include "models/pack/conversion.h"
 #include "models/pack/pack.h"
+#include "models/registry.h"
 #include "runtime/cli/commands.h"
 #include "runtime/cli/json_writer.h"
 #include "runtime/cli/model_summary.h"
@@ -42,6 +46,30 @@ std::string padded(std::string text, std::size_t width) {
   return text;
 }
 
+// What comes of running it, from the program that it makes; nothing where it makes none.
+std::string purpose(const ModelFile& file, const pack::PackedView& tensors) {
+  const auto program = models::read_program({*file.header, tensors});
+  if (!program) return "";
+  const std::string length = std::to_string(program->context_length);
+  if (!program->pooling) return "  gives         text; made for " + length + " positions\n";
+  const std::size_t width = program->buffers[static_cast<std::size_t>(program->logits)].width;
+  return "  gives         embeddings of " + std::to_string(width) + " numbers, of texts of at most " + length +
+         " tokens\n";
+}
+
+// What becomes of the file before it first runs.
+std::string preparation(const ModelSummary& summary, const pack::PackedView& tensors) {
+  if (!tensors.needs_packing()) return "";
+  std::string text = "Packed once, at its first run, into the cache directory";
+  for (const pack::Conversion& conversion : pack::conversions()) {
+    const std::string_view name = gguf::info(conversion.from).name;
+    if (!summary.formats.contains(name)) continue;
+    text += "; " + std::string(name) + " becomes " + std::string(kernels::info(conversion.to).name) +
+            (conversion.keeps_weights ? "" : ", which rounds it");
+  }
+  return text + ".\n";
+}
+
 std::string heading(const ModelFile& file, const ModelSummary& summary) {
   std::string text =
       file.path + "\n  architecture  " + (summary.architecture.empty() ? "-" : printable(summary.architecture));
@@ -55,6 +83,12 @@ std::string heading(const ModelFile& file, const ModelSummary& summary) {
   return text;
 }
 
+// "Weights: 92.1 MiB read by every token."
+std::string cost(const engine::MemoryPlan& plan) {
+  const auto row = std::ranges::find(plan.rows, "weights", &engine::MemoryRow::name);
+  return row == plan.rows.end() ? "" : "Weights: " + row->detail + ".\n";
+}
+
 std::string verdict(const Forecast& forecast) {
   if (!forecast.plan) return "\nCannot be run: " + forecast.plan.error().message + "\n";
   const std::string available =
@@ -63,8 +97,8 @@ std::string verdict(const Forecast& forecast) {
                              (forecast.budget_is_asked ? " are allowed" : " are available on this machine");
   const engine::DeviceReport& device = forecast.plan->device;
   return "\nNeeds " + to_string(forecast.plan->budgeted()) + " for " + std::to_string(forecast.plan->context) +
-         " positions; " + available + ": " + (forecast.fits() ? "it fits" : "it does not fit") + ".\nComputed by " +
-         device.name() + ": " + device.reason + ".\n";
+         " positions; " + available + ": " + (forecast.fits() ? "it fits" : "it does not fit") + ".\n" +
+         cost(*forecast.plan) + "Computed by " + device.name() + ": " + device.reason + ".\n";
 }
 
 std::string listings(const gguf::Reader& header, const pack::PackedView& tensors) {
@@ -173,7 +207,8 @@ Result<void> execute(const InfoOptions& options, Console& console) {
     add_listings(json, *file.header, *tensors);
     return console.print(json.end_object().line());
   }
-  std::string text = heading(file, summary) + verdict(forecast);
+  std::string text = heading(file, summary) + purpose(file, *tensors) + verdict(forecast);
+  if (forecast.plan) text += preparation(summary, *tensors);
   if (verified) text += std::to_string(*verified) + " tensors have the bytes that their hashes tell.\n";
   if (options.plan) text += "\nMemory plan\n" + engine::to_text(*forecast.plan);
   if (!options.plan && !options.verify) text += listings(*file.header, *tensors);

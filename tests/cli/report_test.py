@@ -60,6 +60,17 @@ class Info(support.ModelTest):
         vocabulary = self.path("v.gguf", tiny_model.model_bytes(vocabulary_only=True))
         self.assertIn("Cannot be run", self.ok("info", vocabulary))
 
+    def test_what_it_is_and_what_it_costs(self):
+        data = os.path.join(support.SOURCE, "tests/data/models")
+        encoder = self.ok("info", os.path.join(data, "bert-mean-f32.gguf"))
+        self.assertIn("embeddings of 48 numbers, of texts of at most 320 tokens", encoder)
+        self.assertIn("read by every token.", encoder)
+        self.assertNotIn("Packed once", encoder, "floats are mapped as they are")
+        mixture = self.ok("info", os.path.join(data, "gpt-oss-mxfp4.gguf"))
+        self.assertIn("text; made for 4096 positions", mixture)
+        self.assertRegex(mixture, r"Weights: .* in use, .* a token\.")
+        self.assertIn("Packed once, at its first run, into the cache directory; MXFP4 becomes Q5_0.", mixture)
+
     def test_plan(self):
         text = self.ok("info", self.model, "--plan", "--ctx", "100")
         self.assertIn("KV cache", text)
