@@ -1,8 +1,13 @@
 #!/usr/bin/env python3
 """Compares what Linnet and transformers compute with what llama.cpp computes from the same GGUF files.
 
-    python llama_cpp.py SOURCE BUILD tiny [NAME…]          each model of tests/data/models: llama.cpp against transformers
-    python llama_cpp.py SOURCE BUILD greedy MODEL LINNET   20 texts of 100 tokens: llama.cpp against Linnet's program
+    python llama_cpp.py SOURCE BUILD tiny [NAME…]          each decoder of tests/data/models: llama.cpp against transformers
+    python llama_cpp.py SOURCE BUILD encoders LINNET       each encoder there, over sentences.txt, on Linnet's token ids
+    python llama_cpp.py SOURCE BUILD greedy MODEL LINNET [FLOAT]   20 texts of 100 tokens: llama.cpp against Linnet's program
+
+Where two texts part, how far each side's own token was ahead of the other's is printed. FLOAT is MODEL's weights de-quantised: how far
+each side's logits lie from its own (as Linnet computes it) along llama.cpp's text, and how many of llama.cpp's texts stay the same when it keeps its
+cache in float32 instead of float16.
 
 SOURCE is llama.cpp's tree, BUILD a build of its static libraries (cmake -DBUILD_SHARED_LIBS=OFF, targets llama and ggml). The PyPI source package
 llama-cpp-python carries the tree under vendor/. Needs g++, gguf, numpy.
@@ -71,7 +76,7 @@ def compare_tiny(peer, folder, names):
         model = without_vocabulary(path, folder)
 
         def logits(ids):
-            subprocess.run([peer, "logits", model, folder / "logits"], input=" ".join(map(str, ids)), text=True, check=True,
+            subprocess.run([peer, "logits", model, folder / "logits", "f32"], input=" ".join(map(str, ids)), text=True, check=True,
                            stdout=subprocess.DEVNULL)
             return np.fromfile(folder / "logits", dtype=np.float32).reshape(len(ids), -1)
 
@@ -88,25 +93,80 @@ def compare_tiny(peer, folder, names):
             print(f"{name}: llama.cpp refuses it ({error.returncode})", flush=True)
 
 
-def compare_greedy(peer, model, linnet):
-    ids = [subprocess.run([linnet, "tokenize", "-m", model, "--text", prompt], capture_output=True, text=True, check=True).stdout
-           for prompt in PROMPTS]
-    theirs = subprocess.run([peer, "greedy", model, str(COUNT)], input="".join(line.strip() + "\n" for line in ids),
-                            capture_output=True, text=True, check=True).stdout.splitlines()
-    same = 0
-    for prompt, line in zip(PROMPTS, theirs):
-        run = subprocess.run([linnet, "run", "-m", model, "-p", prompt, "--raw", "--temp", "0", "-n", str(COUNT), "--json"],
-                             capture_output=True, text=True, check=True)
-        ours = json.loads(run.stdout)["tokens"]
-        tokens, ahead = ([*map(kind, part.split())] for kind, part in zip((int, float), line.split("|")))
-        if ours == tokens:
-            same += 1
-            print(f"{len(ours)} tokens the same: {prompt!r}", flush=True)
+def compare_encoders(peer, folder, linnet):
+    sentences = (MODELS / "sentences.txt").read_text()
+    for path in sorted(MODELS.glob("*.gguf")):
+        if not (MODELS / f"{path.stem}.embeddings.npy").exists():
             continue
-        at = next(i for i in range(COUNT) if ours[i : i + 1] != tokens[i : i + 1])
-        gap = f"{ahead[at]:.3f}" if at < len(ahead) else "at its end"
-        print(f"{at} tokens the same, where llama.cpp's best was ahead by {gap}: {prompt!r}", flush=True)
-    print(f"{same} of {len(PROMPTS)} texts are the same")
+        expected = np.load(MODELS / f"{path.stem}.embeddings.npy")
+        ids = subprocess.run([linnet, "tokenize", "-m", path, "--lines"], input=sentences, capture_output=True, text=True, check=True).stdout
+        subprocess.run([peer, "vectors", path, folder / "vectors", "f32"], input=ids, text=True, check=True, stdout=subprocess.DEVNULL)
+        vectors = np.fromfile(folder / "vectors", dtype=np.float32).reshape(len(expected), -1)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        print(f"{path.stem}: largest difference {np.abs(vectors - expected).max():.1e}", flush=True)
+
+
+def tokens_of(linnet, model, prompt):
+    return [*map(int, subprocess.run([linnet, "tokenize", "-m", model, "--text", prompt], capture_output=True, text=True,
+                                     check=True).stdout.split())]
+
+
+def peer_texts(peer, model, prompts, cache, out):
+    """llama.cpp's continuations, and the logits of each token and of the end where there is one."""
+    lines = "".join(" ".join(map(str, ids)) + "\n" for ids in prompts)
+    texts = subprocess.run([peer, "greedy", model, out, cache, str(COUNT)], input=lines, capture_output=True, text=True,
+                           check=True).stdout.splitlines()
+    texts = [[*map(int, line.split())] for line in texts]
+    rows = [min(COUNT, len(text) + 1) for text in texts]
+    logits = np.fromfile(out, dtype=np.float32).reshape(sum(rows), -1)
+    return texts, np.split(logits, np.cumsum(rows)[:-1])
+
+
+def our_text(linnet, model, prompt):
+    run = subprocess.run([linnet, "run", "-m", model, "-p", prompt, "--raw", "--temp", "0", "-n", str(COUNT), "--json"],
+                         capture_output=True, text=True, check=True)
+    return json.loads(run.stdout)["tokens"]
+
+
+def our_logits(linnet, model, prompt, text, rows, out):
+    """Linnet's logits along llama.cpp's text: the same bits as while decoding."""
+    ids = prompt + text
+    subprocess.run([linnet, "logits", "-m", model, "--tokens", ",".join(map(str, ids)), "-o", out], check=True,
+                   capture_output=True)
+    return np.load(out)[len(prompt) - 1 :][:rows]
+
+
+def parting(ours, theirs, our_rows, their_rows):
+    """Where two texts part and how far each side's own token is ahead of the other's there; None where they do not.
+
+    Linnet leaves out the token that ends a text as llama.cpp's side does."""
+    if ours == theirs:
+        return None
+    at = next(i for i in range(COUNT) if ours[i : i + 1] != theirs[i : i + 1])
+    ends = [int(rows[at].argmax()) for rows in (our_rows, their_rows)]
+    return at, float(our_rows[at][ends[0]] - our_rows[at][ends[1]]), float(their_rows[at][ends[1]] - their_rows[at][ends[0]])
+
+
+def compare_greedy(peer, folder, model, linnet, reference=None):
+    prompts = [tokens_of(linnet, model, prompt) for prompt in PROMPTS]
+    texts, logits = peer_texts(peer, model, prompts, "f16", folder / "peer")
+    same, errors = 0, []
+    for words, prompt, theirs, rows in zip(PROMPTS, prompts, texts, logits):
+        ours = our_text(linnet, model, words)
+        our_rows = our_logits(linnet, model, prompt, theirs, len(rows), folder / "ours.npy")
+        parts = parting(ours, theirs, our_rows, rows)
+        same += parts is None
+        line = f"{len(ours)} tokens the same" if parts is None else "{} tokens the same, then ours ahead by {:.4f} here, theirs by {:.4f} there".format(*parts)
+        if reference:
+            exact = our_logits(linnet, reference, prompt, theirs, len(rows), folder / "exact.npy")
+            errors.append([np.abs(a - b).mean() for a, b in ((our_rows, exact), (rows, exact), (our_rows, rows))])
+            line += "; mean error ours {:.4f}, llama.cpp's {:.4f}, apart {:.4f}".format(*errors[-1])
+        print(f"{line}: {words!r}", flush=True)
+    print(f"{same} of {len(PROMPTS)} texts are the same", flush=True)
+    if reference:
+        print("mean error over all: ours {:.4f}, llama.cpp's {:.4f}, apart {:.4f}".format(*np.mean(errors, axis=0)))
+        again, _ = peer_texts(peer, model, prompts, "f32", folder / "peer")
+        print(f"llama.cpp with a float32 cache and with a float16 one: {sum(map(list.__eq__, texts, again))} texts the same")
 
 
 def main():
@@ -116,8 +176,10 @@ def main():
         peer = build_peer(source, build, folder)
         if sys.argv[3] == "tiny":
             compare_tiny(peer, folder, sys.argv[4:])
+        elif sys.argv[3] == "encoders":
+            compare_encoders(peer, folder, sys.argv[4])
         else:
-            compare_greedy(peer, *sys.argv[4:6])
+            compare_greedy(peer, folder, *sys.argv[4:])
 
 
 if __name__ == "__main__":

@@ -1,13 +1,18 @@
 // A program over llama.cpp's library that says what it computes: logits of a sequence, or greedy continuations.
 //
-//   llama_peer logits MODEL OUT < ids       float32 [ids, vocabulary] to OUT; the cache is kept in float32
-//   llama_peer greedy MODEL COUNT < lines   a line of ids each: COUNT more ids, fewer where one ends the text, and
-//   after
-//                                           "|" how far each was ahead of the second best
+//   llama_peer logits MODEL OUT CACHE < ids            float32 [ids, vocabulary] to OUT
+//   llama_peer greedy MODEL OUT CACHE COUNT < lines    a line of ids each: COUNT more ids, fewer where one ends the
+//                                                      text; float32 [ids and the end, vocabulary] of all to OUT
+//   llama_peer losses MODEL OUT CACHE < lines          a line of ids each: the sum of -log p of all but the first
+//   llama_peer vectors MODEL OUT CACHE < lines         of an encoder: float32 [lines, width], pooled as the file says
+//
+// CACHE is f16 or f32: how keys and values are kept.
 //
 // It is no part of the build: llama_cpp.py compiles it.
 #include <llama.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
@@ -50,53 +55,74 @@ bool decode(llama_context* context, const std::vector<llama_token>& ids, std::si
   return done;
 }
 
-int write_logits(llama_model* model, const std::string& path) {
+int write_logits(llama_model* model, std::FILE* out, ggml_type cache) {
   std::string line;
   std::getline(std::cin, line);
   const auto ids = ids_of(line);
-  llama_context* context = open_context(model, ids.size(), GGML_TYPE_F32);
+  llama_context* context = open_context(model, ids.size(), cache);
   if (context == nullptr || !decode(context, ids, 0, true)) return 1;
-  std::FILE* out = std::fopen(path.c_str(), "wb");
   const auto width = static_cast<std::size_t>(llama_vocab_n_tokens(llama_model_get_vocab(model)));
   for (std::size_t i = 0; i < ids.size(); ++i) {
     std::fwrite(llama_get_logits_ith(context, static_cast<int>(i)), sizeof(float), width, out);
   }
-  return std::fclose(out);
+  return 0;
 }
 
-void continue_greedily(llama_model* model, const std::vector<llama_token>& prompt, std::size_t count) {
+void continue_greedily(llama_model* model, const std::vector<llama_token>& prompt, std::size_t count, std::FILE* out,
+                       ggml_type cache) {
   const llama_vocab* vocab = llama_model_get_vocab(model);
-  llama_context* context = open_context(model, prompt.size() + count, GGML_TYPE_F16);
+  const auto width = static_cast<std::size_t>(llama_vocab_n_tokens(vocab));
+  llama_context* context = open_context(model, prompt.size() + count, cache);
   std::vector<llama_token> next = prompt;
-  std::ostringstream ahead;
   std::size_t position = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    if (!decode(context, next, position, false)) break;
+  for (std::size_t i = 0; i < count && decode(context, next, position, false); ++i) {
     position += next.size();
     const float* logits = llama_get_logits_ith(context, -1);
-    llama_token best = logits[1] > logits[0] ? 1 : 0;
-    llama_token second = 1 - best;
-    for (llama_token id = 2; id < llama_vocab_n_tokens(vocab); ++id) {
-      if (logits[id] > logits[best]) {
-        second = best;
-        best = id;
-      } else if (logits[id] > logits[second]) {
-        second = id;
-      }
-    }
-    if (llama_vocab_is_eog(vocab, best)) break;
-    std::cout << best << ' ';
-    ahead << ' ' << logits[best] - logits[second];
-    next = {best};
+    std::fwrite(logits, sizeof(float), width, out);
+    next = {static_cast<llama_token>(std::max_element(logits, logits + width) - logits)};
+    if (llama_vocab_is_eog(vocab, next.front())) break;
+    std::cout << next.front() << ' ';
   }
-  std::cout << '|' << ahead.str() << std::endl;
+  std::cout << std::endl;
+  llama_free(context);
+}
+
+// -log of the probability that `logits` give to `id`.
+double loss(const float* logits, std::size_t width, llama_token id) {
+  const double largest = *std::max_element(logits, logits + width);
+  double sum = 0;
+  for (std::size_t i = 0; i < width; ++i) sum += std::exp(static_cast<double>(logits[i]) - largest);
+  return std::log(sum) + largest - static_cast<double>(logits[id]);
+}
+
+void print_loss(llama_model* model, const std::vector<llama_token>& ids, ggml_type cache) {
+  const auto width = static_cast<std::size_t>(llama_vocab_n_tokens(llama_model_get_vocab(model)));
+  llama_context* context = open_context(model, ids.size(), cache);
+  if (!decode(context, ids, 0, true)) std::exit(5);
+  double sum = 0;
+  for (std::size_t i = 0; i + 1 < ids.size(); ++i) {
+    sum += loss(llama_get_logits_ith(context, static_cast<int>(i)), width, ids[i + 1]);
+  }
+  std::cout << sum << std::endl;
+  llama_free(context);
+}
+
+void write_vector(llama_model* model, const std::vector<llama_token>& ids, std::FILE* out) {
+  llama_context_params params = llama_context_default_params();
+  params.n_ctx = params.n_batch = params.n_ubatch = static_cast<std::uint32_t>(ids.size());
+  params.n_threads = params.n_threads_batch = 1;
+  params.embeddings = true;
+  llama_context* context = llama_init_from_model(model, params);
+  if (!decode(context, ids, 0, true)) std::exit(5);
+  std::fwrite(llama_get_embeddings_seq(context, 0), sizeof(float), static_cast<std::size_t>(llama_model_n_embd(model)),
+              out);
   llama_free(context);
 }
 
 }  // namespace
 
 int main(int count, char** words) {
-  if (count != 4) return 2;
+  if (count < 5) return 2;
   const auto quiet = [](ggml_log_level level, const char* text, void*) {
     if (level == GGML_LOG_LEVEL_ERROR) std::fputs(text, stderr);
   };
@@ -104,6 +130,15 @@ int main(int count, char** words) {
   llama_backend_init();
   llama_model* model = llama_model_load_from_file(words[2], llama_model_default_params());
   if (model == nullptr) return 3;
-  if (std::string(words[1]) == "logits") return write_logits(model, words[3]);
-  for (std::string line; std::getline(std::cin, line);) continue_greedily(model, ids_of(line), std::stoul(words[3]));
+  std::FILE* out = std::fopen(words[3], "wb");
+  if (out == nullptr) return 4;
+  const ggml_type cache = std::string(words[4]) == "f32" ? GGML_TYPE_F32 : GGML_TYPE_F16;
+  if (std::string(words[1]) == "logits") return write_logits(model, out, cache) | std::fclose(out);
+  std::cout.precision(12);
+  for (std::string line; std::getline(std::cin, line);) {
+    if (std::string(words[1]) == "losses") print_loss(model, ids_of(line), cache);
+    if (std::string(words[1]) == "vectors") write_vector(model, ids_of(line), out);
+    if (std::string(words[1]) == "greedy") continue_greedily(model, ids_of(line), std::stoul(words[5]), out, cache);
+  }
+  return std::fclose(out);
 }
