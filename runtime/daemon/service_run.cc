@@ -124,6 +124,7 @@ std::vector<std::shared_ptr<Service::Active>> Service::take_batch() {
 
 void Service::run_generations(const std::vector<std::shared_ptr<Active>>& batch) {
   std::vector<Job> jobs;
+  jobs.reserve(batch.size());
   for (const auto& active : batch) jobs.push_back(job_of(*active));
   backend_.run(jobs, *this);
 }

@@ -60,7 +60,7 @@ void widen_keys(const Model& model, gguf::Writer& writer) {
 void widen(std::uint32_t factor, EditedTensor& tensor) {
   const bool table = tensor.name.find("_embd.weight") != std::string::npos || tensor.name.starts_with("token_types");
   const bool matrix = tensor.dims.size() == 2;
-  const std::size_t columns = static_cast<std::size_t>(tensor.dims[0]);
+  const auto columns = static_cast<std::size_t>(tensor.dims[0]);
   const std::size_t rows = matrix ? static_cast<std::size_t>(tensor.dims[1]) : 1;
   const std::size_t down = !matrix || table || tensor.name == "output.weight" ? 1 : factor;
   std::vector<float> floats(columns * rows);
