@@ -72,6 +72,9 @@ extern const Attention kAttention;
 namespace avx2 {
 extern const Attention kAttention;
 }
+namespace avx512 {
+extern const Attention kAttention;
+}
 namespace neon {
 extern const Attention kAttention;
 }
