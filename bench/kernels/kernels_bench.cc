@@ -63,7 +63,7 @@ void matmul(benchmark::State& state, const MatMul* function, Format format, std:
   std::vector<std::int8_t> values(floats.size());
   std::vector<float> scales(floats.size() / kActivationBlock);
   std::vector<std::int32_t> sums(scales.size());
-  quantize_variants().back().function(floats.data(), floats.size(), values.data(), scales.data(), sums.data());
+  quantize_variants().back().function(floats.data(), floats.size(), {values.data(), scales.data(), sums.data(), 1});
   std::vector<float> out(rows * panel_count * kPanelRows);
   const Q8Activations in{values.data(), scales.data(), sums.data(), rows, columns};
   for (auto _ : state) {
@@ -114,7 +114,7 @@ void quantize(benchmark::State& state, Quantize function) {
   std::vector<float> scales(kRowWidth / kActivationBlock);
   std::vector<std::int32_t> sums(scales.size());
   for (auto _ : state) {
-    function(in.data(), kRowWidth, values.data(), scales.data(), sums.data());
+    function(in.data(), kRowWidth, {values.data(), scales.data(), sums.data(), 1});
     benchmark::ClobberMemory();
   }
   report(state, kRowWidth * sizeof(float), 0.0);

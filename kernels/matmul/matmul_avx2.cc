@@ -11,8 +11,9 @@ namespace linnet::kernels::avx2 {
 namespace {
 
 constexpr std::size_t kHalves = 2;    // A 256-bit register holds 8 of a panel's 16 rows, 4 columns each.
-constexpr std::size_t kTileRows = 4;  // Activation rows a tile: 8 integer accumulators of the 16 registers.
-constexpr std::size_t kGroup = 4;     // Panels that stay in the L2 cache while all activations pass.
+constexpr std::size_t kTileRows = 4;  // Activation rows at once: 8 integer accumulators of the 16 registers.
+static_assert(kActivationRows % kTileRows == 0);
+constexpr std::size_t kGroup = 4;  // Panels that stay in the L2 cache while all activations pass.
 constexpr std::size_t kScaleBytes = 2 * kPanelRows;
 constexpr std::size_t kNibbleBytes = 256;  // Of 16 rows x 32 columns.
 
@@ -205,11 +206,10 @@ __m256i multiply(__m256i weights, __m256i activations) {
   }
 }
 
-// Exact products of a part's columns that share scale `index` with kTokens activation rows, `stride` apart, before the
-// offset is taken off: dots[t][half].
+// Exact products of a part's columns that share scale `index` with the kTokens rows of a block of activations, before
+// the offset is taken off: dots[t][half].
 template <class Weights, std::size_t kTokens>
-void dot(const std::byte* codes, std::size_t index, const std::int8_t* values, std::size_t stride,
-         __m256i (&dots)[kTokens][kHalves]) {
+void dot(const std::byte* codes, std::size_t index, const std::int8_t* values, __m256i (&dots)[kTokens][kHalves]) {
   constexpr std::size_t kEnd = 4 / Weights::kScales;           // Chunks of 8 columns.
   constexpr std::size_t kRunChunks = (Weights::kRun + 1) / 2;  // Of which so many are summed in 16 bits.
   constexpr bool kWidenEach = Weights::kRun == 1;
@@ -223,7 +223,7 @@ void dot(const std::byte* codes, std::size_t index, const std::int8_t* values, s
         __m256i second;
         Weights::unpack(codes, c, h, first, second);
         for (std::size_t t = 0; t < kTokens; ++t) {
-          const std::int8_t* const eight = values + t * stride + 8 * c;
+          const std::int8_t* const eight = values + t * kActivationBlock + 8 * c;
           const __m256i low = multiply<Weights>(first, broadcast(eight));
           const __m256i high = multiply<Weights>(second, broadcast(eight + 4));
           if constexpr (kWidenEach) {
@@ -242,25 +242,25 @@ void dot(const std::byte* codes, std::size_t index, const std::int8_t* values, s
   }
 }
 
-// One panel times kTokens activation rows, the first of which is row `r`.
+// One panel times kTokens activation rows of one tile, the first of which is row `r`.
 template <class Weights, std::size_t kTokens>
 void tile(const std::byte* panel, const Q8Activations& in, std::size_t r, float* out, std::size_t out_stride) {
-  const std::size_t blocks = in.blocks();
+  const Q8Place place = in.place(r);
   __m256 accumulators[kTokens][kHalves];
   for (std::size_t t = 0; t < kTokens; ++t) accumulators[t][0] = accumulators[t][1] = _mm256_setzero_ps();
-  for (std::size_t b = 0; b < blocks; ++b) {
+  for (std::size_t b = 0; b < in.blocks(); ++b) {
     const std::byte* const block = panel + b / Weights::kParts * Weights::kBlockBytes;
     const std::size_t part = b % Weights::kParts;
-    const std::size_t first = r * blocks + b;
+    const std::size_t first = place.first + b * place.stride;
     for (std::size_t index = 0; index < Weights::kScales; ++index) {
       __m256i dots[kTokens][kHalves];
-      dot<Weights, kTokens>(Weights::codes(block, part), index, in.values + first * kActivationBlock, in.columns, dots);
+      dot<Weights, kTokens>(Weights::codes(block, part), index, in.values + first * kActivationBlock, dots);
       for (std::size_t h = 0; h < kHalves; ++h) {
         const __m256 scales = Weights::scales(block, part, index, h);
         for (std::size_t t = 0; t < kTokens; ++t) {
-          const __m256i offset = _mm256_set1_epi32(Weights::kOffset * in.sums[first + t * blocks]);
+          const __m256i offset = _mm256_set1_epi32(Weights::kOffset * in.sums[first + t]);
           const __m256i exact = Weights::kOffset != 0 ? _mm256_sub_epi32(dots[t][h], offset) : dots[t][h];
-          const __m256 scale = _mm256_set1_ps(in.scales[first + t * blocks]);
+          const __m256 scale = _mm256_set1_ps(in.scales[first + t]);
           __m256& accumulator = accumulators[t][h];
           accumulator = _mm256_fmadd_ps(_mm256_cvtepi32_ps(exact), _mm256_mul_ps(scales, scale), accumulator);
         }
@@ -270,8 +270,8 @@ void tile(const std::byte* panel, const Q8Activations& in, std::size_t r, float*
       for (std::size_t h = 0; h < kHalves; ++h) {
         const __m256 minima = Weights::minima(block, part, h);
         for (std::size_t t = 0; t < kTokens; ++t) {
-          const __m256 scale = _mm256_set1_ps(in.scales[first + t * blocks]);
-          const __m256 sum = _mm256_set1_ps(static_cast<float>(in.sums[first + t * blocks]));
+          const __m256 scale = _mm256_set1_ps(in.scales[first + t]);
+          const __m256 sum = _mm256_set1_ps(static_cast<float>(in.sums[first + t]));
           accumulators[t][h] = _mm256_fmadd_ps(sum, _mm256_mul_ps(minima, scale), accumulators[t][h]);
         }
       }

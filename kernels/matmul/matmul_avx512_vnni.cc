@@ -10,8 +10,8 @@
 namespace linnet::kernels::avx512_vnni {
 namespace {
 
-constexpr std::size_t kTileRows = 8;  // Activation rows a tile: 8 integer and 8 float accumulators of 32 registers.
-constexpr std::size_t kGroup = 4;     // Panels that stay in the L2 cache while all activations pass.
+constexpr std::size_t kTileRows = kActivationRows;  // 8 integer and 8 float accumulators of 32 registers.
+constexpr std::size_t kGroup = 4;                   // Panels that stay in the L2 cache while all activations pass.
 constexpr std::size_t kScaleBytes = 2 * kPanelRows;
 constexpr std::size_t kNibbleBytes = 256;  // Of 16 rows x 32 columns.
 
@@ -174,69 +174,113 @@ struct Q6_K {
   }
 };
 
-// Exact products of a part's columns that share scale `index` with kTokens activation rows, `stride` apart.
+// The blocks of kTokens activation rows that one pass over a panel takes: the first is row `row`'s block `first`.
+struct Slab {
+  std::size_t row;
+  std::size_t first;
+  std::size_t blocks;
+};
+
+// What a slab's panels all need of its activations beside their values, prepared once for a group of panels: reading it
+// as a broadcast operand leaves the ports of vpdpbusd free.
+template <class Weights>
+struct Prepared {
+  static constexpr std::size_t kEntries = 1024;
+  static constexpr std::size_t kScales = Weights::kScales;
+
+  alignas(64) std::int32_t starts[kEntries * kScales];  // -kOffset * sum of the columns that share a scale.
+  alignas(64) float sums[Weights::kHasMinimum ? kEntries : 1];
+};
+
+// Blocks a slab: whole super-blocks.
+template <std::size_t kTokens>
+constexpr std::size_t kSlabBlocks = Prepared<Q8_0>::kEntries / kTokens / 8 * 8;
+
+// Sums of 16 activations each.
+void sum_halves(const std::int8_t* values, std::size_t entries, std::int32_t factor, std::int32_t* sums) {
+  const __m256i ones = _mm256_set1_epi8(1);
+  for (std::size_t i = 0; i < entries; ++i) {
+    const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(values + 32 * i));
+    const __m256i fours = _mm256_dpbusd_epi32(_mm256_setzero_si256(), ones, bytes);
+    const __m256i eights = _mm256_add_epi32(fours, _mm256_shuffle_epi32(fours, 0x4E));
+    const __m256i halves = _mm256_add_epi32(eights, _mm256_shuffle_epi32(eights, 0xB1));
+    sums[2 * i] = factor * _mm256_extract_epi32(halves, 0);
+    sums[2 * i + 1] = factor * _mm256_extract_epi32(halves, 4);
+  }
+}
+
+template <class Weights>
+void prepare(const Q8Activations& in, std::size_t first, std::size_t entries, Prepared<Weights>& prepared) {
+  if constexpr (Weights::kScales == 2) {
+    sum_halves(in.values + first * kActivationBlock, entries, -Weights::kOffset, prepared.starts);
+  } else {
+    for (std::size_t i = 0; i < entries; ++i) prepared.starts[i] = -Weights::kOffset * in.sums[first + i];
+  }
+  if constexpr (Weights::kHasMinimum) {
+    for (std::size_t i = 0; i < entries; ++i) prepared.sums[i] = static_cast<float>(in.sums[first + i]);
+  }
+}
+
+// Exact products of a part's columns that share scale `index` with the kTokens rows of a block of activations.
+// Inlined always: its accumulators are registers.
 template <class Weights, std::size_t kTokens>
-void dot(const std::byte* codes, std::size_t index, const std::int8_t* values, std::size_t stride,
-         const std::int32_t* sums, std::size_t sum_stride, __m512i (&dots)[kTokens]) {
+[[gnu::always_inline]] inline void dot(const std::byte* codes, std::size_t index, const std::int8_t* values,
+                                       const std::int32_t* starts, __m512i (&dots)[kTokens]) {
   constexpr std::size_t kChunks = 4 / Weights::kScales;
-  constexpr bool kOwnSums = Weights::kScales != 1;  // The activations' sums are of 32; these are of 16.
-  __m512i own_sums[kTokens];
   for (std::size_t t = 0; t < kTokens; ++t) {
-    dots[t] = kOwnSums ? _mm512_setzero_si512() : _mm512_set1_epi32(-Weights::kOffset * sums[t * sum_stride]);
-    own_sums[t] = _mm512_setzero_si512();
+    dots[t] = Weights::kOffset == 0 ? _mm512_setzero_si512() : _mm512_set1_epi32(starts[t * Weights::kScales]);
   }
   __m512i odd = _mm512_setzero_si512();  // One row alone: two chains, as vpdpbusd takes 4 cycles.
-  const __m512i offset = _mm512_set1_epi8(static_cast<char>(Weights::kOffset));
   for (std::size_t c = index * kChunks; c < (index + 1) * kChunks; ++c) {
     __m512i first;
     __m512i second;
     Weights::unpack(codes, c, first, second);
+    const std::int8_t* const eight = values + 8 * c;
     for (std::size_t t = 0; t < kTokens; ++t) {
-      const std::int8_t* const eight = values + t * stride + 8 * c;
-      dots[t] = _mm512_dpbusd_epi32(dots[t], first, broadcast(eight));
+      dots[t] = _mm512_dpbusd_epi32(dots[t], first, broadcast(eight + t * kActivationBlock));
+    }
+    for (std::size_t t = 0; t < kTokens; ++t) {
       __m512i& other = kTokens == 1 ? odd : dots[t];
-      other = _mm512_dpbusd_epi32(other, second, broadcast(eight + 4));
-      if constexpr (kOwnSums) {
-        own_sums[t] = _mm512_dpbusd_epi32(own_sums[t], offset, broadcast(eight));
-        own_sums[t] = _mm512_dpbusd_epi32(own_sums[t], offset, broadcast(eight + 4));
-      }
+      other = _mm512_dpbusd_epi32(other, second, broadcast(eight + t * kActivationBlock + 4));
     }
   }
   if constexpr (kTokens == 1) dots[0] = _mm512_add_epi32(dots[0], odd);
-  if constexpr (kOwnSums) {
-    for (std::size_t t = 0; t < kTokens; ++t) dots[t] = _mm512_sub_epi32(dots[t], own_sums[t]);
-  }
 }
 
-// One panel times kTokens activation rows, the first of which is row `r`.
+// One panel times a slab of kTokens activation rows; `out` holds what the slabs before it have given.
 template <class Weights, std::size_t kTokens>
-void tile(const std::byte* panel, const Q8Activations& in, std::size_t r, float* out, std::size_t out_stride) {
-  const std::size_t blocks = in.blocks();
+void tile(const std::byte* panel, const Q8Activations& in, const Slab& slab, const Prepared<Weights>& prepared,
+          float* out, std::size_t out_stride) {
+  constexpr std::size_t kScales = Weights::kScales;
   __m512 accumulators[kTokens];
-  for (std::size_t t = 0; t < kTokens; ++t) accumulators[t] = _mm512_setzero_ps();
-  for (std::size_t b = 0; b < blocks; ++b) {
-    const std::byte* const block = panel + b / Weights::kParts * Weights::kBlockBytes;
+  for (std::size_t t = 0; t < kTokens; ++t) {
+    accumulators[t] = slab.first == 0 ? _mm512_setzero_ps() : _mm512_loadu_ps(out + t * out_stride);
+  }
+  const std::size_t first = slab.row * in.blocks() + slab.first * kTokens;
+  const std::int8_t* values = in.values + first * kActivationBlock;
+  const float* in_scales = in.scales + first;
+  for (std::size_t b = 0; b < slab.blocks; ++b) {
+    const std::byte* const block = panel + (slab.first + b) / Weights::kParts * Weights::kBlockBytes;
     const std::size_t part = b % Weights::kParts;
-    const std::size_t first_block = r * blocks + b;
-    const std::int32_t* const sums = in.sums + first_block;
-    for (std::size_t index = 0; index < Weights::kScales; ++index) {
+    for (std::size_t index = 0; index < kScales; ++index) {
       __m512i dots[kTokens];
-      dot<Weights, kTokens>(Weights::codes(block, part), index, in.values + first_block * kActivationBlock, in.columns,
-                            sums, blocks, dots);
+      dot<Weights, kTokens>(Weights::codes(block, part), index, values, prepared.starts + b * kTokens * kScales + index,
+                            dots);
       const __m512 scales = Weights::scales(block, part, index);
       for (std::size_t t = 0; t < kTokens; ++t) {
-        const __m512 scale = _mm512_set1_ps(in.scales[first_block + t * blocks]);
-        accumulators[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[t]), _mm512_mul_ps(scales, scale), accumulators[t]);
+        const __m512 scale = _mm512_mul_ps(scales, _mm512_set1_ps(in_scales[t]));
+        accumulators[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[t]), scale, accumulators[t]);
       }
     }
     if constexpr (Weights::kHasMinimum) {
       const __m512 minima = Weights::minima(block, part);
       for (std::size_t t = 0; t < kTokens; ++t) {
-        const __m512 scale = _mm512_set1_ps(in.scales[first_block + t * blocks]);
-        const __m512 sum = _mm512_set1_ps(static_cast<float>(sums[t * blocks]));
-        accumulators[t] = _mm512_fmadd_ps(sum, _mm512_mul_ps(minima, scale), accumulators[t]);
+        const __m512 minimum = _mm512_mul_ps(minima, _mm512_set1_ps(in_scales[t]));
+        accumulators[t] = _mm512_fmadd_ps(_mm512_set1_ps(prepared.sums[b * kTokens + t]), minimum, accumulators[t]);
       }
     }
+    values += kTokens * kActivationBlock;
+    in_scales += kTokens;
   }
   for (std::size_t t = 0; t < kTokens; ++t) _mm512_storeu_ps(out + t * out_stride, accumulators[t]);
 }
@@ -247,11 +291,20 @@ std::size_t panel_size(const Q8Activations& in) {
   return in.blocks() / Weights::kParts * Weights::kBlockBytes;
 }
 
+// All panels times kTokens activation rows from row `row` on.
 template <class Weights, std::size_t kTokens>
-void tiles(const std::byte* panels, std::size_t panel_count, const Q8Activations& in, std::size_t r, float* out,
+void tiles(const std::byte* panels, std::size_t panel_count, const Q8Activations& in, std::size_t row, float* out,
            std::size_t out_stride) {
-  for (std::size_t p = 0; p < panel_count; ++p) {
-    tile<Weights, kTokens>(panels + p * panel_size<Weights>(in), in, r, out + r * out_stride + 16 * p, out_stride);
+  Prepared<Weights> prepared;
+  Slab slab{row, 0, 0};
+  for (; slab.first < in.blocks(); slab.first += slab.blocks) {
+    const std::size_t left = in.blocks() - slab.first;
+    slab.blocks = left < kSlabBlocks<kTokens> ? left : kSlabBlocks<kTokens>;
+    prepare(in, row * in.blocks() + slab.first * kTokens, slab.blocks * kTokens, prepared);
+    for (std::size_t p = 0; p < panel_count; ++p) {
+      tile<Weights, kTokens>(panels + p * panel_size<Weights>(in), in, slab, prepared, out + row * out_stride + 16 * p,
+                             out_stride);
+    }
   }
 }
 

@@ -121,17 +121,19 @@ template <class Block>
 float dot(const Block* blocks, std::size_t row, const Q8Activations& in, std::size_t r) {
   constexpr std::size_t kGroup = kActivationBlock / kScalesOf<Block>;
   float accumulator = 0.0F;
+  const Q8Place place = in.place(r);
   for (std::size_t b = 0; b < in.blocks(); ++b) {
     const Columns<Block> columns{blocks[b / kPartsOf<Block>], b % kPartsOf<Block>};
-    const std::int8_t* const values = in.values + r * in.columns + b * kActivationBlock;
-    const float scale = in.scales[r * in.blocks() + b];
+    const std::size_t number = place.first + b * place.stride;
+    const std::int8_t* const values = in.values + number * kActivationBlock;
+    const float scale = in.scales[number];
     for (std::size_t g = 0; g < kScalesOf<Block>; ++g) {
       std::int32_t product = 0;
       for (std::size_t i = kGroup * g; i < kGroup * (g + 1); ++i) product += code(columns, row, i) * values[i];
       accumulator = std::fma(static_cast<float>(product), weight_scale(columns, g, row) * scale, accumulator);
     }
     if constexpr (HasMinimum<Block>) {
-      const auto sum = static_cast<float>(in.sums[r * in.blocks() + b]);
+      const auto sum = static_cast<float>(in.sums[number]);
       accumulator = std::fma(sum, weight_minimum(columns, row) * scale, accumulator);
     }
   }

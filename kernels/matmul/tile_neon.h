@@ -10,8 +10,9 @@
 
 namespace linnet::kernels::tile_neon {
 
-inline constexpr std::size_t kTileRows = 4;  // Activation rows a tile.
-inline constexpr std::size_t kGroup = 4;     // Panels that stay in the L2 cache while all activations pass.
+inline constexpr std::size_t kTileRows = 4;  // Activation rows at once.
+static_assert(kActivationRows % kTileRows == 0);
+inline constexpr std::size_t kGroup = 4;  // Panels that stay in the L2 cache while all activations pass.
 inline constexpr std::size_t kScaleBytes = 2 * kPanelRows;
 inline constexpr std::size_t kNibbleBytes = 256;  // Of 16 rows x 32 columns.
 
@@ -202,14 +203,14 @@ struct Q6_K {
   }
 };
 
-// Exact products of a part's columns that share scale `index` with kTokens activation rows, `stride` apart.
+// Exact products of a part's columns that share scale `index` with the kTokens rows of a block of activations.
 template <template <class> class Product, class Weights, std::size_t kTokens, std::size_t kQuads>
-static inline void dot(const std::byte* codes, std::size_t index, const std::int8_t* values, std::size_t stride,
-                       std::size_t quad, Product<Weights> (&products)[kTokens][kQuads]) {
+static inline void dot(const std::byte* codes, std::size_t index, const std::int8_t* values, std::size_t quad,
+                       Product<Weights> (&products)[kTokens][kQuads]) {
   constexpr std::size_t kSixteens = 2 / Weights::kScales;
   for (std::size_t half = index * kSixteens; half < (index + 1) * kSixteens; ++half) {
     int8x16_t activations[kTokens];
-    for (std::size_t t = 0; t < kTokens; ++t) activations[t] = vld1q_s8(values + t * stride + 16 * half);
+    for (std::size_t t = 0; t < kTokens; ++t) activations[t] = vld1q_s8(values + t * kActivationBlock + 16 * half);
     for (std::size_t q = 0; q < kQuads; ++q) {
       int8x16_t columns[4];
       Weights::unpack(codes, half, quad + q, columns);
@@ -218,23 +219,23 @@ static inline void dot(const std::byte* codes, std::size_t index, const std::int
   }
 }
 
-// Quads `quad` … `quad + kQuads - 1` of part `part` of a panel block times kTokens activation rows, from row `r` on;
-// `b` is the activations' block.
+// Quads `quad` … `quad + kQuads - 1` of part `part` of a panel block times kTokens activation rows of one tile, from
+// row `r` on; `b` is the activations' block.
 template <template <class> class Product, class Weights, std::size_t kTokens, std::size_t kQuads>
 static inline void add_block(const std::byte* block, const Q8Activations& in, std::size_t r, std::size_t b,
                              std::size_t quad, float32x4_t (&accumulators)[kTokens][kQuads]) {
-  const std::size_t blocks = in.blocks();
-  const std::size_t first = r * blocks + b;
+  const Q8Place place = in.place(r);
+  const std::size_t first = place.first + b * place.stride;
   const std::size_t part = b % Weights::kParts;
   for (std::size_t index = 0; index < Weights::kScales; ++index) {
     Product<Weights> products[kTokens][kQuads];
-    dot(Weights::codes(block, part), index, in.values + first * kActivationBlock, in.columns, quad, products);
+    dot(Weights::codes(block, part), index, in.values + first * kActivationBlock, quad, products);
     for (std::size_t q = 0; q < kQuads; ++q) {
       const float32x4_t scales = Weights::scales(block, part, index, quad + q);
       for (std::size_t t = 0; t < kTokens; ++t) {
-        const std::int32_t sum = in.sums[first + t * blocks];
+        const std::int32_t sum = in.sums[first + t];
         const int32x4_t dot = vsubq_s32(products[t][q].sums(), vdupq_n_s32(Weights::kOffset * sum));
-        const float32x4_t scale = vmulq_n_f32(scales, in.scales[first + t * blocks]);
+        const float32x4_t scale = vmulq_n_f32(scales, in.scales[first + t]);
         accumulators[t][q] = vfmaq_f32(accumulators[t][q], vcvtq_f32_s32(dot), scale);
       }
     }
@@ -243,8 +244,8 @@ static inline void add_block(const std::byte* block, const Q8Activations& in, st
     for (std::size_t q = 0; q < kQuads; ++q) {
       const float32x4_t minima = Weights::minima(block, part, quad + q);
       for (std::size_t t = 0; t < kTokens; ++t) {
-        const float32x4_t sum = vdupq_n_f32(static_cast<float>(in.sums[first + t * blocks]));
-        const float32x4_t minimum = vmulq_n_f32(minima, in.scales[first + t * blocks]);
+        const float32x4_t sum = vdupq_n_f32(static_cast<float>(in.sums[first + t]));
+        const float32x4_t minimum = vmulq_n_f32(minima, in.scales[first + t]);
         accumulators[t][q] = vfmaq_f32(accumulators[t][q], sum, minimum);
       }
     }

@@ -32,7 +32,8 @@ std::int32_t sum_of_bytes(__m256i bytes) {
 
 }  // namespace
 
-void quantize(const float* in, std::size_t columns, std::int8_t* values, float* scales, std::int32_t* sums) {
+void quantize(const float* in, std::size_t columns, const Q8Row& out) {
+  std::int8_t* values = out.values;
   for (std::size_t block = 0; block < columns / kActivationBlock; ++block) {
     const __m256 a = _mm256_loadu_ps(in);
     const __m256 b = _mm256_loadu_ps(in + 8);
@@ -44,10 +45,10 @@ void quantize(const float* in, std::size_t columns, std::int8_t* values, float* 
     const __m256i bytes = to_bytes(_mm256_mul_ps(a, inverse), _mm256_mul_ps(b, inverse), _mm256_mul_ps(c, inverse),
                                    _mm256_mul_ps(d, inverse));
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(values), bytes);
-    scales[block] = zero ? 0.0F : largest / 127.0F;
-    sums[block] = sum_of_bytes(bytes);
+    out.scales[block * out.stride] = zero ? 0.0F : largest / 127.0F;
+    out.sums[block * out.stride] = sum_of_bytes(bytes);
     in += kActivationBlock;
-    values += kActivationBlock;
+    values += kActivationBlock * out.stride;
   }
 }
 

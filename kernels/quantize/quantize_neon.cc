@@ -15,7 +15,8 @@ int8x8_t to_bytes(float32x4_t a, float32x4_t b) {
 
 }  // namespace
 
-void quantize(const float* in, std::size_t columns, std::int8_t* values, float* scales, std::int32_t* sums) {
+void quantize(const float* in, std::size_t columns, const Q8Row& out) {
+  std::int8_t* values = out.values;
   for (std::size_t block = 0; block < columns / kActivationBlock; ++block) {
     float32x4_t x[kQuads];
     float32x4_t magnitudes = vdupq_n_f32(0.0F);
@@ -32,10 +33,10 @@ void quantize(const float* in, std::size_t columns, std::int8_t* values, float* 
       vst1_s8(values + 4 * q, eight);
       sum += vaddlv_s8(eight);
     }
-    scales[block] = zero ? 0.0F : largest / 127.0F;
-    sums[block] = sum;
+    out.scales[block * out.stride] = zero ? 0.0F : largest / 127.0F;
+    out.sums[block * out.stride] = sum;
     in += kActivationBlock;
-    values += kActivationBlock;
+    values += kActivationBlock * out.stride;
   }
 }
 

@@ -16,7 +16,8 @@ std::int8_t round_to_even(float x) {
 
 }  // namespace
 
-void quantize(const float* in, std::size_t columns, std::int8_t* values, float* scales, std::int32_t* sums) {
+void quantize(const float* in, std::size_t columns, const Q8Row& out) {
+  std::int8_t* values = out.values;
   for (std::size_t block = 0; block < columns / kActivationBlock; ++block) {
     float largest = 0.0F;
     for (std::size_t i = 0; i < kActivationBlock; ++i) largest = std::max(largest, std::abs(in[i]));
@@ -27,10 +28,10 @@ void quantize(const float* in, std::size_t columns, std::int8_t* values, float* 
       values[i] = round_to_even(in[i] * inverse);
       sum += values[i];
     }
-    scales[block] = zero ? 0.0F : largest / 127.0F;
-    sums[block] = sum;
+    out.scales[block * out.stride] = zero ? 0.0F : largest / 127.0F;
+    out.sums[block * out.stride] = sum;
     in += kActivationBlock;
-    values += kActivationBlock;
+    values += kActivationBlock * out.stride;
   }
 }
 

@@ -211,8 +211,8 @@ void Executor::quantise(TensorView in) {
   const std::size_t blocks = in.width() / kernels::kActivationBlock;
   split(in.rows(), in.width(), [&](std::size_t first, std::size_t count) {
     for (std::size_t row = first; row < first + count; ++row) {
-      kernels_.quantize(in.row(row).data(), in.width(), scratch.values.data() + row * in.width(),
-                        scratch.scales.data() + row * blocks, scratch.sums.data() + row * blocks);
+      kernels_.quantize(in.row(row).data(), in.width(),
+                        q8_row(scratch.from(0), kernels::q8_place(row, in.rows(), blocks)));
     }
   });
 }
@@ -266,11 +266,8 @@ void Executor::multiply(const WeightView& matrix, TensorView in, std::size_t fir
   const std::size_t first = first_group * kPanelRows;
   if (matrix.in_panels) {
     const QuantisedScratch& scratch = workspace_.quantised;
-    const kernels::Q8Activations activations{.values = scratch.values.data(),
-                                             .scales = scratch.scales.data(),
-                                             .sums = scratch.sums.data(),
-                                             .rows = in.rows(),
-                                             .columns = in.width()};
+    const kernels::Q8Activations activations{scratch.values.data(), scratch.scales.data(), scratch.sums.data(),
+                                             in.rows(), in.width()};
     kernels_.matmul[format]->for_rows(in.rows())(matrix.from_row(first), groups, activations, out, stride);
   } else {
     const kernels::FloatMatrix rows{matrix.from_row(first), std::min(groups * kPanelRows, matrix.rows - first),

@@ -108,7 +108,7 @@ class Executor final : public StepRunner {
                 std::size_t stride) const;
   void sort_by_expert(TensorView experts, std::size_t count);
   void sort_by_head(std::size_t rows, std::size_t heads);
-  void quantise_parts(const PartedRows& in);
+  void quantise_parts(const PartedRows& in, std::size_t matrices);
   void multiply_parts(const PartedRows& in, std::span<const models::Projection> projections);
   void multiply_matrix(const PartedRows& in, const models::Projection& projection, const MatrixPart& part,
                        std::size_t worker);

@@ -141,14 +141,18 @@ float* part_of(const PartedRows& rows, std::size_t part) {
 
 }  // namespace
 
-// In the order in which they are sorted, so that each matrix finds its activations in a row.
-void Executor::quantise_parts(const PartedRows& in) {
+// In the order in which they are sorted, each matrix's parts as rows of their own.
+void Executor::quantise_parts(const PartedRows& in, std::size_t matrices) {
   const QuantisedScratch& scratch = workspace_.quantised;
+  const GroupScratch& groups = workspace_.groups;
+  const auto starts = groups.starts.first(matrices + 1);
   const std::size_t blocks = in.columns / kernels::kActivationBlock;
   split(in.rows.rows() * in.parts, in.columns, [&](std::size_t first, std::size_t count) {
     for (std::size_t i = first; i < first + count; ++i) {
-      kernels_.quantize(part_of(in, workspace_.groups.parts[i]), in.columns, scratch.values.data() + i * in.columns,
-                        scratch.scales.data() + i * blocks, scratch.sums.data() + i * blocks);
+      const auto end = std::ranges::upper_bound(starts, i);  // Of the matrix that has part i.
+      const std::size_t begin = *(end - 1);
+      kernels_.quantize(part_of(in, groups.parts[i]), in.columns,
+                        q8_row(scratch.from(begin * blocks), kernels::q8_place(i - begin, *end - begin, blocks)));
     }
   });
 }
@@ -160,7 +164,7 @@ void Executor::multiply_parts(const PartedRows& in, std::span<const models::Proj
   const std::size_t matrices = weights_.view(projections.front().weight).groups;
   const bool quantised =
       std::ranges::any_of(projections, [&](const auto& p) { return weights_.view(p.weight).in_panels; });
-  if (quantised) quantise_parts(in);
+  if (quantised) quantise_parts(in, matrices);
   std::size_t used = 0;
   for (std::size_t m = 0; m < matrices; ++m) used += starts[m] != starts[m + 1] ? 1U : 0U;
   const std::size_t share = groups_a_chunk(used * product_groups(projections, weights_), pool_.threads());
@@ -202,11 +206,8 @@ void Executor::multiply_matrix(const PartedRows& in, const models::Projection& p
   if (matrices.in_panels) {
     const QuantisedScratch& scratch = workspace_.quantised;
     const std::size_t blocks = in.columns / kernels::kActivationBlock;
-    const kernels::Q8Activations activations{.values = scratch.values.data() + begin * in.columns,
-                                             .scales = scratch.scales.data() + begin * blocks,
-                                             .sums = scratch.sums.data() + begin * blocks,
-                                             .rows = count,
-                                             .columns = in.columns};
+    const kernels::Q8Row first_row = scratch.from(begin * blocks);
+    const kernels::Q8Activations activations{first_row.values, first_row.scales, first_row.sums, count, in.columns};
     kernels_.matmul[format]->for_rows(count)(weights, part.groups, activations, tile, stride);
   } else {
     // Parts of different rows lie at no even distance: one after the other, from a matrix that stays in the cache.

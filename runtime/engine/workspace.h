@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 
+#include "kernels/quantize/quantize.h"
 #include "models/program.h"
 #include "runtime/base/arena.h"
 #include "runtime/engine/buffer_plan.h"
@@ -78,9 +79,13 @@ struct ThreadScratch {
 };
 
 struct QuantisedScratch {
-  std::span<std::int8_t> values;  // [rows, columns]
-  std::span<float> scales;        // [rows, columns / 32]
-  std::span<std::int32_t> sums;   // [rows, columns / 32]
+  std::span<std::int8_t> values;  // [rows * columns], as kernels::q8_place says
+  std::span<float> scales;        // [rows * columns / 32]
+  std::span<std::int32_t> sums;   // [rows * columns / 32]
+
+  [[nodiscard]] kernels::Q8Row from(std::size_t block) const {
+    return {values.data() + block * kernels::kActivationBlock, scales.data() + block, sums.data() + block, 1};
+  }
 };
 
 // The parts of a step's rows, sorted by the matrix that multiplies them.

@@ -36,7 +36,11 @@ OwnedActivations::OwnedActivations(const std::vector<float>& floats, std::size_t
       sums(scales.size()),
       rows(row_count),
       columns(floats.size() / row_count) {
-  definition(kernels::quantize_variants())(floats.data(), floats.size(), values.data(), scales.data(), sums.data());
+  const kernels::Q8Row all{values.data(), scales.data(), sums.data(), 1};
+  for (std::size_t r = 0; r < rows; ++r) {
+    const auto place = kernels::q8_place(r, rows, columns / kernels::kActivationBlock);
+    definition(kernels::quantize_variants())(floats.data() + r * columns, columns, kernels::q8_row(all, place));
+  }
 }
 
 std::vector<std::size_t> half_offsets(kernels::Format format) {

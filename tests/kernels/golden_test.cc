@@ -111,7 +111,7 @@ TEST(GoldenTest, Quantize) {
     std::vector<std::int8_t> values(4096);
     std::vector<float> scales(128);
     std::vector<std::int32_t> sums(128);
-    function(in.data(), in.size(), values.data(), scales.data(), sums.data());
+    function(in.data(), in.size(), {values.data(), scales.data(), sums.data(), 1});
     hash.add(values);
     hash.add(scales);
     hash.add(sums);

@@ -18,12 +18,12 @@ struct Quantised {
   std::vector<std::int32_t> sums;
 };
 
-Quantised quantise(Quantize function, const std::vector<float>& floats) {
+Quantised quantise(Quantize function, const std::vector<float>& floats) {  // In order.
   const Unaligned<float> in(floats, 1);
   Guarded<std::int8_t> values(floats.size(), 3);
   Guarded<float> scales(floats.size() / kActivationBlock);
   Guarded<std::int32_t> sums(floats.size() / kActivationBlock);
-  function(in.data(), floats.size(), values.data(), scales.data(), sums.data());
+  function(in.data(), floats.size(), {values.data(), scales.data(), sums.data(), 1});
   EXPECT_TRUE(values.intact() && scales.intact() && sums.intact()) << "wrote beyond the output";
   return {values.content(), scales.content(), sums.content()};
 }
@@ -45,6 +45,42 @@ TEST(QuantizeTest, EveryVariantGivesTheScalarBits) {
       SCOPED_TRACE(testing::Message() << columns << " numbers below " << magnitude);
       expect_same_for_all_variants(random.floats(columns, magnitude));
     }
+  }
+}
+
+// Rows in tiles hold what each gives alone, every number once.
+TEST(QuantizeTest, TilesHoldEachRowsBlocksAndNothingElse) {
+  constexpr std::size_t kBlocks = 3;
+  constexpr std::size_t kColumns = kBlocks * kActivationBlock;
+  for (const std::size_t rows : {1U, 7U, 8U, 13U, 16U}) {
+    Random random(9);
+    const auto floats = random.floats(rows * kColumns);
+    test::for_each_variant(quantize_variants(), [&](Quantize function) {
+      Guarded<std::int8_t> values(floats.size());
+      Guarded<float> scales(rows * kBlocks);
+      Guarded<std::int32_t> sums(rows * kBlocks);
+      std::vector<int> seen(rows * kBlocks);
+      for (std::size_t r = 0; r < rows; ++r) {
+        const Q8Place place = q8_place(r, rows, kBlocks);
+        function(floats.data() + r * kColumns, kColumns, q8_row({values.data(), scales.data(), sums.data(), 1}, place));
+        for (std::size_t b = 0; b < kBlocks; ++b) ++seen.at(place.first + b * place.stride);
+      }
+      EXPECT_TRUE(values.intact() && scales.intact() && sums.intact()) << "wrote beyond the output";
+      EXPECT_EQ(seen, std::vector<int>(rows * kBlocks, 1));
+      for (std::size_t r = 0; r < rows; ++r) {
+        const auto first = floats.begin() + static_cast<std::ptrdiff_t>(r * kColumns);
+        const auto alone = quantise(function, {first, first + kColumns});
+        const Q8Place place = q8_place(r, rows, kBlocks);
+        for (std::size_t b = 0; b < kBlocks; ++b) {
+          const std::size_t number = place.first + b * place.stride;
+          ASSERT_EQ(scales.content()[number], alone.scales[b]);
+          ASSERT_EQ(sums.content()[number], alone.sums[b]);
+          for (std::size_t i = 0; i < kActivationBlock; ++i) {
+            ASSERT_EQ(values.content()[number * kActivationBlock + i], alone.values[b * kActivationBlock + i]);
+          }
+        }
+      }
+    });
   }
 }
 
