@@ -1,5 +1,6 @@
 #!/bin/sh
-# Prints the figures that bench/RESULTS.md records: every benchmark program, then `linnet bench` on the default models.
+# Prints the figures that bench/RESULTS.md records: every benchmark program, `linnet bench` on the default models and, with LINNET_PEERS
+# (options of bench/compare/compare.py that name other engines), the comparison with those.
 set -eu
 programs=${1:?usage: bench/run.sh DIRECTORY-OF-PROGRAMS}
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -25,3 +26,15 @@ for model in "$root"/models/pilot/pilot-int4.gguf "$root"/models/pilot/pilot-int
   echo "== linnet bench ${model##*/}"
   "$programs/linnet" bench -m "$model"
 done
+if [ -n "${LINNET_PEERS:-}" ]; then
+  models=$(mktemp -d)
+  trap 'rm -rf "${model:-$models}" "$models"' EXIT
+  for shape in 0.5b 1.5b; do
+    for type in q4_0 q8_0; do
+      echo "== compare qwen2.5-$shape $type"
+      "$programs/linnet" make-model --like "qwen2.5-$shape" --type "$type" -o "$models/model.gguf" >/dev/null
+      # shellcheck disable=SC2086 # Options, split into words.
+      "$root/bench/compare/compare.py" --linnet "$programs/linnet" --model "$models/model.gguf" $LINNET_PEERS
+    done
+  done
+fi
