@@ -54,6 +54,23 @@ TEST_P(MatMulTest, EveryVariantGivesTheScalarBitsAtEveryShape) {
   }
 }
 
+// Variants may take wide rows in slabs: with many rows fewer columns fill one.
+TEST_P(MatMulTest, EveryVariantGivesTheScalarBitsOfWideRows) {
+  Random random(5);
+  struct Shape {
+    std::size_t rows;
+    std::size_t columns;
+  };
+  for (const Shape shape : {Shape{9, 4608}, Shape{7, 5120}, Shape{2, 16640}, Shape{1, 33024}}) {
+    SCOPED_TRACE(testing::Message() << shape.columns << " columns, " << shape.rows << " rows");
+    const auto rows_in_order = test::random_rows(random, GetParam(), kPanelRows, shape.columns);
+    const auto panels = test::packed(GetParam(), rows_in_order, kPanelRows, shape.columns);
+    const OwnedActivations in(random.floats(shape.rows * shape.columns, 3.0F), shape.rows);
+    expect_same_for_all_variants(GetParam(), panels, 1, in.view(), kPanelRows);
+    if (HasFatalFailure()) return;
+  }
+}
+
 TEST_P(MatMulTest, TheLargestProductsDoNotSaturate) {
   const std::size_t columns = test::whole_blocks(GetParam(), 96);
   for (const int byte : {0x00, 0x7F, 0x80, 0xFF, 0x81, 0x78, 0x87}) {
