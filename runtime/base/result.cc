@@ -16,6 +16,7 @@ int exit_code(ErrorKind kind) {
     case ErrorKind::kAbsent:
     case ErrorKind::kBusy:
     case ErrorKind::kDeviceLost:
+    case ErrorKind::kUnforeseen:
     case ErrorKind::kIo: return 5;
     case ErrorKind::kDenied: return 6;
     case ErrorKind::kInterrupted: return 130;

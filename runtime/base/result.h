@@ -21,6 +21,7 @@ enum class ErrorKind {
   kUsage,        // A request that makes no sense, from a person or a client.
   kInterrupted,  // Stopped on request.
   kDeviceLost,   // An accelerator failed while it computed; what it held is gone.
+  kUnforeseen,   // Thrown by this program or a library, and no memory was short: a fault of theirs.
 };
 
 // One error: its kind and one complete line (what, where, what to do), without a newline.

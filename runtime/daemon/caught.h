@@ -9,8 +9,8 @@
 namespace linnet::daemon {
 
 struct Caught {
-  ErrorKind kind = ErrorKind::kUnsupported;  // kExhausted where memory ran out.
-  std::array<char, 160> text{};              // Its own words, cut where they are longer.
+  ErrorKind kind = ErrorKind::kUnforeseen;  // kExhausted where memory ran out.
+  std::array<char, 160> text{};             // Its own words, cut where they are longer.
 
   [[nodiscard]] std::string_view words() const { return text.data(); }
 };

@@ -19,7 +19,7 @@ void EngineBackend::run(std::span<const Job> jobs, JobListener& listener) {
     } catch (...) {
       // Other models' jobs go on; this engine may be anywhere in a step.
       thrown = std::current_exception();
-      host_.drop({ErrorKind::kUnsupported, "an answer ended unforeseen; the model is opened anew"});
+      host_.drop({ErrorKind::kUnforeseen, "an answer ended unforeseen; the model is opened anew"});
     }
   }
   if (thrown) std::rethrow_exception(thrown);

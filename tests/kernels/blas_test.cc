@@ -90,9 +90,11 @@ TEST_P(BlasTest, ProductsAgreeOnDequantisedNumbers) {
     }
     const auto panels = test::packed(GetParam(), rows, shape.matrix_rows, shape.columns);
     const OwnedActivations in(random.floats(shape.rows * shape.columns), shape.rows);
-    std::vector<float> in_floats(in.values.size());
+    const auto values = in.values_in_rows();
+    const auto scales = in.scales_in_rows();
+    std::vector<float> in_floats(values.size());
     for (std::size_t i = 0; i < in_floats.size(); ++i) {
-      in_floats[i] = static_cast<float>(in.values[i]) * in.scales[i / kActivationBlock];
+      in_floats[i] = static_cast<float>(values[i]) * scales[i / kActivationBlock];
     }
     const std::size_t panel_count = (shape.matrix_rows + kPanelRows - 1) / kPanelRows;
     std::vector<float> out(shape.rows * panel_count * kPanelRows);

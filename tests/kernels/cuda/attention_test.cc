@@ -216,8 +216,8 @@ TEST_P(CudaAttention, PartsMergeToTheSoftmax) {
   const DeviceArray<std::int8_t> values(world.row_count() * columns);
   const DeviceArray<float> scales(world.row_count() * columns / 32);
   const test::OwnedActivations expected(in_parts(world, 3, {values.data(), scales.data()}), world.row_count());
-  EXPECT_TRUE(test::same_bits(values.content(), expected.values));
-  EXPECT_TRUE(test::same_bits(scales.content(), expected.scales));
+  EXPECT_TRUE(test::same_bits(values.content(), expected.values_in_rows()));
+  EXPECT_TRUE(test::same_bits(scales.content(), expected.scales_in_rows()));
 }
 
 TEST_P(CudaAttention, TilesGiveTheSoftmaxInHalfPrecision) {

@@ -145,8 +145,8 @@ std::vector<std::vector<float>> multiply_rows(const std::vector<Target>& targets
   const Kernel kernel = matvec_kernel(targets[0].matrix.format, rows);
   if (targets[0].matrix.in_panels()) {
     const OwnedActivations activations(in, in_rows);
-    const DeviceArray<std::int8_t> values(activations.values);
-    const DeviceArray<float> scales(activations.scales);
+    const DeviceArray<std::int8_t> values(activations.values_in_rows());
+    const DeviceArray<float> scales(activations.scales_in_rows());
     MatVecParameters p{.in = {values.data(), scales.data()},
                        .rows = rows,
                        .columns = columns,

@@ -32,8 +32,8 @@ struct QuantisedRows {
   [[nodiscard]] Q8Rows view() const { return {values.data(), scales.data()}; }
   void expect(const std::vector<float>& floats, std::size_t rows) const {
     const OwnedActivations expected(floats, rows);
-    EXPECT_TRUE(test::same_bits(values.content(), expected.values));
-    EXPECT_TRUE(test::same_bits(scales.content(), expected.scales));
+    EXPECT_TRUE(test::same_bits(values.content(), expected.values_in_rows()));
+    EXPECT_TRUE(test::same_bits(scales.content(), expected.scales_in_rows()));
   }
 };
 
