@@ -70,7 +70,7 @@ class StepInputs {
   std::byte* device_;
   std::size_t pages_a_sequence_;
   std::uint32_t tile_rows_ = kernels::cuda::kAttendItems;  // The most that every attention of the program takes.
-  bool sees_all_ = false;        // Rows see all of their sequence: an encoder.
+  bool sees_all_ = false;                                  // Rows see all of their sequence: an encoder.
 };
 
 // Whether two masks are used in one program, which StepInputs cannot tell apart.
