@@ -3,6 +3,7 @@
 #include <unistd.h>
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <climits>
 #include <csignal>
 #include <cstring>
@@ -14,6 +15,7 @@ namespace {
 
 // A plain buffer: a signal handler may not allocate. It is set while no mapping is read.
 std::array<char, PATH_MAX> mapped_file{};
+std::atomic_flag told = ATOMIC_FLAG_INIT;  // Threads that share a product may all read what is gone.
 
 void say(const char* text) {
   // Nothing can be done about a failure here.
@@ -26,6 +28,7 @@ void on_bus_error(int signal, siginfo_t* info, void* /*context*/) {
     raise(signal);
     return;
   }
+  while (told.test_and_set()) pause();  // Until the thread that tells ends the process.
   say("linnet: ");
   say(mapped_file[0] != '\0' ? mapped_file.data() : "a mapped file");
   say(": became shorter or unreadable while it was in use; let its download or copy finish, then start again\n");
