@@ -21,9 +21,9 @@ const models::Embed* lookup_in_file(const models::Operation& operation, const mo
 
 PinnedLayout PinnedLayout::of(const Setup& setup) {
   PinnedLayout layout;
-  const auto next = [&](std::size_t bytes) {
+  const auto next = [&](std::size_t size) {
     const std::size_t start = layout.bytes;
-    layout.bytes += (bytes + kPartAlignment - 1) / kPartAlignment * kPartAlignment;
+    layout.bytes += (size + kPartAlignment - 1) / kPartAlignment * kPartAlignment;
     return start;
   };
   layout.inputs = next(InputLayout::of(setup).bytes);

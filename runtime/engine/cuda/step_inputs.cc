@@ -46,9 +46,9 @@ bool mixes_masks(const models::Program& program) {
 InputLayout InputLayout::of(const Setup& setup) {
   InputLayout layout;
   const std::size_t rows = setup.options.max_batch_rows;
-  const auto next = [&](std::size_t bytes) {
+  const auto next = [&](std::size_t size) {
     const std::size_t start = layout.bytes;
-    layout.bytes += (bytes + kArrayAlignment - 1) / kArrayAlignment * kArrayAlignment;
+    layout.bytes += (size + kArrayAlignment - 1) / kArrayAlignment * kArrayAlignment;
     return start;
   };
   layout.tokens = next(rows * sizeof(std::int32_t));
