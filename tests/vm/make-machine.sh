@@ -76,6 +76,7 @@ trap 'rm -rf "$root"' EXIT
 tar -x -f "$output/rootfs.tar" -C "$root"
 mkdir "$root/packages"
 cp "$debs"/*.deb "$root/packages/"
+rm -f "$root"/packages/linnet-cuda_*  # Its drop-in loosens the sandbox that is looked at.
 rm -f "$root"/packages/*-dbgsym_*
 "$here/prepare-root.sh" "$root"
 rm -f "$output/disk.img"
