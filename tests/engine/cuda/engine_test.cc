@@ -65,9 +65,11 @@ TEST(Choice, ExpertsLatentsAndRecurrentLayersNeedTheProcessor) {
 
 TEST(Choice, NoDeviceOrKernelsOrMemory) {
   expect_in_the_way(FakeMachine({.devices = 0}), "qwen2-f32", ErrorKind::kAbsent, "no device");
-  const FakeMachine other_version;
-  other_version.folder.put("kernels.fatbin", "version 12");
-  expect_in_the_way(other_version, "qwen2-f32", ErrorKind::kUnsupported, "version 12");
+  {
+    const FakeMachine other_version;  // One driver at a time.
+    other_version.folder.put("kernels.fatbin", "version 12");
+    expect_in_the_way(other_version, "qwen2-f32", ErrorKind::kUnsupported, "version 12");
+  }
   expect_in_the_way(FakeMachine({.memory = std::size_t{1} << 20}), "qwen2-f32", ErrorKind::kExhausted,
                     "of the GPU's memory");
 }
