@@ -38,7 +38,7 @@ TEST(Choice, TheProcessorIsAskedForByDefault) {
 
 // What stands in the way of a GPU is an error where it was asked for, and a reason where it was left to us.
 void expect_in_the_way(const FakeMachine& machine, const std::string& model_name, ErrorKind kind,
-                       const std::string& words, EngineOptions options = {}) {
+                       const std::string& words, const EngineOptions& options = {}) {
   const auto model = load_model(model_name);
   const auto strict = open(*model, machine.on(DeviceChoice::kCuda, options));
   ASSERT_FALSE(strict);
