@@ -8,8 +8,6 @@
 
 namespace linnet::engine {
 
-using TokenId = std::int32_t;  // As in runtime/text/token.h.
-
 // One token to compute.
 struct BatchRow {
   TokenId token = 0;

@@ -181,6 +181,21 @@ EngineMetrics Engine::metrics() const {
 
 Result<SequenceId> Engine::begin_sequence() { return parts_->cache->begin(); }
 void Engine::end_sequence(SequenceId sequence) { parts_->cache->end(sequence); }
+
+Result<SequenceId> Engine::begin_sequence(std::span<const TokenId> prompt) {
+  if (parts_->runner != parts_->cpu.get()) return begin_sequence();
+  LINNET_TRY(const SequenceId sequence, parts_->cache->begin(prompt));
+  const std::size_t held = length(sequence);
+  parts_->metrics.prefix_hits += held != 0 ? 1 : 0;
+  parts_->metrics.prefix_positions += held;
+  return sequence;
+}
+
+void Engine::keep_sequence(SequenceId sequence) {
+  if (parts_->runner != parts_->cpu.get()) return end_sequence(sequence);
+  parts_->cache->keep(sequence);
+}
+
 std::size_t Engine::length(SequenceId sequence) const { return parts_->cache->length(sequence); }
 void Engine::truncate(SequenceId sequence, std::size_t length) { parts_->cache->truncate(sequence, length); }
 Result<void> Engine::copy(SequenceId from, SequenceId to) {
@@ -202,7 +217,7 @@ Result<void> Engine::Parts::admit(Batch batch) {
       return fail(ErrorKind::kUsage, "token id " + std::to_string(row.token) + " is outside the vocabulary of " +
                                          std::to_string(setup.program.vocabulary));
     }
-    LINNET_CHECK(cache->claim(row.sequence, row.position));
+    LINNET_CHECK(cache->claim(row.sequence, row.position, row.token));
     if (setup.program.pooling && cache->length(row.sequence) != 0) {
       return fail(ErrorKind::kUsage, "an encoder reads a text in one step: its sequence holds one already");
     }

@@ -42,6 +42,9 @@ struct EngineOptions {
   // Positions that a sequence may hold. 0: the model's, at most kDefaultContext. A model's own limit cannot be passed.
   std::size_t context = 0;
   std::size_t max_sequences = 1;
+  // Contexts that the KV cache has pages for; sequences beyond it share them. 0: max_sequences. A window's ring and a
+  // recurrent state have room for every sequence.
+  std::size_t full_sequences = 0;
   // Rows of one step: the size of a prefill chunk. Activations grow with it; past about 100 rows the processor's speed
   // does not. 0: kDefaultBatchRows, on a GPU 512.
   std::size_t max_batch_rows = 0;
@@ -67,7 +70,9 @@ struct EngineMetrics {
   std::uint64_t steps = 0;
   std::uint64_t rows = 0;
   std::uint64_t outputs = 0;
-  double milliseconds = 0;  // In step().
+  std::uint64_t prefix_hits = 0;       // Sequences that did not begin empty …
+  std::uint64_t prefix_positions = 0;  // … and what they did not have to compute.
+  double milliseconds = 0;             // In step().
   std::size_t pages_in_use = 0;
   std::size_t pages = 0;
 };
@@ -108,8 +113,15 @@ class Engine {
 
   // An empty sequence. Errors: kBusy when max_sequences are open.
   [[nodiscard]] Result<SequenceId> begin_sequence();
+  // A sequence for `prompt` that may hold its first tokens already, where another sequence, open or kept, computed
+  // them: length() tells, and it is less than the prompt's. On a GPU it is empty: its bits depend on the steps. A
+  // recurrent state is had only where the other sequence ended; a window only while it still holds what is seen.
+  [[nodiscard]] Result<SequenceId> begin_sequence(std::span<const TokenId> prompt);
   // Gives its pages back. An id that names no open sequence is a caller's fault: it asserts.
   void end_sequence(SequenceId sequence);
+  // Ends it as well, for begin_sequence(prompt) to go on from: what it holds goes once its place or its pages are
+  // needed. Until then its pages count as free.
+  void keep_sequence(SequenceId sequence);
   // Positions it holds.
   [[nodiscard]] std::size_t length(SequenceId sequence) const;
   // Forgets the positions from `length` on, which must be at most what it holds; all of them where the model has a

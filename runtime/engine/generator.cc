@@ -46,8 +46,9 @@ Result<Generator> Generator::start(Engine& engine, std::span<const TokenId> prom
     return fail(ErrorKind::kUsage,
                 "there are more than " + std::to_string(GenerationOptions::kMaxStopTokens) + " stop tokens");
   }
-  LINNET_TRY(const SequenceId sequence, engine.begin_sequence());
-  return Generator(engine, sequence, prompt, options);
+  auto sequence = options.reuse_prefix ? engine.begin_sequence(prompt) : engine.begin_sequence();
+  if (!sequence) return tl::unexpected(std::move(sequence).error());
+  return Generator(engine, *sequence, prompt, options);
 }
 
 Generator::Generator(Engine& engine, SequenceId sequence, std::span<const TokenId> prompt,
@@ -64,6 +65,7 @@ Generator::Generator(Engine& engine, SequenceId sequence, std::span<const TokenI
   std::copy(options.stop_tokens.begin(), options.stop_tokens.end(), stop_tokens_.begin());
   for (const TokenId token : prompt) sampler_.accept(token);
   timings_.prompt_tokens = prompt.size();
+  timings_.reused_tokens = engine.length(sequence);
 }
 
 Generator::Generator(Generator&& other) noexcept : sampler_(other.sampler_) { *this = std::move(other); }
@@ -90,7 +92,7 @@ Generator& Generator::operator=(Generator&& other) noexcept {
 Generator::~Generator() { release(); }
 
 void Generator::release() {
-  if (engine_ != nullptr) engine_->end_sequence(sequence_);
+  if (engine_ != nullptr) engine_->keep_sequence(sequence_);
   engine_ = nullptr;
 }
 
@@ -101,45 +103,46 @@ bool Generator::is_stop(TokenId token) const {
   return std::find(stop_tokens_.begin(), end, token) != end;
 }
 
-std::optional<Sampled> Generator::end(FinishReason reason) {
-  finish_ = reason;
-  return std::nullopt;
-}
-
-// The logits after the prompt, computed in chunks; none where it was cancelled between two.
-Result<std::span<const float>> Generator::prefill() {
-  const std::span<BatchRow> rows = engine_->batch_scratch();
-  std::span<const float> logits;
-  for (std::size_t first = 0; first < prompt_.size(); first += rows.size()) {
-    if (is_cancelled()) return std::span<const float>{};
-    const std::size_t count = std::min(rows.size(), prompt_.size() - first);
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::size_t position = first + i;
-      rows[i] = {.token = prompt_[position],
-                 .sequence = sequence_,
-                 .position = static_cast<std::uint32_t>(position),
-                 .wants_logits = position + 1 == prompt_.size()};
-    }
-    LINNET_TRY(const ConstTensorView outputs, engine_->step(rows.first(count)));
-    if (outputs.rows() != 0) logits = outputs.row(0);
+bool Generator::ended() {
+  if (finish_ != FinishReason::kNone) return true;
+  const bool full = prompt_left() == 0 && engine_->length(sequence_) == engine_->options().context;
+  const bool enough = max_tokens_ != 0 && timings_.generated_tokens == max_tokens_;
+  if (is_cancelled()) {
+    finish_ = FinishReason::kCancelled;
+  } else if (enough || (full && timings_.generated_tokens != 0)) {
+    finish_ = FinishReason::kLength;
   }
-  timings_.prefill_milliseconds = milliseconds_between(started_, Clock::now());
-  return logits;
+  return finish_ != FinishReason::kNone;
 }
 
-Result<std::span<const float>> Generator::decode(TokenId token) {
-  const BatchRow row{.token = token,
-                     .sequence = sequence_,
-                     .position = static_cast<std::uint32_t>(engine_->length(sequence_)),
-                     .wants_logits = true};
-  LINNET_TRY(const ConstTensorView outputs, engine_->step({&row, 1}));
-  return outputs.row(0);
+std::size_t Generator::prompt_left() const {
+  const std::size_t held = engine_->length(sequence_);
+  return held < prompt_.size() ? prompt_.size() - held : 0;
 }
 
-Result<std::optional<Sampled>> Generator::choose(std::span<const float> logits) {
+std::size_t Generator::rows(std::span<BatchRow> room) const {
+  const std::size_t held = engine_->length(sequence_);
+  const std::size_t left = prompt_left();
+  const std::size_t count = std::min(room.size(), std::max<std::size_t>(left, 1));
+  for (std::size_t i = 0; i < count; ++i) {
+    room[i] = {.token = left != 0 ? prompt_[held + i] : last_,
+               .sequence = sequence_,
+               .position = static_cast<std::uint32_t>(held + i),
+               .wants_logits = i + 1 >= left};
+  }
+  return count;
+}
+
+Result<std::optional<Sampled>> Generator::take(std::span<const float> logits) {
+  const bool first = timings_.generated_tokens == 0;
+  if (first) timings_.prefill_milliseconds = milliseconds_between(started_, Clock::now());
   const TokenMask mask = constraint_ != nullptr ? constraint_->allowed() : TokenMask{};
   LINNET_TRY(const Sampled sampled, sampler_.sample(logits, mask, engine_->sampler_scratch()));
-  if (is_stop(sampled.token)) return end(FinishReason::kStop);
+  if (first) timings_.first_token_milliseconds = milliseconds_between(started_, Clock::now());
+  if (is_stop(sampled.token)) {
+    finish_ = FinishReason::kStop;
+    return std::nullopt;
+  }
   sampler_.accept(sampled.token);
   if (constraint_ != nullptr) constraint_->accept(sampled.token);
   last_ = sampled.token;
@@ -147,21 +150,24 @@ Result<std::optional<Sampled>> Generator::choose(std::span<const float> logits) 
   return sampled;
 }
 
+// The logits of the next token, the rest of the prompt in chunks before it; none where it ended between two.
+Result<std::span<const float>> Generator::compute() {
+  while (!ended()) {
+    const std::span<BatchRow> room = engine_->batch_scratch();
+    LINNET_TRY(const ConstTensorView outputs, engine_->step(room.first(rows(room))));
+    if (outputs.rows() != 0) return outputs.row(0);
+  }
+  return std::span<const float>{};
+}
+
 Result<std::optional<Sampled>> Generator::next() {
   assert(engine_ != nullptr);
-  if (finish_ != FinishReason::kNone) return std::nullopt;
-  if (is_cancelled()) return end(FinishReason::kCancelled);
   const bool first = timings_.generated_tokens == 0;
-  if (max_tokens_ != 0 && timings_.generated_tokens == max_tokens_) return end(FinishReason::kLength);
-  if (!first && engine_->length(sequence_) == engine_->options().context) return end(FinishReason::kLength);
-
   const auto before = Clock::now();
-  LINNET_TRY(const auto logits, first ? prefill() : decode(last_));
-  if (logits.empty()) return end(FinishReason::kCancelled);
-  auto sampled = choose(logits);
-  const auto after = Clock::now();
-  if (first) timings_.first_token_milliseconds = milliseconds_between(started_, after);
-  if (!first) timings_.decode_milliseconds += milliseconds_between(before, after);
+  LINNET_TRY(const auto logits, compute());
+  if (logits.empty()) return std::nullopt;
+  auto sampled = take(logits);
+  if (!first) timings_.decode_milliseconds += milliseconds_between(before, Clock::now());
   return sampled;
 }
 

@@ -30,6 +30,7 @@ struct GenerationOptions {
   std::span<const TokenId> stop_tokens = {};  // End of text, end of turn: at most kMaxStopTokens; copied.
   const std::atomic<bool>* cancel = nullptr;  // Looked at before each step of the model; borrowed.
   TokenConstraint* constraint = nullptr;      // Borrowed.
+  bool reuse_prefix = true;                   // Go on from what another sequence has of the prompt.
 
   static constexpr std::size_t kMaxStopTokens = 16;
 };
@@ -42,15 +43,19 @@ enum class FinishReason { kNone, kStop, kLength, kCancelled };
 struct GenerationTimings {
   double prefill_milliseconds = 0;
   double first_token_milliseconds = 0;  // From start() to the first token.
-  double decode_milliseconds = 0;       // Of the tokens after the first.
+  double decode_milliseconds = 0;       // Of the tokens after the first, in next().
   std::size_t prompt_tokens = 0;
+  std::size_t reused_tokens = 0;  // Of the prompt's: those that another sequence had computed.
   std::size_t generated_tokens = 0;
 };
 
-// Owns its sequence and gives it back when destroyed. Borrows the engine. Allocates nothing.
+// Owns its sequence; when destroyed it leaves it to be gone on from by others. Borrows the engine. Allocates nothing.
+//
+// Alone it is asked for next(). Several of one engine share steps (shared_steps.h), which asks each for rows() and
+// gives each what they gave.
 class Generator {
  public:
-  // Begins a sequence; the first next() computes the prompt, which must live until then. Errors: kUsage (empty prompt,
+  // Begins a sequence; the prompt must live until the first token came. Errors: kUsage (empty prompt,
   // an id outside the vocabulary, sampler options), kExhausted (the prompt and one token do not fit the context),
   // kBusy.
   [[nodiscard]] static Result<Generator> start(Engine& engine, std::span<const TokenId> prompt,
@@ -64,18 +69,24 @@ class Generator {
   // Sampler::sample and Engine::step.
   [[nodiscard]] Result<std::optional<Sampled>> next();
 
+  // Whether it has ended: it says so where it was cancelled or has reached a limit, too.
+  [[nodiscard]] bool ended();
+  // Tokens of the prompt that are not computed yet; 0: it decodes, a row at a time.
+  [[nodiscard]] std::size_t prompt_left() const;
+  // Writes the rows that come next, as many as there is room for, and returns their number. Not of an ended one.
+  [[nodiscard]] std::size_t rows(std::span<BatchRow> room) const;
+  // The token that the logits of its last row give, as next() returns it.
+  [[nodiscard]] Result<std::optional<Sampled>> take(std::span<const float> logits);
+
   [[nodiscard]] FinishReason finish() const { return finish_; }
   [[nodiscard]] const GenerationTimings& timings() const { return timings_; }
   [[nodiscard]] SequenceId sequence() const { return sequence_; }
 
  private:
   Generator(Engine& engine, SequenceId sequence, std::span<const TokenId> prompt, const GenerationOptions& options);
-  [[nodiscard]] Result<std::span<const float>> prefill();
-  [[nodiscard]] Result<std::span<const float>> decode(TokenId token);
-  [[nodiscard]] Result<std::optional<Sampled>> choose(std::span<const float> logits);
+  [[nodiscard]] Result<std::span<const float>> compute();
   [[nodiscard]] bool is_cancelled() const;
   [[nodiscard]] bool is_stop(TokenId token) const;
-  [[nodiscard]] std::optional<Sampled> end(FinishReason reason);
   void release();
 
   Engine* engine_ = nullptr;  // Null after a move.

@@ -6,19 +6,12 @@
 #include <utility>
 #include <variant>
 
-#include "kernels/attention/attention.h"
+#include "runtime/engine/memory_plan.h"
 
 namespace linnet::engine {
-namespace {
-
-using kernels::kPagePositions;
-
-std::size_t pages_for(std::size_t positions) { return (positions + kPagePositions - 1) / kPagePositions; }
-
-}  // namespace
 
 CacheShape CacheShape::for_all(std::size_t sequences, std::size_t context, std::size_t step_rows) {
-  const std::size_t pages = pages_for(context);
+  const std::size_t pages = pages_of(context);
   return {.sequences = sequences,
           .context = context,
           .pages_a_sequence = pages,
@@ -30,7 +23,7 @@ std::size_t ring_pages(const models::KvCache& state, const CacheShape& shape) {
   if (state.window == 0) return 0;
   // The first row of a step sees window - 1 positions before it, and the step stores its rows first. Where the run of
   // these starts inside a page, it reaches into one more.
-  const std::size_t ring = pages_for(state.window - 1 + shape.step_rows) + 1;
+  const std::size_t ring = pages_of(state.window - 1 + shape.step_rows) + 1;
   return ring < shape.pages_a_sequence ? ring : 0;
 }
 
@@ -92,26 +85,22 @@ void KvCache::reset(const models::Program& program) {
 }
 
 Result<SequenceId> KvCache::begin() {
-  for (std::size_t i = 0; i < sequences_.size(); ++i) {
-    if (sequences_[i].open) continue;
-    sequences_[i] = {.length = 0, .claimed = 0, .pages = 0, .furthest = 0, .open = true, .lost = false};
-    const auto id = static_cast<SequenceId>(i);
-    std::ranges::fill(recurrent_of(id), 0.0F);
-    return id;
-  }
-  return fail(ErrorKind::kBusy, "all " + std::to_string(sequences_.size()) + " sequences are in use");
+  const auto place = free_place();
+  if (!place) return fail(ErrorKind::kBusy, "all " + std::to_string(sequences_.size()) + " sequences are in use");
+  open_empty(*place);
+  return *place;
 }
 
 void KvCache::end(SequenceId id) {
   truncate(id, 0);
-  sequence(id).open = false;
+  sequence(id).use = Use::kFree;
 }
 
 bool KvCache::is_open(SequenceId id) const {
-  return static_cast<std::size_t>(id) < sequences_.size() && sequence(id).open;
+  return static_cast<std::size_t>(id) < sequences_.size() && sequence(id).use == Use::kOpen;
 }
 
-Result<void> KvCache::claim(SequenceId id, std::size_t position) {
+Result<void> KvCache::claim(SequenceId id, std::size_t position, TokenId token) {
   if (!is_open(id)) return fail(ErrorKind::kUsage, "a row names a sequence that is not open");
   Sequence& held = sequence(id);
   if (held.lost) return fail(ErrorKind::kDeviceLost, "the device that held this sequence was lost; begin again");
@@ -123,22 +112,23 @@ Result<void> KvCache::claim(SequenceId id, std::size_t position) {
   if (next >= shape_.context) {
     return fail(ErrorKind::kExhausted, "the context of " + std::to_string(shape_.context) + " positions is full");
   }
+  tokens(id)[next] = token;
   ++held.claimed;
   return {};
 }
 
 Result<void> KvCache::commit() {
   std::size_t needed = 0;
-  for (const Sequence& held : sequences_) needed += pages_for(held.length + held.claimed) - held.pages;
-  if (needed > free_count_) {
-    return fail(ErrorKind::kExhausted, "the KV cache has " + std::to_string(free_count_) + " free pages of " +
+  for (const Sequence& held : sequences_) needed += pages_of(held.length + held.claimed) - held.pages;
+  if (!make_room(needed)) {
+    return fail(ErrorKind::kExhausted, "the KV cache has " + std::to_string(free_pages()) + " free pages of " +
                                            std::to_string(needed) + " that this step needs");
   }
   for (std::size_t i = 0; i < sequences_.size(); ++i) {
     Sequence& held = sequences_[i];
     held.length += std::exchange(held.claimed, 0);
     held.furthest = std::max(held.furthest, held.length);
-    while (held.pages < pages_for(held.length))
+    while (held.pages < pages_of(held.length))
       table(SequenceId{static_cast<std::uint32_t>(i)})[held.pages++] = free_pages_[--free_count_];
   }
   return {};
@@ -153,51 +143,42 @@ bool KvCache::can_go_back(const Sequence& held, std::size_t length) const {
   if (recurrent_stride_ != 0 && length != held.length) return false;
   const auto keeps = [&](const StateStorage& state) {
     const std::size_t needed = length + 1 > state.window ? length + 1 - state.window : 0;
-    return state.ring == 0 || needed / kPagePositions + state.ring >= pages_for(held.furthest);
+    return state.ring == 0 || needed / kPagePositions + state.ring >= pages_of(held.furthest);
   };
   return std::all_of(states_.begin(), states_.end(), keeps);
 }
 
 void KvCache::truncate(SequenceId id, std::size_t length) {
   assert(is_open(id) && length <= sequence(id).length);
+  forget_from(id, can_go_back(sequence(id), length) ? length : 0);
+}
+
+void KvCache::forget_from(SequenceId id, std::size_t length) {
   Sequence& held = sequence(id);
-  if (!can_go_back(held, length)) length = 0;
   if (length == 0) {
     held.furthest = 0;
     std::ranges::fill(recurrent_of(id), 0.0F);
   }
   held.length = static_cast<std::uint32_t>(length);
-  while (held.pages > pages_for(length)) free_pages_[free_count_++] = table(id)[--held.pages];
+  while (held.pages > pages_of(length)) free_pages_[free_count_++] = table(id)[--held.pages];
 }
 
 Result<void> KvCache::copy(SequenceId from, SequenceId to) {
   assert(is_open(from) && is_open(to) && from != to);
-  const Sequence& source = sequence(from);
-  Sequence& target = sequence(to);
   truncate(to, 0);
-  if (source.pages > free_count_) {
-    return fail(ErrorKind::kExhausted, "the KV cache has " + std::to_string(free_count_) + " free pages of " +
-                                           std::to_string(source.pages) + " that the copy needs");
-  }
-  while (target.pages < source.pages) table(to)[target.pages++] = free_pages_[--free_count_];
-  target.length = source.length;
-  target.furthest = source.furthest;
-  for (const StateStorage& state : states_) {
-    if (state.page == 0) continue;
-    // Of a ring, all pages: which of them hold something is a matter of turns.
-    const std::size_t pages = state.ring != 0 ? state.ring : source.pages;
-    for (std::size_t i = 0; i < pages; ++i) std::copy_n(page(state, from, i), state.page, page(state, to, i));
-  }
-  std::ranges::copy(recurrent_of(from), recurrent_of(to).begin());
-  return {};
+  if (copy_prefix({from, length(from)}, to)) return {};
+  return fail(ErrorKind::kExhausted, "the KV cache has " + std::to_string(free_pages()) + " free pages of " +
+                                         std::to_string(sequence(from).pages) + " that the copy needs");
 }
 
 void KvCache::lose_all() {
   drop_claims();
   for (std::size_t i = 0; i < sequences_.size(); ++i) {
-    if (!sequences_[i].open) continue;
-    truncate(SequenceId{static_cast<std::uint32_t>(i)}, 0);
-    sequences_[i].lost = true;
+    Sequence& held = sequences_[i];
+    if (held.use == Use::kFree) continue;
+    forget_from(SequenceId{static_cast<std::uint32_t>(i)}, 0);
+    if (held.use == Use::kKept) held.use = Use::kFree;
+    held.lost = held.use == Use::kOpen;
   }
 }
 

@@ -8,12 +8,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "models/program.h"
 #include "runtime/base/result.h"
 
 namespace linnet::engine {
+
+using TokenId = std::int32_t;  // As in runtime/text/token.h.
 
 // Names a sequence of an engine, until it ends.
 enum class SequenceId : std::uint32_t {};
@@ -55,6 +58,7 @@ class KvCache {
       : shape_(shape),
         sequences_(source.template take<Sequence>(shape.sequences)),
         tables_(source.template take<PageId>(shape.sequences * shape.pages_a_sequence)),
+        tokens_(source.template take<TokenId>(shape.sequences * shape.context)),
         free_pages_(source.template take<PageId>(shape.pages)),
         states_(source.template take<StateStorage>(program.states.size())),
         recurrent_(take_recurrent(source, program, shape)) {}
@@ -73,20 +77,26 @@ class KvCache {
   // Where the numbers lie, [cache_numbers], if keys() and values() are to be asked for.
   void use_storage(std::span<std::uint16_t> numbers) { numbers_ = numbers; }
 
-  // An empty sequence, its recurrent states 0. Errors: kBusy when all are taken.
+  // An empty sequence, its recurrent states 0. Errors: kBusy when all are open.
   [[nodiscard]] Result<SequenceId> begin();
+  // A sequence that holds the first positions of `prompt`, as many as another one, open or kept, lets it have, but
+  // never the last. Errors: kBusy when all are open.
+  [[nodiscard]] Result<SequenceId> begin(std::span<const TokenId> prompt);
   void end(SequenceId id);
+  // Ends it too; what it holds stays for begin(prompt) until its place or its pages are needed, the oldest go first.
+  void keep(SequenceId id);
 
   [[nodiscard]] bool is_open(SequenceId id) const;
   [[nodiscard]] std::size_t length(SequenceId id) const { return sequence(id).length; }
 
-  [[nodiscard]] std::size_t free_pages() const { return free_count_; }
+  // Pages that no open sequence holds.
+  [[nodiscard]] std::size_t free_pages() const;
 
   // A step grows sequences in two moves, so that a batch that cannot be computed changes nothing. claim(): one more
-  // position, which must follow those held and claimed. Errors: kUsage (no such sequence, another position),
+  // token, whose position must follow those held and claimed. Errors: kUsage (no such sequence, another position),
   // kExhausted (the context is full). commit(): takes the pages, and the claims become held. Errors: kExhausted (too
   // few pages), with nothing changed. drop_claims(): forgets them.
-  [[nodiscard]] Result<void> claim(SequenceId id, std::size_t position);
+  [[nodiscard]] Result<void> claim(SequenceId id, std::size_t position, TokenId token);
   [[nodiscard]] Result<void> commit();
   void drop_claims();
 
@@ -123,13 +133,20 @@ class KvCache {
   [[nodiscard]] const CacheShape& shape() const { return shape_; }
 
  private:
+  enum class Use : std::uint8_t { kFree, kOpen, kKept };
   struct Sequence {
     std::uint32_t length;
     std::uint32_t claimed;  // Positions on top of `length`.
     std::uint32_t pages;
     std::uint32_t furthest;  // The longest that it was: what lies in rings.
-    bool open;
-    bool lost;  // Its positions went with a device.
+    Use use;
+    bool lost;           // Its positions went with a device.
+    std::uint64_t kept;  // When, by the count of what was kept before.
+  };
+  // The first `length` positions of a sequence.
+  struct Prefix {
+    SequenceId of{};
+    std::size_t length = 0;
   };
   struct StateStorage {
     std::size_t offset;    // In numbers_, of page 0; of a recurrent state, in its sequence's numbers.
@@ -146,6 +163,9 @@ class KvCache {
   [[nodiscard]] PageId* table(SequenceId id) const {
     return tables_.data() + static_cast<std::size_t>(id) * shape_.pages_a_sequence;
   }
+  [[nodiscard]] TokenId* tokens(SequenceId id) const {
+    return tokens_.data() + static_cast<std::size_t>(id) * shape_.context;
+  }
   [[nodiscard]] std::uint16_t* page(const StateStorage& state, SequenceId id, std::size_t number) const {
     return numbers_.data() + state.offset + page_index(state, id, number) * state.page;
   }
@@ -158,16 +178,27 @@ class KvCache {
     return recurrent_.subspan(static_cast<std::size_t>(id) * recurrent_stride_, recurrent_stride_);
   }
   [[nodiscard]] bool can_go_back(const Sequence& held, std::size_t length) const;
+  [[nodiscard]] Prefix longest_prefix(std::span<const TokenId> prompt) const;
+  [[nodiscard]] std::size_t shared_length(SequenceId id, std::span<const TokenId> prompt) const;
+  [[nodiscard]] std::optional<SequenceId> oldest_kept(std::optional<SequenceId> except = std::nullopt) const;
+  [[nodiscard]] std::optional<SequenceId> free_place() const;
+  [[nodiscard]] bool make_room(std::size_t pages, std::optional<SequenceId> except = std::nullopt);
+  [[nodiscard]] bool copy_prefix(const Prefix& from, SequenceId to);
+  void copy_positions(const StateStorage& state, const Prefix& from, SequenceId to);
+  void open_empty(SequenceId id);
+  void forget_from(SequenceId id, std::size_t length);
 
   CacheShape shape_;
   std::span<Sequence> sequences_;
   std::span<PageId> tables_;      // [sequences, pages_a_sequence]
+  std::span<TokenId> tokens_;     // [sequences, context], what was claimed for each position.
   std::span<PageId> free_pages_;  // The first free_count_ are free.
   std::span<StateStorage> states_;
   std::span<std::uint16_t> numbers_;
   std::span<float> recurrent_;  // [sequences, recurrent_stride_]
   std::size_t recurrent_stride_ = 0;
   std::size_t free_count_ = 0;
+  std::uint64_t keepings_ = 0;
 };
 
 }  // namespace linnet::engine

@@ -18,7 +18,7 @@ std::string line(std::string_view name, Bytes size, std::string_view detail) {
 
 // The positions a sequence may have when `budget` is to suffice: whole pages, at least one; 0 where none fits.
 std::size_t largest_context(const MemoryPlan& plan, Bytes budget) {
-  const std::uint64_t page = plan.page.count * plan.max_sequences;
+  const std::uint64_t page = plan.page.count * plan.full_sequences;
   const std::uint64_t pages = (plan.context + kPagePositions - 1) / kPagePositions;
   const std::uint64_t fixed = plan.budgeted().count - std::min(plan.budgeted().count, page * pages);
   if (page == 0 || fixed >= budget.count) return 0;

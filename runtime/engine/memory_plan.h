@@ -15,6 +15,11 @@ namespace linnet::engine {
 
 inline constexpr std::size_t kPagePositions = 256;  // Of a page of the KV cache (kernels/attention).
 
+// Pages that so many positions of a sequence take.
+[[nodiscard]] constexpr std::size_t pages_of(std::size_t positions) {
+  return (positions + kPagePositions - 1) / kPagePositions;
+}
+
 // Whose memory a row is.
 enum class MemoryKind {
   kMapped,     // The file's pages in the page cache: shared between processes, dropped and re-read under pressure.
@@ -37,6 +42,7 @@ struct MemoryPlan {
   Bytes page;             // KV cache of 256 positions of one sequence, all layers.
   std::size_t context = 0;
   std::size_t max_sequences = 0;
+  std::size_t full_sequences = 0;  // That the pages of the KV cache are enough for.
   std::size_t max_batch_rows = 0;
   std::size_t max_outputs = 0;
   std::size_t threads = 0;

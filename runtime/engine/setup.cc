@@ -30,6 +30,7 @@ Result<EngineOptions> resolve(EngineOptions options, const models::Program& prog
     options.max_batch_rows = options.max_outputs = std::min(options.context, kMaxBatchRows);
   }
   if (options.max_batch_rows == 0) options.max_batch_rows = default_batch_rows;
+  if (options.full_sequences == 0) options.full_sequences = options.max_sequences;
   if (options.max_outputs == 0) options.max_outputs = std::min(options.max_sequences, options.max_batch_rows);
   if (options.threads == 0) options.threads = std::min(usable_cores(), ThreadPool::kMaxThreads);
   if (options.context > program.context_length) {
@@ -38,6 +39,7 @@ Result<EngineOptions> resolve(EngineOptions options, const models::Program& prog
                                        std::to_string(program.context_length) + ")");
   }
   LINNET_CHECK(check_range("the number of sequences", options.max_sequences, kMaxSequences));
+  LINNET_CHECK(check_range("the contexts of the KV cache", options.full_sequences, options.max_sequences));
   LINNET_CHECK(check_range("the rows of a batch", options.max_batch_rows, kMaxBatchRows));
   LINNET_CHECK(check_range("the rows of logits", options.max_outputs, options.max_batch_rows));
   LINNET_CHECK(check_range("threads", options.threads, ThreadPool::kMaxThreads));
@@ -140,7 +142,7 @@ std::vector<MemoryRow> arena_rows(const Setup& setup) {
 std::string cache_detail(const models::Program& program, const EngineOptions& options) {
   std::string text =
       layers_with<models::KvCache>(program) + " layers, " + std::to_string(options.context) + " positions";
-  if (options.max_sequences > 1) text += " x " + std::to_string(options.max_sequences) + " sequences";
+  if (options.full_sequences > 1) text += " x " + std::to_string(options.full_sequences) + " sequences";
   return text + ", f16";
 }
 
@@ -165,6 +167,7 @@ MemoryPlan plan_of(const Setup& setup, MemoryRow weights, std::vector<MemoryRow>
                   .page = {page_numbers(setup.program) * sizeof(std::uint16_t)},
                   .context = options.context,
                   .max_sequences = options.max_sequences,
+                  .full_sequences = options.full_sequences,
                   .max_batch_rows = options.max_batch_rows,
                   .max_outputs = options.max_outputs,
                   .threads = options.threads};
@@ -192,6 +195,7 @@ Result<void> resolve_options(Setup& setup, std::size_t default_batch_rows) {
   const EngineOptions& resolved = setup.options;
   setup.buffers = plan_buffers(setup.program, resolved.max_batch_rows, resolved.max_outputs);
   setup.cache = CacheShape::for_all(resolved.max_sequences, resolved.context, resolved.max_batch_rows);
+  setup.cache.pages = resolved.full_sequences * setup.cache.pages_a_sequence;
   return {};
 }
 

@@ -110,7 +110,7 @@ text::ReasoningSplitter LanguageText::splitter(const ReasoningPlan& plan) const 
 }
 
 double Answer::prefill_tokens_per_second() const {
-  return per_second(timings.prompt_tokens, timings.prefill_milliseconds);
+  return per_second(timings.prompt_tokens - timings.reused_tokens, timings.prefill_milliseconds);
 }
 
 double Answer::decode_tokens_per_second() const {

@@ -22,6 +22,7 @@ engine::EngineOptions engine_options(const ModelFile& file, const ModelOptions& 
   engine::EngineOptions result;
   result.context = options.context.value_or(std::min(needs.context, trained_context(*file.header)));
   result.max_sequences = needs.max_sequences;
+  result.full_sequences = needs.full_sequences;
   result.max_batch_rows = needs.max_batch_rows;
   result.max_outputs = needs.max_outputs;
   result.threads = options.threads;

@@ -15,6 +15,7 @@ namespace linnet::language {
 struct EngineNeeds {
   std::size_t context = 0;  // Where the person gave none; at most the model's own is planned.
   std::size_t max_sequences = 1;
+  std::size_t full_sequences = 0;
   std::size_t max_batch_rows = 0;
   std::size_t max_outputs = 0;
   Bytes text_memory{};

@@ -38,7 +38,7 @@ struct Held {
 };
 
 void extend(KvCache& cache, SequenceId id, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) ASSERT_TRUE(cache.claim(id, cache.length(id) + i));
+  for (std::size_t i = 0; i < count; ++i) ASSERT_TRUE(cache.claim(id, cache.length(id) + i, 0));
   ASSERT_TRUE(cache.commit());
 }
 
@@ -94,12 +94,12 @@ TEST(KvCache, PagesComeAndGoWithTheLength) {
 TEST(KvCache, ClaimsThatAreDroppedChangeNothing) {
   Held held(CacheShape::for_all(1, 600));
   const auto id = *held.cache.begin();
-  ASSERT_TRUE(held.cache.claim(id, 0));
-  ASSERT_TRUE(held.cache.claim(id, 1));
-  EXPECT_FALSE(held.cache.claim(id, 1));
+  ASSERT_TRUE(held.cache.claim(id, 0, 0));
+  ASSERT_TRUE(held.cache.claim(id, 1, 0));
+  EXPECT_FALSE(held.cache.claim(id, 1, 0));
   held.cache.drop_claims();
   EXPECT_EQ(held.cache.length(id), 0u);
-  EXPECT_TRUE(held.cache.claim(id, 0));
+  EXPECT_TRUE(held.cache.claim(id, 0, 0));
 }
 
 // A pool smaller than all contexts together, as sharing it will have.
@@ -108,7 +108,7 @@ TEST(KvCache, APoolThatIsEmptyRefusesTheWholeStep) {
   const auto a = *held.cache.begin();
   const auto b = *held.cache.begin();
   extend(held.cache, a, 512);
-  for (std::size_t i = 0; i < 257; ++i) ASSERT_TRUE(held.cache.claim(b, i));
+  for (std::size_t i = 0; i < 257; ++i) ASSERT_TRUE(held.cache.claim(b, i, 0));
   const auto refused = held.cache.commit();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, ErrorKind::kExhausted);

@@ -3,14 +3,18 @@
 // The counting allocator is linked into this program, so every call of every thread and library is seen.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <new>
+#include <optional>
 #include <thread>
 #include <vector>
 
 #include "hal/cpu.h"
 #include "runtime/base/arena.h"
 #include "runtime/engine/generator.h"
+#include "runtime/engine/shared_steps.h"
 #include "runtime/text/grammar/constraint.h"
 #include "runtime/text/stream_decoder.h"
 #include "runtime/text/tokenizer.h"
@@ -146,6 +150,39 @@ TEST(NoAllocation, MasksOfAGrammar) {
   for (auto token = generator->next(); token && *token; token = generator->next()) ++tokens;
   EXPECT_EQ(linnet_allocation_count() - before, 0u);
   EXPECT_EQ(tokens, 256u);
+}
+
+// Steps that three share, prompts that begin alike: had by going on, by a copy, and over what was kept.
+TEST(NoAllocation, SharedStepsAndPrefixes) {
+  const auto model = load_model("llama-q4_0");
+  Engine engine = open_model(*model, {.context = 700, .max_sequences = 3, .max_batch_rows = 32, .threads = 2});
+  SharedSteps steps(engine);
+  std::array<std::array<TokenId, 400>, 3> prompts{};
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    for (std::size_t at = 0; at < 400; ++at) prompts[i][at] = static_cast<TokenId>(at < 300 ? at % 50 : 60 + i);
+  }
+  std::size_t tokens = 0;
+  std::size_t reused = 0;
+  const auto before = linnet_allocation_count();
+  for (int round = 0; round < 3; ++round) {
+    std::array<std::optional<Generator>, 3> generators;
+    std::array<Generator*, 3> running{};
+    for (std::size_t i = 0; i < 3; ++i) {
+      auto generator = Generator::start(engine, prompts[i], {.max_tokens = 20});
+      ASSERT_TRUE(generator);
+      reused += generator->timings().reused_tokens;
+      running[i] = &generators[i].emplace(*std::move(generator));
+    }
+    while (std::ranges::none_of(running, [](Generator* generator) { return generator->ended(); })) {
+      ASSERT_TRUE(steps.compute(running));
+      for (std::size_t i = 0; i < 3; ++i) {
+        if (!steps.logits(i).empty()) tokens += running[i]->take(steps.logits(i)) ? 1U : 0U;
+      }
+    }
+  }
+  EXPECT_EQ(linnet_allocation_count() - before, 0u);
+  EXPECT_GE(tokens, 100u);
+  EXPECT_GE(reused, 1500u);
 }
 
 TEST(NoAllocation, QuantisedModelWithProfile) {

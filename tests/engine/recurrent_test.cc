@@ -120,7 +120,7 @@ TEST(Copy, IsRefusedWhereNoPagesAreLeft) {
   cache.reset(program);
   const auto from = *cache.begin();
   const auto to = *cache.begin();
-  for (std::size_t i = 0; i < 300; ++i) ASSERT_TRUE(cache.claim(from, i));
+  for (std::size_t i = 0; i < 300; ++i) ASSERT_TRUE(cache.claim(from, i, 0));
   ASSERT_TRUE(cache.commit());
   const auto copied = cache.copy(from, to);
   ASSERT_FALSE(copied);
