@@ -24,12 +24,15 @@ struct Job {
   const std::atomic<bool>* cancelled = nullptr;  // Looked at before each token.
   std::string_view model{};                      // A configured name; empty: whichever is loaded, else the default.
   std::optional<Clock::time_point> deadline{};   // Past it the answer ends, with "deadline".
+  Priority priority = Priority::kNormal;
+  bool reuse_prefix = true;  // Of the prompt, what an earlier answer computed is not computed again.
 };
 
 // How a generation ended; the text went through the listener.
 struct JobReport {
   std::string_view finish;  // "stop", "length", "cancelled", "deadline".
   std::uint64_t prompt_tokens = 0;
+  std::uint64_t reused_tokens = 0;  // Of those: computed for an earlier answer.
   std::uint64_t tokens = 0;
   std::chrono::microseconds first_token{0};
   std::chrono::microseconds total{0};
@@ -45,8 +48,9 @@ class JobListener {
   // A piece of one part of the answer; `tokens` are those since the last call.
   virtual void on_text(const Job& job, text::AnswerPart part, std::string_view text, std::uint64_t tokens) = 0;
   virtual void on_end(const Job& job, const Result<JobReport>& report) = 0;  // Exactly once a job.
-  // There is room beside what runs on `model`, which is loaded: a job for it that begins now, where one waits.
-  virtual std::optional<Job> on_room(std::string_view /*model*/) { return std::nullopt; }
+  // There is room beside what runs on `model`, which is loaded: a job for it that begins now, where one of at least
+  // that priority is next.
+  virtual std::optional<Job> on_room(std::string_view /*model*/, Priority /*least*/) { return std::nullopt; }
 };
 
 class Backend {

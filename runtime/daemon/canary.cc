@@ -30,6 +30,7 @@ std::optional<std::string> answer_to(const std::string& prompt, const std::strin
   job.arguments = &arguments;
   job.cancelled = &cancelled;
   job.model = model;
+  job.reuse_prefix = false;  // What is asked is whether all of it comes out the same again.
   Collector collector;
   backend.run({&job, 1}, collector);
   return std::move(collector).answer();

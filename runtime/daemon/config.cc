@@ -88,6 +88,7 @@ void read_mqtt(TomlTable table, DaemonConfig& config) {
 void read_engine(TomlTable table, DaemonConfig& config) {
   config.threads = static_cast<std::size_t>(table.integer("threads", 0, 0, 1024));
   config.at_once = static_cast<std::size_t>(table.integer("at_once", 1, 1, 16));
+  config.may_pause = static_cast<std::size_t>(table.integer("may_pause", 1, 0, 16));
   config.default_model = table.text("default_model");
   const std::string budget = table.text("memory_budget");
   if (!budget.empty()) {

@@ -77,7 +77,8 @@ struct DaemonConfig {
   std::chrono::seconds canary_period{0};
   double energy_budget_wh = 0;  // Of the whole module in 24 hours; 0: none.
   std::size_t threads = 0;
-  std::size_t at_once = 1;  // Answers that advance by turns, each with a context of its own.
+  std::size_t at_once = 1;    // Answers that advance together; the KV cache has a context for each.
+  std::size_t may_pause = 1;  // Answers that may be paused beside them, for more urgent ones.
   std::optional<Bytes> memory_budget;
   engine::DeviceChoice device = engine::DeviceChoice::kAuto;
   AdmissionLimits admission;

@@ -57,7 +57,11 @@ Result<void> Daemon::open_parts() {
   LINNET_TRY(StateDirectory state, StateDirectory::open(config_.state_directory));
   state_.emplace(std::move(state));
   lines_ = std::make_unique<DeviceLines>(config_.lines, board_->gpio());
-  const HostOptions host{config_.threads, config_.memory_budget, config_.at_once, config_.device};
+  const HostOptions host{.threads = config_.threads,
+                         .memory_budget = config_.memory_budget,
+                         .at_once = config_.at_once,
+                         .may_pause = config_.may_pause,
+                         .device = config_.device};
   host_ = std::make_unique<ModelHost>(
       config_.models, config_.default_model, host, [this] { return board_->machine(); },
       [this](const ModelState& model) { publish_model(model); });

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <exception>
 #include <map>
+#include <optional>
+
+#include "runtime/daemon/generation_group.h"
 
 namespace linnet::daemon {
 
@@ -31,63 +34,21 @@ void EngineBackend::run_group(std::span<const Job* const> jobs, JobListener& lis
     for (const Job* job : jobs) listener.on_end(*job, tl::unexpected(model.error()));
     return;
   }
-  const auto runs = [](const Slot& slot) { return slot.generation != nullptr; };
-  Slots slots((*model)->lanes());
-  for (std::size_t i = 0; i < jobs.size(); ++i) begin(**model, slots, i, *jobs[i], listener);
-  auto sound = (*model)->check_file();
-  while (sound && std::ranges::any_of(slots, runs)) {
-    sound = advance(**model, slots, listener);
-    if (sound && others_join) let_join(**model, slots, listener);
-  }
-  host_.set_last_use(Clock::now());
-  if (sound) return;
-  for (Slot& slot : slots) {
-    if (slot.generation) listener.on_end(slot.job, tl::unexpected(sound.error()));
-  }
-  slots.clear();  // Before the model, which they borrow.
-  host_.drop(sound.error());
-}
-
-void EngineBackend::begin(ReadyModel& model, Slots& slots, std::size_t lane, const Job& job, JobListener& listener) {
-  Slot& slot = slots[lane];
-  slot.job = job;
-  slot.joules_before = energy_.joules(Clock::now());
-  slot.generation = std::make_unique<Generation>(model, model.lane(lane), slot.job);
-  const auto started = slot.generation->start(default_max_tokens_);
-  if (started) return;
-  slot.generation.reset();
-  // A prompt that could not be read through broken tables is not at fault.
-  const auto sound = model.check_file();
-  listener.on_end(slot.job, tl::unexpected(sound ? started.error() : sound.error()));
-}
-
-void EngineBackend::let_join(ReadyModel& model, Slots& slots, JobListener& listener) {
-  for (std::size_t lane = 0; lane < slots.size(); ++lane) {
-    // What was put in the file's place is for the next answer: it waits until those on the old one have ended.
-    while (!slots[lane].generation && !model.replaced()) {
-      const auto job = listener.on_room(model.name());
-      if (!job) return;
-      begin(model, slots, lane, *job, listener);
+  std::optional<Error> broken;
+  {
+    GenerationGroup group(**model, energy_, default_max_tokens_, listener);
+    for (const Job* job : jobs) group.add(*job);
+    auto sound = (*model)->check_file();
+    while (sound && !group.empty()) {
+      sound = group.advance();
+      if (sound && others_join) group.let_join();
     }
-  }
-}
-
-Result<void> EngineBackend::advance(ReadyModel& model, Slots& slots, JobListener& listener) {
-  for (Slot& slot : slots) {
-    if (!slot.generation) continue;
-    const auto more = slot.generation->step(listener);
-    if (more && *more) continue;
+    host_.set_last_use(Clock::now());
+    if (!sound) group.fail_all(sound.error());
     // What happened to the file happens to everybody who reads it; so does the loss of a GPU that nothing replaces.
-    if (!more && (more.error().kind == ErrorKind::kIo || model.engine().is_lost())) {
-      return tl::unexpected(more.error());
-    }
-    Result<JobReport> report = more ? Result<JobReport>(slot.generation->report()) : tl::unexpected(more.error());
-    const auto joules = energy_.joules(Clock::now());
-    if (report && joules && slot.joules_before) report->joules = *joules - *slot.joules_before;
-    slot.generation.reset();  // Its sequence is free before anybody hears of the end.
-    listener.on_end(slot.job, report);
+    if (!sound && (sound.error().kind == ErrorKind::kIo || (*model)->engine().is_lost())) broken = sound.error();
   }
-  return {};
+  if (broken) host_.drop(*broken);
 }
 
 }  // namespace linnet::daemon

@@ -1,15 +1,12 @@
-// Generations on the loaded model: a batch is one group a model, the answers of a group advance by turns.
+// Generations on the loaded model: a batch is one group a model, the answers of a group advance by common steps.
 #pragma once
 
 #include <cstdint>
-#include <memory>
-#include <optional>
 #include <span>
-#include <vector>
+#include <string_view>
 
 #include "runtime/daemon/backend.h"
 #include "runtime/daemon/energy_meter.h"
-#include "runtime/daemon/generation.h"
 #include "runtime/daemon/model_host.h"
 
 namespace linnet::daemon {
@@ -26,19 +23,7 @@ class EngineBackend final : public Backend {
   [[nodiscard]] bool serves(std::string_view model) const override;
 
  private:
-  // One lane of the model, and the answer on it where there is one.
-  struct Slot {
-    Job job;
-    std::unique_ptr<Generation> generation;  // Borrows the job.
-    std::optional<double> joules_before;     // Answers that run together each tell all of the module's energy.
-  };
-  using Slots = std::vector<Slot>;  // One a lane, never moved while answers run.
-
   void run_group(std::span<const Job* const> jobs, JobListener& listener, bool others_join);
-  void begin(ReadyModel& model, Slots& slots, std::size_t lane, const Job& job, JobListener& listener);
-  void let_join(ReadyModel& model, Slots& slots, JobListener& listener);
-  // One token of each; those that ended are told of and leave. The error that broke the model, if one did.
-  [[nodiscard]] Result<void> advance(ReadyModel& model, Slots& slots, JobListener& listener);
 
   ModelHost& host_;
   const EnergyMeter& energy_;

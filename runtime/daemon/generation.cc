@@ -34,10 +34,6 @@ std::string_view last_words(const InferArguments& arguments) {
   return last == messages.rend() ? arguments.prompt : last->content;
 }
 
-std::chrono::microseconds microseconds(double milliseconds) {
-  return std::chrono::microseconds(static_cast<std::int64_t>(milliseconds * 1000));
-}
-
 }  // namespace
 
 Generation::Generation(ReadyModel& model, Lane& lane, const Job& job)
@@ -64,41 +60,64 @@ Result<void> Generation::start(std::uint32_t default_max_tokens) {
   LINNET_CHECK(guide_.begin(model_.text(), form, last_words(arguments), plan));
   lane_.decoder.reset();
   pieces_.emplace(model_.text(), lane_.decoder, plan);
-  engine::GenerationOptions options;
-  options.sampling = sampler_options(arguments.sampling);
-  options.max_tokens = arguments.max_tokens.value_or(default_max_tokens);
-  options.stop_tokens = model_.text().stop_tokens;
-  options.cancel = job_.cancelled;
-  options.constraint = guide_.constraint();
-  auto generator = engine::Generator::start(model_.engine(), prompt_.ids, options);
+  options_.sampling = sampler_options(arguments.sampling);
+  options_.max_tokens = arguments.max_tokens.value_or(default_max_tokens);
+  options_.stop_tokens = model_.text().stop_tokens;
+  options_.cancel = job_.cancelled;
+  options_.constraint = guide_.constraint();
+  options_.reuse_prefix = job_.reuse_prefix;
+  return {};
+}
+
+Result<void> Generation::begin() {
+  auto generator = engine::Generator::start(model_.engine(), prompt_.ids, options_);
   if (!generator) return tl::unexpected(generator.error());
   generator_ = std::move(*generator);
   return {};
 }
 
-Result<bool> Generation::step(JobListener& listener) {
-  if (job_.deadline && Clock::now() >= *job_.deadline) return finish(listener, "deadline");
-  const auto sampled = generator_->next();
-  // What was computed from a file that is no longer whole is thrown away before anybody sees it.
-  LINNET_CHECK(model_.check_file());
+bool Generation::ended(JobListener& listener) {
+  if (!finish_.empty()) return true;
+  if (job_.deadline && Clock::now() >= *job_.deadline) {
+    finish(listener, "deadline");
+  } else if (generator_ && generator_->ended()) {
+    finish(listener, engine::to_string(generator_->finish()));
+  } else if (!generator_ && job_.cancelled->load(std::memory_order_relaxed)) {
+    finish(listener, engine::to_string(engine::FinishReason::kCancelled));
+  }
+  return !finish_.empty();
+}
+
+Result<void> Generation::take(std::span<const float> logits, JobListener& listener) {
+  const auto sampled = generator_->take(logits);
   LINNET_CHECK(guide_.check());
   if (!sampled) return tl::unexpected(sampled.error());
-  if (!*sampled) return finish(listener, engine::to_string(generator_->finish()));
-  ++tokens_;
+  if (!*sampled) return {};  // A stop token.
+  if (tokens_++ == 0) first_token_ = Clock::now();
   note_probability(**sampled);
   pieces_->push((*sampled)->token,
                 [&](text::AnswerPart part, std::string_view words) { deliver(listener, part, words); });
   listener.on_text(job_, text::AnswerPart::kText, {}, 1);
-  if (stops_.found()) return finish(listener, "stop");
-  return true;
+  if (stops_.found()) finish(listener, "stop");
+  return {};
 }
 
-Result<bool> Generation::finish(JobListener& listener, std::string_view reason) {
+void Generation::finish(JobListener& listener, std::string_view reason) {
   finish_ = reason;
   pieces_->finish([&](text::AnswerPart part, std::string_view words) { deliver(listener, part, words); });
   const std::string_view rest = stops_.finish();
   if (!rest.empty()) listener.on_text(job_, text::AnswerPart::kText, rest, 0);
-  return false;
+}
+
+std::size_t Generation::held_pages() const {
+  return generator_ ? engine::pages_of(model_.engine().length(generator_->sequence())) : 0;
+}
+
+// The last token takes no position.
+std::size_t Generation::most_pages() const {
+  const std::size_t context = model_.engine().options().context;
+  const std::size_t tokens = options_.max_tokens == 0 ? context : options_.max_tokens - 1;
+  return engine::pages_of(std::min(context, prompt_.ids.size() + tokens));
 }
 
 // Stop texts are of the answer alone.
@@ -122,8 +141,12 @@ JobReport Generation::report() const {
   report.finish = finish_;
   report.prompt_tokens = prompt_.ids.size();
   report.tokens = tokens_;
-  report.first_token = microseconds(generator_->timings().first_token_milliseconds);
-  report.total = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - started_);
+  if (generator_) report.reused_tokens = generator_->timings().reused_tokens;
+  const auto since_start = [&](Clock::time_point time) {
+    return std::chrono::duration_cast<std::chrono::microseconds>(time - started_);
+  };
+  if (tokens_ > 0) report.first_token = since_start(first_token_);
+  report.total = since_start(Clock::now());
   if (chosen_ > 0) report.confidence = std::exp(chosen_log_probability_ / static_cast<double>(chosen_));
   report.log_probability = log_probability_;
   return report;

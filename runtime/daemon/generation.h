@@ -14,26 +14,35 @@
 
 namespace linnet::daemon {
 
-// Borrows the model, its lane and the job. Not movable: the generator borrows the prompt.
+// start() -> begin() -> take() until ended(). Borrows the model, its lane and the job. Not movable: the generator
+// borrows the prompt.
 class Generation {
  public:
   Generation(ReadyModel& model, Lane& lane, const Job& job);
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;
 
-  // Renders and encodes the prompt, begins the sequence. Errors: those of the chat template, TextEncoder, ForcedForm
-  // and Generator::start.
+  // Renders and encodes the prompt. Errors: those of the chat template, TextEncoder and ForcedForm.
   [[nodiscard]] Result<void> start(std::uint32_t default_max_tokens);
 
-  // One token, its text to the listener. False when the answer has ended. Errors: those of Generator::next and
-  // ReadyModel::check_file.
-  [[nodiscard]] Result<bool> step(JobListener& listener);
+  // Takes a sequence, when its turn comes for the first time. Errors: those of Generator::start.
+  [[nodiscard]] Result<void> begin();
+  [[nodiscard]] engine::Generator* generator() { return generator_ ? &*generator_ : nullptr; }  // Null before begin().
+
+  // Whether it has ended, by deadline, cancellation or limit too; what text was held back then goes to the listener.
+  [[nodiscard]] bool ended(JobListener& listener);
+  // The token that these logits give, its text to the listener. Errors: those of Generator::take and AnswerGuide.
+  [[nodiscard]] Result<void> take(std::span<const float> logits, JobListener& listener);
+
+  // Pages of the KV cache that it holds, and the most that it may come to hold.
+  [[nodiscard]] std::size_t held_pages() const;
+  [[nodiscard]] std::size_t most_pages() const;
 
   [[nodiscard]] const Job& job() const { return job_; }
   [[nodiscard]] JobReport report() const;
 
  private:
-  [[nodiscard]] Result<bool> finish(JobListener& listener, std::string_view reason);
+  void finish(JobListener& listener, std::string_view reason);
   [[nodiscard]] Result<language::ForcedForm*> form();
   void note_probability(const engine::Sampled& sampled);
   void deliver(JobListener& listener, text::AnswerPart part, std::string_view words);
@@ -45,8 +54,10 @@ class Generation {
   language::Prompt prompt_;
   language::AnswerGuide guide_;
   std::optional<language::AnswerPieces> pieces_;
+  engine::GenerationOptions options_;
   std::optional<engine::Generator> generator_;
   Clock::time_point started_ = Clock::now();
+  Clock::time_point first_token_{};
   std::string_view finish_;
   std::uint64_t tokens_ = 0;
   std::uint64_t chosen_ = 0;           // Tokens that the form left a choice for.

@@ -51,10 +51,15 @@ Result<std::unique_ptr<ReadyModel>> ReadyModel::open(const std::string& name, co
   model->encoder_ = std::make_unique<language::TextEncoder>(*model->text_.tokenizer);
   model->has_own_form_ = model->text_.form != nullptr;
   LINNET_TRY(model->json_, text::Grammar::compile(kJsonObject));
-  const Bytes text_memory = model->text_memory(options.at_once);
-  LINNET_CHECK(model->make_lanes(options.at_once));  // Takes the form.
-  LINNET_TRY(model->engine_, language::open_engine(model->file_, how, machine,
-                                                   {.max_sequences = options.at_once, .text_memory = text_memory}));
+  const std::size_t lanes = options.at_once + options.may_pause;
+  const Bytes text_memory = model->text_memory(lanes);
+  LINNET_CHECK(model->make_lanes(lanes));  // Takes the form.
+  const language::EngineNeeds needs{.max_sequences = lanes,
+                                    .full_sequences = options.at_once,
+                                    .max_outputs = options.at_once,
+                                    .text_memory = text_memory};
+  LINNET_TRY(model->engine_, language::open_engine(model->file_, how, machine, needs));
+  model->steps_.emplace(*model->engine_);
   LINNET_CHECK(model->check_file());
   return model;
 }

@@ -15,6 +15,7 @@
 #include "runtime/daemon/config.h"
 #include "runtime/daemon/request.h"
 #include "runtime/engine/engine.h"
+#include "runtime/engine/shared_steps.h"
 #include "runtime/language/language_model.h"
 #include "runtime/language/machine.h"
 #include "runtime/language/model_file.h"
@@ -54,7 +55,8 @@ struct Lane {
 struct HostOptions {
   std::size_t threads = 0;
   std::optional<Bytes> memory_budget;
-  std::size_t at_once = 1;  // Answers at the same time: lanes, and sequences of the KV cache.
+  std::size_t at_once = 1;    // Answers at the same time: contexts of the KV cache.
+  std::size_t may_pause = 0;  // Answers that may be paused beside them: lanes and sequences more, in the same pages.
   engine::DeviceChoice device = engine::DeviceChoice::kCpu;
 };
 
@@ -71,6 +73,8 @@ class ReadyModel {
   [[nodiscard]] engine::Engine& engine() { return *engine_; }
   [[nodiscard]] const language::LanguageText& text() const { return text_; }
   [[nodiscard]] language::TextEncoder& encoder() { return *encoder_; }
+  [[nodiscard]] engine::SharedSteps& steps() { return *steps_; }
+  [[nodiscard]] std::size_t at_once() const { return engine_->options().max_outputs; }
   [[nodiscard]] std::size_t lanes() const { return lanes_.size(); }
   [[nodiscard]] Lane& lane(std::size_t index) { return *lanes_[index]; }
 
@@ -101,6 +105,7 @@ class ReadyModel {
   std::optional<text::Grammar> json_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::optional<engine::Engine> engine_;
+  std::optional<engine::SharedSteps> steps_;
   std::optional<FileIdentity> identity_;  // Of what is mapped.
   std::optional<FileIdentity> named_;     // Of what the configuration names.
   std::uint64_t faults_at_open_ = 0;

@@ -164,7 +164,7 @@ class Service final : public JobListener {
   // JobListener
   void on_text(const Job& job, text::AnswerPart part, std::string_view text, std::uint64_t tokens) override;
   void on_end(const Job& job, const Result<JobReport>& report) override;
-  std::optional<Job> on_room(std::string_view model) override;
+  std::optional<Job> on_room(std::string_view model, Priority least) override;
 
  private:
   struct Active;

@@ -141,6 +141,7 @@ Job Service::job_of(const Active& active) {
   job.key = active.key;
   job.arguments = &std::get<InferArguments>(active.request.arguments);
   job.cancelled = &active.cancelled;
+  job.priority = active.request.priority;
   job.model = job.arguments->model.empty() ? active.pool_model : job.arguments->model;
   if (active.request.deadline) job.deadline = active.accepted + *active.request.deadline;
   return job;
@@ -148,12 +149,13 @@ Job Service::job_of(const Active& active) {
 
 // The head of the queue, and no other: an action or another model's request that waits there lets what runs come to
 // its end, and is next.
-std::optional<Job> Service::on_room(std::string_view model) {
+std::optional<Job> Service::on_room(std::string_view model, Priority least) {
   std::optional<Job> job;
   {
     const std::lock_guard lock(mutex_);
     const Waiting* const next = stopping_ ? nullptr : queue_.next();
-    if (next == nullptr || (next->deadline && *next->deadline <= clock_.now())) return std::nullopt;
+    if (next == nullptr || next->priority < least) return std::nullopt;
+    if (next->deadline && *next->deadline <= clock_.now()) return std::nullopt;
     Active& active = *active_.at(next->key);
     if (!std::holds_alternative<InferArguments>(active.request.arguments)) return std::nullopt;
     job = job_of(active);

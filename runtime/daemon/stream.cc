@@ -22,7 +22,8 @@ bool AnswerStream::append(text::AnswerPart part, std::string_view text, std::uin
   if (part == text::AnswerPart::kReasoning) reasoning_size_ = words_.size();
   tokens_in_chunk_ += tokens;
   if (words_.size() == start) return false;  // Half a character so far.
-  return tokens_in_chunk_ >= kChunkTokens || now - chunk_began_ >= kChunkTime;
+  // The first words go out as they come: somebody waits for them.
+  return ends_.empty() || tokens_in_chunk_ >= kChunkTokens || now - chunk_began_ >= kChunkTime;
 }
 
 bool AnswerStream::close_chunk() {

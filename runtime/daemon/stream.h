@@ -12,7 +12,8 @@
 
 namespace linnet::daemon {
 
-// Text goes in token by token; a chunk comes out after `chunk_time` or `chunk_tokens`, whichever is first.
+// Text goes in token by token; the first comes out as a chunk of its own, then one after kChunkTime or kChunkTokens,
+// whichever is first.
 class AnswerStream {
  public:
   static constexpr std::chrono::milliseconds kChunkTime{40};

@@ -72,6 +72,8 @@ void GenerationFigures::record(const JobReport& report, std::chrono::microsecond
   if (report.tokens > 0) totals_.first_token.record(report.first_token);
   totals_.tokens += report.tokens;
   totals_.prompt_tokens += report.prompt_tokens;
+  totals_.prefix_hits += report.reused_tokens > 0 ? 1 : 0;
+  totals_.prefix_tokens += report.reused_tokens;
   totals_.log_probability += report.log_probability;
   totals_.busy += report.total;
 }
@@ -140,6 +142,12 @@ void Telemetry::add_model(Figures& figures, const TelemetrySources& sources, dou
   add_percentiles(figures, "first_token", totals.first_token.since(last_totals_.first_token));
   add_percentiles(figures, "between_tokens", totals.between_tokens.since(last_totals_.between_tokens));
   add_percentiles(figures, "queued", totals.queued.since(last_totals_.queued));
+  figures["prefix_hits"] = static_cast<double>(totals.prefix_hits);
+  figures["prefix_tokens"] = static_cast<double>(totals.prefix_tokens);
+  const auto new_prompts = static_cast<double>(totals.prompt_tokens - last_totals_.prompt_tokens);
+  if (new_prompts > 0) {
+    figures["prefix_share"] = static_cast<double>(totals.prefix_tokens - last_totals_.prefix_tokens) / new_prompts;
+  }
   if (totals.consistency) figures["inconsistency"] = 1 - *totals.consistency;
   const auto new_tokens = static_cast<double>(totals.tokens - last_totals_.tokens);
   if (new_tokens > 0)
@@ -212,6 +220,9 @@ void write_prometheus(std::string& out, const Figures& figures, const ServiceCou
     out.append(std::to_string(value)).append("\n");
   }
   append_metric(out, "linnet_tokens_total", "counter", label, static_cast<double>(totals.tokens));
+  append_metric(out, "linnet_prompt_tokens_total", "counter", label, static_cast<double>(totals.prompt_tokens));
+  append_metric(out, "linnet_prefix_hits_total", "counter", label, static_cast<double>(totals.prefix_hits));
+  append_metric(out, "linnet_prefix_tokens_total", "counter", label, static_cast<double>(totals.prefix_tokens));
   append_histogram(out, "linnet_first_token_seconds", label, totals.first_token);
   append_histogram(out, "linnet_between_tokens_seconds", label, totals.between_tokens);
   append_histogram(out, "linnet_queued_seconds", label, totals.queued);

@@ -35,6 +35,8 @@ class GenerationFigures {
     DurationHistogram queued;
     std::uint64_t tokens = 0;
     std::uint64_t prompt_tokens = 0;
+    std::uint64_t prefix_hits = 0;    // Answers whose prompt began as an earlier one's …
+    std::uint64_t prefix_tokens = 0;  // … and the tokens that were not computed again.
     double log_probability = 0;
     std::chrono::microseconds busy{0};
     std::optional<double> consistency;

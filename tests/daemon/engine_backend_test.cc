@@ -18,18 +18,21 @@ constexpr auto kOverwrite = std::filesystem::copy_options::overwrite_existing;
 
 class Watcher final : public JobListener {
  public:
-  void on_text(const Job&, text::AnswerPart part, std::string_view words, std::uint64_t) override {
+  void on_text(const Job& job, text::AnswerPart part, std::string_view words, std::uint64_t) override {
     ++pieces;
     (part == text::AnswerPart::kText ? text : reasoning) += words;
+    texts[job.key.id] += words;
     if (during) during();
   }
   void on_end(const Job& job, const Result<JobReport>& report) override {
     order.push_back(job.key.id);
     ends[job.key.id] = report ? std::string(report->finish) : "failed";
+    if (report) reused[job.key.id] = report->reused_tokens;
     if (!report) kinds[job.key.id] = report.error().kind;
   }
-  std::optional<Job> on_room(std::string_view model) override {
+  std::optional<Job> on_room(std::string_view model, Priority least) override {
     if (joins.empty() || pieces < join_after || model != "first") return std::nullopt;
+    if (joins.back().priority < least) return std::nullopt;
     Job job = joins.back();
     joins.pop_back();
     return job;
@@ -40,7 +43,8 @@ class Watcher final : public JobListener {
   int pieces = 0;
   std::string text, reasoning;
   std::function<void()> during;
-  std::map<std::string, std::string> ends;
+  std::map<std::string, std::string> ends, texts;
+  std::map<std::string, std::uint64_t> reused;
   std::map<std::string, ErrorKind> kinds;
 };
 
@@ -54,7 +58,8 @@ class EngineBackendTest : public testing::Test {
     model.path = path_;
     std::map<std::string, ModelConfig> models = {{"first", model}, {"second", model}};
     host_ = std::make_unique<ModelHost>(
-        std::move(models), "first", HostOptions{.threads = 1, .memory_budget = std::nullopt, .at_once = 2},
+        std::move(models), "first",
+        HostOptions{.threads = 1, .memory_budget = std::nullopt, .at_once = 2, .may_pause = 2},
         language::inspect_machine, [this](const ModelState& state) { states_.emplace_back(state.state); });
     backend_ = std::make_unique<EngineBackend>(*host_, energy_, 2, 64);
     arguments_.prompt = "The rain in the north";
@@ -107,6 +112,60 @@ TEST_F(EngineBackendTest, AnAnswerJoinsWhileAnotherIsBeingGiven) {
   EXPECT_EQ(watcher_.order, (std::vector<std::string>{"2", "3", "4", "1"})) << "one after another on the second lane";
   for (const auto& [id, end] : watcher_.ends) EXPECT_EQ(end, "length") << id;
   EXPECT_EQ(states_, (std::vector<std::string>{"loading", "ready"}));
+}
+
+// Two run; two more urgent ones take their places, one after the other, and all say what they say alone.
+TEST_F(EngineBackendTest, ALessUrgentAnswerPausesAndGoesOn) {
+  InferArguments other = arguments_;
+  other.prompt = "Snow on the hills";
+  InferArguments urgent = other;
+  urgent.max_tokens = 8;
+  const auto begin = [&](const char* id, Priority priority, const InferArguments& arguments) {
+    Job begun = job(id);
+    begun.priority = priority;
+    begun.arguments = &arguments;
+    return begun;
+  };
+  watcher_.joins = {begin("high", Priority::kHigh, urgent), begin("normal", Priority::kNormal, urgent)};
+  watcher_.join_after = 7;
+  run({begin("low", Priority::kLow, arguments_), begin("low2", Priority::kLow, other)});
+  EXPECT_EQ(watcher_.order, (std::vector<std::string>{"normal", "high", "low", "low2"}));
+  const auto together = std::exchange(watcher_.texts, {});
+  for (const auto& [id, arguments] : {std::pair("low", &arguments_), {"low2", &other}, {"high", &urgent}}) {
+    run({begin(id, Priority::kNormal, *arguments)});
+    EXPECT_EQ(watcher_.texts[id], together.at(id)) << id;
+  }
+  EXPECT_EQ(together.at("normal"), together.at("high"));
+}
+
+TEST_F(EngineBackendTest, APausedAnswerCanBeCancelled) {
+  std::atomic<bool> cancelled{false};
+  Job low = job("low");
+  low.priority = Priority::kLow;
+  low.cancelled = &cancelled;
+  for (const char* id : {"high1", "high2"}) {
+    watcher_.joins.push_back(job(id));
+    watcher_.joins.back().priority = Priority::kHigh;
+  }
+  watcher_.join_after = 4;
+  watcher_.during = [&] { cancelled = watcher_.pieces > 40; };
+  run({low});
+  EXPECT_EQ(watcher_.order.front(), "low");
+  EXPECT_EQ(watcher_.ends["low"], "cancelled");
+  EXPECT_EQ(watcher_.ends["high1"], "length");
+}
+
+TEST_F(EngineBackendTest, ALaterPromptThatBeginsAlikeIsNotComputedAgain) {
+  run({job("1")});
+  EXPECT_EQ(watcher_.reused["1"], 0U);
+  run({job("2")});
+  EXPECT_GT(watcher_.reused["2"], 0U);
+  EXPECT_EQ(watcher_.texts["2"], watcher_.texts["1"]);
+  Job afresh = job("3");
+  afresh.reuse_prefix = false;
+  run({afresh});
+  EXPECT_EQ(watcher_.reused["3"], 0U);
+  EXPECT_EQ(watcher_.texts["3"], watcher_.texts["1"]);
 }
 
 TEST_F(EngineBackendTest, NobodyJoinsAModelWhoseFileWasReplaced) {
@@ -189,7 +248,7 @@ TEST_F(EngineBackendTest, ThePlanHasRoomForASchemaOfEachAnswer) {
   ASSERT_NE(text, rows.end());
   const auto form = language::ForcedForm::bare_memory(*(*model)->text().tokenizer);
   const RequestLimits limits;
-  EXPECT_GE(text->size.count, 2 * (form.count + limits.grammar_bytes));
+  EXPECT_GE(text->size.count, 4 * (form.count + limits.grammar_bytes));
   auto* made = (*model)->json_form((*model)->lane(0));
   EXPECT_EQ(made->memory().count, form.count) << "as much as was planned";
 }

@@ -53,7 +53,7 @@ class Parrot final : public Backend {
   void run(std::span<const Job> jobs, JobListener& listener) override {
     batches.push_back(jobs.size());
     for (const Job& job : jobs) listener.on_end(job, say(job, listener));
-    while (const auto job = listener.on_room("parrot")) listener.on_end(*job, say(*job, listener));
+    while (const auto job = listener.on_room("parrot", least)) listener.on_end(*job, say(*job, listener));
   }
 
   Result<JobReport> say(const Job& job, JobListener& listener) {
@@ -73,6 +73,7 @@ class Parrot final : public Backend {
   }
 
   std::size_t limit = 2;
+  Priority least = Priority::kLow;  // Of what joins.
   std::vector<std::string> script = {"Hello", " ", "world"};
   std::function<void()> during;
   std::vector<std::size_t> batches;

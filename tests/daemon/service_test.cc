@@ -14,14 +14,15 @@ TEST_F(ServiceTest, ARequestIsAcceptedStreamedAndDoneOnce) {
   send("alice", "infer", infer("r1"));
   ASSERT_TRUE(service_->run_next(milliseconds(0)));
   const auto messages = recorder_.of("r1");
-  ASSERT_EQ(messages.size(), 3u);
+  ASSERT_EQ(messages.size(), 4u);
   EXPECT_EQ(messages[0]["status"], "accepted");
   EXPECT_EQ(messages[1]["seq"], 0);
-  EXPECT_EQ(messages[1]["text"], "Hello world");
-  EXPECT_EQ(messages[2]["status"], "done");
-  EXPECT_EQ(messages[2]["text"], "Hello world");
-  EXPECT_EQ(messages[2]["n_chunks"], 1);
-  EXPECT_EQ(messages[2]["tokens"], 3);
+  EXPECT_EQ(messages[1]["text"], "Hello") << "the first token waits for no other";
+  EXPECT_EQ(messages[2]["text"], " world");
+  EXPECT_EQ(messages[3]["status"], "done");
+  EXPECT_EQ(messages[3]["text"], "Hello world");
+  EXPECT_EQ(messages[3]["n_chunks"], 2);
+  EXPECT_EQ(messages[3]["tokens"], 3);
   EXPECT_EQ(recorder_.sent.back().topic, "linnet/1/home/n1/rsp/alice/r1");
   EXPECT_EQ(recorder_.sent.back().correlation, "c1");
   EXPECT_EQ(recorder_.sent.back().qos, 1);
@@ -109,6 +110,21 @@ TEST_F(ServiceTest, ARequestJoinsThoseThatRunUnlessSomethingElseIsNext) {
   for (int i = 0; i < 2; ++i) service_->run_next(milliseconds(0));
   EXPECT_EQ(recorder_.of("3").back()["status"], "done");
   EXPECT_EQ(recorder_.of("4").back()["status"], "done");
+}
+
+TEST_F(ServiceTest, ForAPausedAnswersPlaceOnlyWhatIsMoreUrgentJoins) {
+  parrot_.least = Priority::kHigh;
+  send("alice", "infer", infer("1"));
+  parrot_.during = [&, asked = false]() mutable {
+    if (std::exchange(asked, true)) return;
+    Json urgent = infer("2");
+    urgent["prio"] = "high";
+    send("alice", "infer", urgent);
+    send("alice", "infer", infer("3"));
+  };
+  service_->run_next(milliseconds(0));
+  EXPECT_EQ(recorder_.of("2").back()["status"], "done") << "within the run that it found";
+  EXPECT_EQ(recorder_.of("3").back()["status"], "accepted");
 }
 
 TEST_F(ServiceTest, NothingJoinsADeviceThatStops) {
@@ -248,15 +264,16 @@ TEST_F(ServiceTest, ThoughtsAndAnswerAreToldApart) {
   send("alice", "infer", infer("r1"));
   service_->run_next(milliseconds(0));
   const auto messages = recorder_.of("r1");
-  ASSERT_EQ(messages.size(), 4u) << "a chunk is of one part";
-  EXPECT_EQ(messages[1]["reasoning"], "Let me see.");
-  EXPECT_EQ(messages[1]["text"], "") << "who puts the texts together gets the answer";
-  EXPECT_EQ(messages[2]["text"], "It is 4.");
-  EXPECT_FALSE(messages[2].contains("reasoning"));
-  EXPECT_EQ(messages[3]["reasoning"], "Let me see.");
+  ASSERT_EQ(messages.size(), 5u) << "a chunk is of one part";
+  EXPECT_EQ(messages[1]["reasoning"], "Let");
+  EXPECT_EQ(messages[2]["reasoning"], " me see.");
+  EXPECT_EQ(messages[2]["text"], "") << "who puts the texts together gets the answer";
   EXPECT_EQ(messages[3]["text"], "It is 4.");
-  EXPECT_EQ(messages[3]["n_chunks"], 2);
-  EXPECT_EQ(messages[3]["tokens"], 6) << "of both parts";
+  EXPECT_FALSE(messages[3].contains("reasoning"));
+  EXPECT_EQ(messages[4]["reasoning"], "Let me see.");
+  EXPECT_EQ(messages[4]["text"], "It is 4.");
+  EXPECT_EQ(messages[4]["n_chunks"], 3);
+  EXPECT_EQ(messages[4]["tokens"], 6) << "of both parts";
   recorder_.sent.clear();
   send("alice", "replay", {{"id", "p"}, {"args", {{"id", "r1"}}}});
   EXPECT_EQ(recorder_.of("r1").front(), messages[1]);

@@ -53,6 +53,8 @@ TEST_F(TelemetryTest, RatesAreOverTheTimeBetweenSnapshots) {
   report.first_token = microseconds(20000);
   report.total = seconds(5);
   report.log_probability = -25;
+  report.prompt_tokens = 400;
+  report.reused_tokens = 300;
   generation_.record(report, microseconds(1000));
   auto second = snapshot(10);
   EXPECT_DOUBLE_EQ(second["tokens_per_second"], 5);
@@ -60,8 +62,13 @@ TEST_F(TelemetryTest, RatesAreOverTheTimeBetweenSnapshots) {
   EXPECT_DOUBLE_EQ(second["utilisation"], 0.5);
   EXPECT_DOUBLE_EQ(second["mean_log_probability"], -0.5);
   EXPECT_NEAR(second["first_token_p99_ms"], 20, 7);
+  EXPECT_DOUBLE_EQ(second["prefix_hits"], 1);
+  EXPECT_DOUBLE_EQ(second["prefix_tokens"], 300);
+  EXPECT_DOUBLE_EQ(second["prefix_share"], 0.75);
   auto third = snapshot(20);
   EXPECT_DOUBLE_EQ(third["tokens_per_second"], 0);
+  EXPECT_DOUBLE_EQ(third["prefix_tokens"], 300) << "since the start";
+  EXPECT_FALSE(third.contains("prefix_share")) << "of no prompts there is no share";
   EXPECT_FALSE(third.contains("first_token_p99_ms")) << "percentiles are of what came since";
 }
 
@@ -117,6 +124,7 @@ std::map<std::string, double> every_figure(Telemetry& telemetry, ServiceCounters
     vitals.network = hal::Traffic{Bytes{1}, Bytes{1}};
     JobReport report;
     report.tokens = 2;
+    report.prompt_tokens = 2;
     generation.record(report, microseconds(1));
     generation.record_token_gap(microseconds(1));
     generation.record_consistency(1);

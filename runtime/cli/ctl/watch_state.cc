@@ -184,6 +184,9 @@ void WatchState::add_figures(std::vector<std::string>& lines) const {
   const auto used = figure("utilisation");
   row("rejected      " + number(figure("rejected"), 0), "expired         " + number(figure("expired"), 0),
       "utilisation " + number(used ? std::optional(*used * 100) : used, 0, " %"));
+  const auto share = figure("prefix_share");
+  row("prefix hits   " + number(figure("prefix_hits"), 0),
+      "of prompts      " + number(share ? std::optional(*share * 100) : share, 0, " %"), "");
 }
 
 void WatchState::add_recent(std::vector<std::string>& lines, std::size_t most) const {
