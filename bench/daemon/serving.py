@@ -33,7 +33,6 @@ class Serving:
 
     def __init__(self, folder, model, at_once, context):
         self.folder, self.model, self.at_once, self.context = folder, model, at_once, context
-        self.number = 0
 
     def __enter__(self):
         self.broker = world.Broker(self.folder, settings="allow_anonymous true\nset_tcp_nodelay true\n").start()
@@ -59,8 +58,7 @@ class Serving:
         self.broker.kill()
 
     def send(self, prompt, tokens, **more):
-        self.number += 1
-        request = f"r{self.number}"
+        request = f"r{time.monotonic_ns()}"  # The state outlives a daemon: an id that was there is answered from it.
         args = {"prompt": prompt} if isinstance(prompt, str) else {"messages": prompt}
         self.sent = time.monotonic()
         self.client.send("infer", request, {**args, "model": "subject", "max_tokens": tokens, **more})
@@ -133,6 +131,7 @@ def prefix(folder, options):
         for number in range(8):
             request = serving.send([{"role": "system", "content": system}, {"role": "user", "content": f" {number} asks for bread"}], 4)
             times.append(serving.end_of(request)["timings"]["first_token_ms"])
+        time.sleep(2.5)  # Figures are of the last whole period.
         figures = serving.client.ask("status", "after")["result"]["figures"]
     print(f"\na shared system prompt of 500 tokens: first token {times[0]:.0f} ms, later ones {statistics.median(times[1:]):.0f} ms: "
           f"{times[0] / statistics.median(times[1:]):.1f} times sooner; {figures['prefix_hits']:.0f} hits, {figures['prefix_tokens']:.0f} tokens", flush=True)
