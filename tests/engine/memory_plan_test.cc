@@ -19,6 +19,7 @@ MemoryPlan small_plan() {
   plan.page = Bytes{1 << 20};
   plan.context = 2048;
   plan.max_sequences = 1;
+  plan.full_sequences = 1;
   return plan;
 }
 
@@ -68,8 +69,12 @@ TEST(EnginePlan, TheCacheIsWhatTheShapeSays) {
   const auto cache =
       std::find_if(plan->rows.begin(), plan->rows.end(), [](const auto& r) { return r.name == "KV cache"; });
   ASSERT_NE(cache, plan->rows.end());
-  EXPECT_GE(cache->size.count, 3 * 2 * plan->page.count);
-  EXPECT_LE(cache->size.count, 3 * 2 * plan->page.count + 1024);
+  const std::size_t ids = 3 * 512 * sizeof(TokenId);  // Of what each position holds.
+  EXPECT_GE(cache->size.count, 3 * 2 * plan->page.count + ids);
+  EXPECT_LE(cache->size.count, 3 * 2 * plan->page.count + ids + 1024);
+  // Sequences beyond those that may fill their context bring no pages.
+  const auto shared = Engine::plan(*reader, {.context = 512, .max_sequences = 3, .full_sequences = 1, .threads = 1});
+  EXPECT_LE(shared->rows[1].size.count, 2 * plan->page.count + ids + 1024);
 }
 
 TEST(EnginePlan, WeightsPackedIntoMemoryAreAnonymous) {
