@@ -119,8 +119,9 @@ def overhead(folder, options):
 def words_of(model, tokens):
     """A text of about so many tokens of the model."""
     text = " ".join(f"rule {number} of the house" for number in range(tokens))
-    ids = subprocess.run([world.LINNET, "tokenize", "-m", model, "--text", text[:20000]], capture_output=True, check=True, text=True).stdout.split()
-    return text[:int(20000 * tokens / len(ids))]
+    begin = text[:20000]
+    ids = subprocess.run([world.LINNET, "tokenize", "-m", model, "--text", begin], capture_output=True, check=True, text=True).stdout.split()
+    return text[:len(begin) * tokens // len(ids)]
 
 
 def prefix(folder, options):
