@@ -39,6 +39,26 @@ static inline float total(__m256 low, __m256 high) {
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
+// The 16 lanes' total of what `add(numbers, lane)` adds; lanes beyond a tail stay as they are.
+template <class Add>
+static inline float lane_total(const float* in, std::size_t width, Add add) {
+  __m256 low = _mm256_setzero_ps();
+  __m256 high = _mm256_setzero_ps();
+  std::size_t i = 0;
+  for (; i + 16 <= width; i += 16) {
+    low = add(_mm256_loadu_ps(in + i), low);
+    high = add(_mm256_loadu_ps(in + i + 8), high);
+  }
+  const auto add_tail = [&](std::size_t first, __m256 lane) {
+    if (first >= width) return lane;
+    const __m256i mask = first_lanes(width - first);
+    return _mm256_blendv_ps(lane, add(_mm256_maskload_ps(in + first, mask), lane), _mm256_castsi256_ps(mask));
+  };
+  low = add_tail(i, low);
+  high = add_tail(i + 8, high);
+  return total(low, high);
+}
+
 // lane = fma(a, b, lane) where the mask is set, else lane as it was.
 static inline __m256 multiply_add_where(__m256i mask, __m256 a, __m256 b, __m256 lane) {
   return _mm256_blendv_ps(lane, _mm256_fmadd_ps(a, b, lane), _mm256_castsi256_ps(mask));

@@ -70,6 +70,22 @@ static inline float total(const Lanes& lanes) {
   return vget_lane_f32(two, 0) + vget_lane_f32(two, 1);
 }
 
+// The 16 lanes' total of what `add(numbers, lane)` adds; lanes beyond a tail stay as they are.
+template <class Add>
+static inline float lane_total(const float* in, std::size_t width, Add add) {
+  Lanes lanes = zero_lanes();
+  std::size_t i = 0;
+  for (; i + 16 <= width; i += 16) {
+    for (std::size_t q = 0; q < 4; ++q) lanes.quads[q] = add(vld1q_f32(in + i + 4 * q), lanes.quads[q]);
+  }
+  for (std::size_t q = 0; i + 4 * q < width; ++q) {
+    const std::size_t count = width - i - 4 * q;
+    const float32x4_t added = add(load_tail(in + i + 4 * q, count), lanes.quads[q]);
+    lanes.quads[q] = vbslq_f32(first_lanes(count), added, lanes.quads[q]);
+  }
+  return total(lanes);
+}
+
 // lane = fma(a, b, lane) in the first `count` lanes; the others stay as they are.
 static inline float32x4_t multiply_add_first(std::size_t count, float32x4_t a, float32x4_t b, float32x4_t lane) {
   return vbslq_f32(first_lanes(count), vfmaq_f32(lane, a, b), lane);

@@ -4,26 +4,6 @@
 namespace linnet::kernels::avx2 {
 namespace {
 
-// The 16 lanes' total of what `add(numbers, lane)` adds; lanes beyond a tail stay as they are.
-template <class Add>
-float lane_total(const float* in, std::size_t width, Add add) {
-  __m256 low = _mm256_setzero_ps();
-  __m256 high = _mm256_setzero_ps();
-  std::size_t i = 0;
-  for (; i + 16 <= width; i += 16) {
-    low = add(_mm256_loadu_ps(in + i), low);
-    high = add(_mm256_loadu_ps(in + i + 8), high);
-  }
-  const auto add_tail = [&](std::size_t first, __m256 lane) {
-    if (first >= width) return lane;
-    const __m256i mask = first_lanes(width - first);
-    return _mm256_blendv_ps(lane, add(_mm256_maskload_ps(in + first, mask), lane), _mm256_castsi256_ps(mask));
-  };
-  low = add_tail(i, low);
-  high = add_tail(i + 8, high);
-  return total(low, high);
-}
-
 // 1 / sqrt(x)
 __m256 inverse_root(float x) { return _mm256_set1_ps(1.0F / _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x)))); }
 

@@ -4,22 +4,6 @@
 namespace linnet::kernels::neon {
 namespace {
 
-// The 16 lanes' total of what `add(numbers, lane)` adds; lanes beyond a tail stay as they are.
-template <class Add>
-float lane_total(const float* in, std::size_t width, Add add) {
-  Lanes lanes = zero_lanes();
-  std::size_t i = 0;
-  for (; i + 16 <= width; i += 16) {
-    for (std::size_t q = 0; q < 4; ++q) lanes.quads[q] = add(vld1q_f32(in + i + 4 * q), lanes.quads[q]);
-  }
-  for (std::size_t q = 0; i + 4 * q < width; ++q) {
-    const std::size_t count = width - i - 4 * q;
-    const float32x4_t added = add(load_tail(in + i + 4 * q, count), lanes.quads[q]);
-    lanes.quads[q] = vbslq_f32(first_lanes(count), added, lanes.quads[q]);
-  }
-  return total(lanes);
-}
-
 // 1 / sqrt(x)
 float32x4_t inverse_root(float x) { return vdupq_n_f32(1.0F / vget_lane_f32(vsqrt_f32(vdup_n_f32(x)), 0)); }
 

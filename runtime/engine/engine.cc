@@ -169,6 +169,7 @@ const MemoryPlan& Engine::plan() const { return parts_->setup.plan; }
 const EngineOptions& Engine::options() const { return parts_->setup.options; }
 std::span<const ChosenKernel> Engine::kernels() const { return parts_->kernels.chosen; }
 bool Engine::is_lost() const { return parts_->runner == nullptr; }
+kernels::SoftmaxMass Engine::softmax_mass() const { return parts_->kernels.softmax_mass; }
 std::span<Candidate> Engine::sampler_scratch() { return parts_->candidates; }
 std::span<BatchRow> Engine::batch_scratch() { return parts_->rows; }
 

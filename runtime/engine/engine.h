@@ -146,7 +146,9 @@ class Engine {
   // the processor alone.
   void observe(MatMulObserver* observer);
 
-  // Scratch that Generator uses, planned with the rest: [vocabulary] and [max_batch_rows].
+  // What Generator uses: the chosen kernel, and scratch that is planned with the rest, [vocabulary] and
+  // [max_batch_rows].
+  [[nodiscard]] kernels::SoftmaxMass softmax_mass() const;
   [[nodiscard]] std::span<Candidate> sampler_scratch();
   [[nodiscard]] std::span<BatchRow> batch_scratch();
 

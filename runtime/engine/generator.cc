@@ -60,7 +60,7 @@ Generator::Generator(Engine& engine, SequenceId sequence, std::span<const TokenI
       max_tokens_(options.max_tokens),
       cancel_(options.cancel),
       constraint_(options.constraint),
-      sampler_(options.sampling),
+      sampler_(options.sampling, engine.softmax_mass()),
       started_(Clock::now()) {
   std::copy(options.stop_tokens.begin(), options.stop_tokens.end(), stop_tokens_.begin());
   for (const TokenId token : prompt) sampler_.accept(token);

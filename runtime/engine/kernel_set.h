@@ -15,6 +15,7 @@
 #include "kernels/quantize/quantize.h"
 #include "kernels/recurrence/recurrence.h"
 #include "kernels/rotate/rotate.h"
+#include "kernels/softmax/softmax.h"
 #include "kernels/variant.h"
 #include "runtime/base/cpu_features.h"
 #include "runtime/base/result.h"
@@ -39,6 +40,7 @@ struct KernelSet {
   kernels::UnitNorm unit_norm = nullptr;
   const kernels::Recurrence* recurrence = nullptr;
   kernels::Quantize quantize = nullptr;
+  kernels::SoftmaxMass softmax_mass = nullptr;
   std::array<const kernels::MatMul*, kFormats> matmul{};      // By format; null where it has no panels.
   std::array<kernels::MatMulFloat, kFormats> matmul_float{};  // By format; null where it is quantised.
   std::vector<ChosenKernel> chosen;                           // One a family (and format), for people.

@@ -75,38 +75,6 @@ double mass_of(std::span<const Candidate> candidates, float largest, float tempe
   return sum;
 }
 
-// exp(x) for x <= 0 to 3 in 10^10: of 2^n and a series for the rest, in products and sums alone, so that the compiler
-// computes several at a time and every machine gives the same bits. The canonical exp needs fma, which is a call where
-// the build may not assume the instruction: 20 ns, and there are a vocabulary of them for each token.
-double exp_of_negative(double x) {
-  constexpr double kLowest = -700;     // 2^n stays a normal number.
-  constexpr double kRound = 0x1.8p52;  // Adding it rounds to an integer, which its low bits then hold.
-  constexpr double kLog2E = 0x1.71547652b82fep+0;
-  constexpr double kLn2 = 0x1.62e42fefa39efp-1;
-  const double held = std::max(x, kLowest);
-  const double shifted = held * kLog2E + kRound;
-  const double r = held - (shifted - kRound) * kLn2;  // At most ln 2 / 2 either way.
-  double series = 1.0 / 40320;
-  for (const double part : {1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5, 1.0, 1.0})
-    series = part + r * series;
-  const std::uint64_t power = std::bit_cast<std::uint64_t>(shifted) << 52;
-  return std::bit_cast<double>(std::bit_cast<std::uint64_t>(series) + power);
-}
-
-// Sum of exp(logit - largest) over all of them, in four parts.
-double whole_mass(std::span<const float> logits, float largest) {
-  std::array<double, 4> parts{};
-  std::size_t i = 0;
-  for (; i + 4 <= logits.size(); i += 4) {
-    for (std::size_t lane = 0; lane < 4; ++lane) {
-      parts[lane] += exp_of_negative(static_cast<double>(logits[i + lane]) - static_cast<double>(largest));
-    }
-  }
-  for (; i < logits.size(); ++i)
-    parts[0] += exp_of_negative(static_cast<double>(logits[i]) - static_cast<double>(largest));
-  return (parts[0] + parts[1]) + (parts[2] + parts[3]);
-}
-
 tl::unexpected<Error> out_of_range(std::string_view field, std::string_view range) {
   return fail(ErrorKind::kUsage, std::string(field) + " must be " + std::string(range));
 }
@@ -201,8 +169,7 @@ Result<Sampled> Sampler::sample(std::span<const float> logits, TokenMask mask, s
   }
   if (options_.repetition_penalty == 1.0F && options_.temperature == 0 && mask.empty()) {
     const TokenId largest = largest_of(logits);
-    const float probability = static_cast<float>(1 / whole_mass(logits, logits[static_cast<std::size_t>(largest)]));
-    return Sampled{largest, probability};
+    return Sampled{largest, 1 / mass_(logits.data(), logits.size(), logits[static_cast<std::size_t>(largest)], 1)};
   }
   const auto candidates = collect(logits, mask, scratch);
   if (candidates.empty()) return nothing_allowed();
@@ -211,7 +178,12 @@ Result<Sampled> Sampler::sample(std::span<const float> logits, TokenMask mask, s
   const Candidate likeliest = *std::min_element(candidates.begin(), candidates.end(), comes_first);
   const bool greedy = options_.temperature == 0;
   const float temperature = greedy ? 1.0F : options_.temperature;
-  const double whole = options_.want_probability ? mass_of(candidates, likeliest.logit, temperature) : 0;
+  double whole = 0;
+  if (options_.want_probability) {
+    whole = candidates.size() == logits.size() && options_.repetition_penalty == 1.0F
+                ? static_cast<double>(mass_(logits.data(), logits.size(), likeliest.logit, temperature))
+                : mass_of(candidates, likeliest.logit, temperature);
+  }
   if (greedy) return Sampled{likeliest.token, whole > 0 ? static_cast<float>(1 / whole) : 0};
   // The draw leaves weights in place of logits.
   const Candidate drawn = draw(candidates, likeliest.logit);

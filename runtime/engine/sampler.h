@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <span>
 
+#include "kernels/softmax/softmax.h"
 #include "runtime/base/result.h"
 #include "runtime/engine/batch.h"
 #include "runtime/engine/random.h"
@@ -50,8 +51,9 @@ using TokenMask = std::span<const std::uint64_t>;
 // The state of one sequence's sampling; copyable, allocates nothing.
 class Sampler {
  public:
-  // `options` must have passed check().
-  explicit Sampler(const SamplerOptions& options) : options_(options), random_(options.seed) {}
+  // `options` must have passed check(). `mass`: the variant of the kernel for probabilities.
+  explicit Sampler(const SamplerOptions& options, kernels::SoftmaxMass mass = kernels::scalar::softmax_mass)
+      : options_(options), mass_(mass), random_(options.seed) {}
 
   // Tells of a token that is now part of the text, for the repetition penalty.
   void accept(TokenId token);
@@ -67,6 +69,7 @@ class Sampler {
   [[nodiscard]] Candidate draw(std::span<Candidate> candidates, float largest);
 
   SamplerOptions options_;
+  kernels::SoftmaxMass mass_;
   Xoshiro256 random_;
   std::array<TokenId, SamplerOptions::kMaxWindow> recent_{};  // A ring of the last `repetition_window` tokens.
   std::size_t accepted_ = 0;

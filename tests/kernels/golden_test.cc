@@ -14,6 +14,7 @@
 #include "kernels/norm/norm.h"
 #include "kernels/recurrence/recurrence.h"
 #include "kernels/rotate/rotate.h"
+#include "kernels/softmax/softmax.h"
 #include "tests/kernels/fixtures.h"
 
 namespace linnet::kernels {
@@ -214,6 +215,15 @@ TEST(GoldenTest, Recurrence) {
     bits.add(out);
     function->clamped_swiglu(text.data(), weights.data(), {1.702F, 3.0F}, out.data(), out.size());
     bits.add(out);
+  });
+}
+
+TEST(GoldenTest, SoftmaxMass) {
+  Random random(108);
+  const auto logits = random.floats(1003, 9.0F);
+  expect_golden_of_variants("softmax_mass", softmax_mass_variants(), [&](SoftmaxMass function, Hash& hash) {
+    hash.add(std::vector<float>{function(logits.data(), logits.size(), 9.0F, 1.0F),
+                                function(logits.data(), logits.size(), 9.0F, 0.8F)});
   });
 }
 

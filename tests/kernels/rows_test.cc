@@ -1,4 +1,4 @@
-// The families that work on one row: norm, rotation, elementwise operations, conversion.
+// The families that work on one row: norm, rotation, elementwise operations, conversion, the mass of a softmax.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -8,6 +8,7 @@
 #include "kernels/formats/half.h"
 #include "kernels/norm/norm.h"
 #include "kernels/rotate/rotate.h"
+#include "kernels/softmax/softmax.h"
 #include "tests/kernels/fixtures.h"
 
 namespace linnet::kernels {
@@ -112,6 +113,32 @@ TEST(UnitNormTest, EveryVariantGivesTheScalarBitsAndTheLength) {
     test::for_each_variant(unit_norm_variants(),
                            [&](UnitNorm function) { ASSERT_TRUE(test::same_bits(run(function), expected)) << width; });
   }
+}
+
+TEST(SoftmaxMassTest, EveryVariantGivesTheScalarBitsAtEveryWidth) {
+  Random random(29);
+  for (std::size_t count = 1; count <= 70; ++count) {
+    const Unaligned<float> logits(random.floats(count, 20.0F), 1);
+    const float largest = *std::max_element(logits.data(), logits.data() + count);
+    for (const float temperature : {1.0F, 0.7F}) {
+      const float expected = test::definition(softmax_mass_variants())(logits.data(), count, largest, temperature);
+      test::for_each_variant(softmax_mass_variants(), [&](SoftmaxMass function) {
+        ASSERT_EQ(function(logits.data(), count, largest, temperature), expected) << count;
+      });
+    }
+  }
+}
+
+TEST(SoftmaxMassTest, AgreesWithDoubleOverAVocabulary) {
+  Random random(30);
+  const auto logits = random.floats(151'936, 12.0F);
+  const float largest = *std::max_element(logits.begin(), logits.end());
+  double expected = 0;
+  for (const float x : logits) expected += std::exp((static_cast<double>(x) - static_cast<double>(largest)) / 1.5);
+  test::for_each_variant(softmax_mass_variants(), [&](SoftmaxMass function) {
+    const float mass = function(logits.data(), logits.size(), largest, 1.5F);
+    EXPECT_NEAR(static_cast<double>(mass), expected, 2e-5 * expected);
+  });
 }
 
 TEST(NormTest, InputsThatAreNotFiniteTrapNothing) {
