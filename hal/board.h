@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "hal/gpio.h"
@@ -25,7 +26,9 @@ struct Core {
   unsigned cluster = 0;              // Cores that share a frequency policy, or a cluster_id, or all 0.
   std::optional<unsigned> capacity;  // Relative speed, 1024 for the fastest core of the board.
   std::optional<Kilohertz> max_frequency;
-  bool smt_sibling = false;  // A second thread of a core that is already listed.
+  bool smt_sibling = false;    // A second thread of a core that is already listed.
+  unsigned first_sibling = 0;  // The first thread of that core.
+  bool isolated = false;       // Kept out of scheduling (isolcpus): only who asks for it by name runs there.
 };
 
 enum class TripKind : std::uint8_t { kActive, kPassive, kHot, kCritical };
@@ -34,11 +37,15 @@ enum class TripKind : std::uint8_t { kActive, kPassive, kHot, kCritical };
 struct TripPoint {
   TripKind kind = TripKind::kPassive;
   MilliCelsius temperature;
+  bool documented = false;  // From the board's documentation, not from its kernel.
 };
 
 struct ThermalZone {
-  std::string name;  // The kernel's type: "cpu-thermal", "tj-thermal".
-  std::vector<TripPoint> trips;
+  std::string name;  // The kernel's type: "cpu-thermal", "tj-thermal"; or chip and label of a sensor: "k10temp Tctl".
+  std::vector<TripPoint> trips;  // Ascending.
+
+  // Where slowing down begins: the lowest passive trip, else the lowest hot one, else 5 degrees under the critical one.
+  [[nodiscard]] std::optional<MilliCelsius> throttles_at() const;
 };
 
 struct PowerRail {
@@ -48,9 +55,11 @@ struct PowerRail {
 
 // What does not change while the board runs.
 struct Facts {
-  std::string name;  // As firmware says it; "unknown" where it says nothing.
+  std::string name;         // As firmware says it; "unknown" where it says nothing.
+  std::string_view family;  // The profile that serves it (hal/boards): "Jetson Orin", "unknown".
   std::vector<Core> cores;
-  CpuFeatures cpu;  // What every usable core has.
+  std::optional<double> quota;  // Cores' worth of time that a control group allows (cpu.max); absent: all.
+  CpuFeatures cpu;              // What every usable core has.
   Bytes memory;
   std::vector<ThermalZone> thermal_zones;
   std::vector<PowerRail> power_rails;
@@ -90,6 +99,8 @@ struct Vitals {
   std::vector<std::optional<Milliwatts>> rail_powers;     // One a power rail.
   std::vector<std::optional<Kilohertz>> frequencies;      // One a core, the current one.
   std::optional<std::uint64_t> throttle_events;           // Since boot; compare two snapshots.
+  std::optional<bool> under_voltage;                      // The supply is too weak now.
+  std::optional<Bytes> cgroup_unreclaimable;              // Of the usage: what the kernel cannot give back.
 };
 
 // Keeps the cores' frequency at or under a limit while it lives; restores what it found when destroyed.
@@ -111,6 +122,10 @@ class Board {
 
   // Overwrites `vitals` (made by empty_vitals()) with what the sensors say now. Allocates nothing after the first call.
   virtual void sample(Vitals& vitals) = 0;
+
+  // Looks whether sensors have appeared (drivers load late). True where there are others than before: facts() is new,
+  // and a snapshot must be made anew by empty_vitals(). Lists folders and allocates: once a minute is plenty.
+  virtual bool look_for_sensors() { return false; }
 
   // GPIO lines, or null where the board has none that this process may open.
   [[nodiscard]] virtual Gpio* gpio() = 0;

@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <vector>
 
@@ -61,20 +62,28 @@ CpuFeatures detect_cpu_features() { return {}; }
 
 #endif
 
-std::size_t usable_core_count() {
+std::vector<unsigned> allowed_cores() {
+  std::vector<unsigned> cores;
   // The kernel refuses a mask shorter than its own, whose length only trying tells (64 x 1,024 cores are enough).
   for (std::size_t words = 16; words <= 1024; words *= 2) {
     std::vector<unsigned long> mask(words);
     const std::size_t size = words * sizeof(unsigned long);
     auto* set = reinterpret_cast<cpu_set_t*>(mask.data());
     if (sched_getaffinity(0, size, set) == 0) {
-      const int count = CPU_COUNT_S(size, set);
-      return count > 0 ? static_cast<std::size_t>(count) : 1;
+      for (unsigned core = 0; core < size * 8; ++core) {
+        if (CPU_ISSET_S(core, size, set)) cores.push_back(core);
+      }
+      break;
     }
     if (errno != EINVAL) break;
   }
   const long online = sysconf(_SC_NPROCESSORS_ONLN);
-  return online > 0 ? static_cast<std::size_t>(online) : 1;
+  if (cores.empty()) {
+    for (unsigned core = 0; core < static_cast<unsigned>(std::max(1L, online)); ++core) cores.push_back(core);
+  }
+  return cores;
 }
+
+std::size_t usable_core_count() { return allowed_cores().size(); }
 
 }  // namespace linnet::hal

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "runtime/base/cpu_features.h"
 
@@ -15,7 +16,8 @@ namespace linnet::hal {
 // to what all cores have (Documentation/arm64/elf_hwcaps). Never fails: what cannot be found out is absent.
 [[nodiscard]] CpuFeatures detect_cpu_features();
 
-// How many cores this process may run on by its affinity mask (`taskset`); at least 1.
+// The cores that this process may run on by its affinity mask (`taskset`), ascending; at least one.
+[[nodiscard]] std::vector<unsigned> allowed_cores();
 [[nodiscard]] std::size_t usable_core_count();
 
 // The processor's name from /proc/cpuinfo under `root`, "4 x Cortex-A55, 4 x Cortex-A76" where cores differ;

@@ -57,4 +57,29 @@ CpuFeatures decode_arm32(std::uint64_t capabilities) {
   return features;
 }
 
+CpuFeatures parse_cpu_features(std::string_view cpuinfo) {
+  std::string_view line;
+  for (const std::string_view key : {"\nflags", "\nFeatures"}) {
+    if (const auto start = cpuinfo.find(key); start != std::string_view::npos) line = cpuinfo.substr(start + 1);
+  }
+  line = line.substr(0, line.find('\n'));
+  const auto has = [&](std::string_view word) {
+    for (auto at = line.find(word); at != std::string_view::npos; at = line.find(word, at + 1)) {
+      const auto end = at + word.size();
+      if (line[at - 1] == ' ' && (end == line.size() || line[end] == ' ')) return true;
+    }
+    return false;
+  };
+  CpuFeatures features;
+  features.avx2 = has("avx2") && has("fma") && has("f16c");
+  features.avx_vnni = features.avx2 && has("avx_vnni");
+  features.avx512_vnni =
+      features.avx2 && has("avx512f") && has("avx512bw") && has("avx512dq") && has("avx512vl") && has("avx512_vnni");
+  features.neon = has("asimd") || (has("neon") && has("vfpv4"));
+  features.dotprod = features.neon && has("asimddp");
+  features.i8mm = features.dotprod && has("i8mm");
+  features.sve2 = features.dotprod && has("sve2");
+  return features;
+}
+
 }  // namespace linnet::hal

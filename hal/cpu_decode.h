@@ -24,6 +24,9 @@ struct X86Registers {
 [[nodiscard]] CpuFeatures decode_arm64(std::uint64_t capabilities, std::uint64_t capabilities2);
 [[nodiscard]] CpuFeatures decode_arm32(std::uint64_t capabilities);
 
+// The same from the flags that /proc/cpuinfo lists, for a recorded board: "flags" of x86, "Features" of ARM.
+[[nodiscard]] CpuFeatures parse_cpu_features(std::string_view cpuinfo);
+
 // The processor's name from the text of /proc/cpuinfo; empty where it holds none.
 [[nodiscard]] std::string parse_cpu_model(std::string_view cpuinfo);
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "hal/linux/cgroup.h"
+
 namespace linnet::hal {
 namespace {
 
@@ -18,11 +20,10 @@ unsigned cluster_of(const std::string& folder) {
   return cluster && *cluster > 0 ? static_cast<unsigned>(*cluster) : 0;
 }
 
-bool is_smt_sibling(const std::string& folder, unsigned number) {
+unsigned first_sibling(const std::string& folder, unsigned number) {
   const auto siblings = read_text(folder + "/topology/thread_siblings_list");
-  if (!siblings) return false;
-  const auto cores = parse_cpu_list(*siblings);
-  return !cores.empty() && number != cores.front();
+  const auto cores = siblings ? parse_cpu_list(*siblings) : std::vector<unsigned>{};
+  return cores.empty() ? number : cores.front();
 }
 
 Core read_core(const std::string& root, unsigned number) {
@@ -35,7 +36,8 @@ Core read_core(const std::string& root, unsigned number) {
   }
   if (const auto frequency = read_number(folder + "/cpufreq/cpuinfo_max_freq"))
     core.max_frequency = Kilohertz{*frequency};
-  core.smt_sibling = is_smt_sibling(folder, number);
+  core.first_sibling = first_sibling(folder, number);
+  core.smt_sibling = core.first_sibling != number;
   return core;
 }
 
@@ -45,7 +47,16 @@ std::vector<Core> read_cores(const std::string& root) {
   std::vector<Core> cores;
   const auto online = read_text(root + "/sys/devices/system/cpu/online");
   for (const unsigned number : parse_cpu_list(online.value_or("0"))) cores.push_back(read_core(root, number));
+  const auto isolated = parse_cpu_list(read_text(root + "/sys/devices/system/cpu/isolated").value_or(""));
+  for (Core& core : cores) core.isolated = std::ranges::find(isolated, core.number) != isolated.end();
   return cores;
+}
+
+Facts read_core_facts(const std::string& root) {
+  Facts facts;
+  facts.cores = read_cores(root);
+  facts.quota = read_cpu_quota(root);
+  return facts;
 }
 
 std::vector<SensorFile> frequency_sensors(const std::string& root, const std::vector<Core>& cores) {

@@ -2,10 +2,14 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
+#include <span>
 #include <utility>
 
+#include "hal/boards/board_profile.h"
+#include "hal/linux/cgroup.h"
 #include "hal/linux/cores.h"
 #include "hal/linux/memory.h"
 #include "hal/linux/power.h"
@@ -34,18 +38,52 @@ std::vector<std::string> find_accelerators(const std::string& root) {
   return found;
 }
 
-// Jetson counts throttling per cause in oc1..oc3_event_cnt of the hwmon chip "soctherm_oc".
-std::vector<SensorFile> throttle_counters(const std::string& root) {
-  std::vector<SensorFile> counters;
+const BoardProfile& profile_of(const std::string& root) {
+  const std::string text = read_text(root + "/proc/device-tree/compatible").value_or("");
+  std::vector<std::string_view> words;
+  for (std::string_view rest = text; !rest.empty();) {
+    words.push_back(rest.substr(0, rest.find('\0')));
+    rest.remove_prefix(std::min(rest.size(), words.back().size() + 1));
+  }
+  return find_profile(words, read_text(root + "/sys/class/dmi/id/product_name").has_value());
+}
+
+// The files of hwmon chips that are there and can be read.
+std::vector<SensorFile> find_chip_files(const std::string& root, std::span<const ChipFile> wanted) {
+  std::vector<SensorFile> files;
   const std::string folder = root + "/sys/class/hwmon";
   for (const std::string& name : list_folder(folder)) {
-    if (read_text(folder + "/" + name + "/name") != "soctherm_oc") continue;
-    for (const char* counter : {"/oc1_event_cnt", "/oc2_event_cnt", "/oc3_event_cnt"}) {
-      if (read_number(folder + "/" + name + counter)) counters.emplace_back(folder + "/" + name + counter);
+    const std::string chip = read_text(folder + "/" + name + "/name").value_or("");
+    for (const ChipFile& file : wanted) {
+      const std::string path = folder + "/" + name + "/" + std::string(file.file);
+      if (chip == file.chip && read_number(path)) files.emplace_back(path);
     }
   }
-  return counters;
+  return files;
 }
+
+// Sensors of which more may come while the system starts.
+struct Sensors {
+  ThermalSensors thermal;
+  PowerSensors power;
+  std::vector<SensorFile> throttle_counters;
+  std::vector<SensorFile> under_voltage;
+
+  static Sensors find(const std::string& root, const BoardProfile& profile) {
+    Sensors sensors{find_thermal_sensors(root, profile),
+                    find_power_sensors(root, profile),
+                    find_chip_files(root, profile.throttle_counters),
+                    {}};
+    if (!profile.under_voltage_alarm.chip.empty()) {
+      sensors.under_voltage = find_chip_files(root, {&profile.under_voltage_alarm, 1});
+    }
+    return sensors;
+  }
+
+  [[nodiscard]] std::size_t count() const {
+    return thermal.zones.size() + power.rails.size() + throttle_counters.size() + under_voltage.size();
+  }
+};
 
 std::optional<Bytes> as_bytes(std::optional<std::int64_t> count) {
   if (!count || *count < 0) return std::nullopt;
@@ -55,33 +93,39 @@ std::optional<Bytes> as_bytes(std::optional<std::int64_t> count) {
 class LinuxBoard final : public Board {
  public:
   explicit LinuxBoard(LinuxBoardOptions options)
-      : gpio_(std::move(options.gpio)),
-        meminfo_(options.root + "/proc/meminfo"),
-        cpu_pressure_(options.root + "/proc/pressure/cpu"),
-        memory_pressure_(options.root + "/proc/pressure/memory"),
-        io_pressure_(options.root + "/proc/pressure/io"),
-        stat_(options.root + "/proc/stat"),
-        memory_group_(find_memory_group(options.root)),
-        interfaces_(find_interfaces(options.root)),
-        throttle_counters_(throttle_counters(options.root)) {
-    ThermalSensors thermal = find_thermal_sensors(options.root);
-    PowerSensors power = find_power_sensors(options.root);
-    facts_.name = board_name(options.root);
+      : root_(std::move(options.root)),
+        profile_(profile_of(root_)),
+        gpio_(std::move(options.gpio)),
+        meminfo_(root_ + "/proc/meminfo"),
+        cpu_pressure_(root_ + "/proc/pressure/cpu"),
+        memory_pressure_(root_ + "/proc/pressure/memory"),
+        io_pressure_(root_ + "/proc/pressure/io"),
+        stat_(root_ + "/proc/stat"),
+        memory_group_(find_memory_group(root_)),
+        interfaces_(find_interfaces(root_)),
+        sensors_(Sensors::find(root_, profile_)) {
+    facts_.name = board_name(root_);
+    facts_.family = profile_.family;
     facts_.cpu = options.cpu;
-    facts_.cores = read_cores(options.root);
-    facts_.memory =
-        meminfo_field(read_text(options.root + "/proc/meminfo").value_or(""), "MemTotal:").value_or(Bytes{});
-    facts_.thermal_zones = std::move(thermal.zones);
-    facts_.power_rails = std::move(power.rails);
-    facts_.accelerators = find_accelerators(options.root);
-    temperatures_ = std::move(thermal.temperatures);
-    rails_ = std::move(power.sensors);
-    frequencies_ = frequency_sensors(options.root, facts_.cores);
+    facts_.cores = read_cores(root_);
+    facts_.quota = read_cpu_quota(root_);
+    facts_.memory = meminfo_field(read_text(root_ + "/proc/meminfo").value_or(""), "MemTotal:").value_or(Bytes{});
+    facts_.accelerators = find_accelerators(root_);
+    frequencies_ = frequency_sensors(root_, facts_.cores);
+    tell_sensors();
   }
 
   const Facts& facts() const override { return facts_; }
   Gpio* gpio() override { return gpio_.get(); }
   FrequencyHold* frequency_hold() override { return nullptr; }  // Joins with the governor.
+
+  bool look_for_sensors() override {
+    Sensors now = Sensors::find(root_, profile_);
+    if (now.count() == sensors_.count()) return false;
+    sensors_ = std::move(now);
+    tell_sensors();
+    return true;
+  }
 
   void sample(Vitals& vitals) override {
     vitals.time = Clock::now();
@@ -96,6 +140,8 @@ class LinuxBoard final : public Board {
     vitals.memory_available = meminfo ? meminfo_field(*meminfo, "MemAvailable:") : std::nullopt;
     vitals.cgroup_limit = memory_group_ ? as_bytes(memory_group_->limit.number()) : std::nullopt;
     vitals.cgroup_usage = memory_group_ ? as_bytes(memory_group_->usage.number()) : std::nullopt;
+    const auto stat = memory_group_ ? memory_group_->stat.text(text_) : std::nullopt;
+    vitals.cgroup_unreclaimable = stat ? unreclaimable(*stat) : std::nullopt;
     vitals.cpu_pressure = pressure(cpu_pressure_);
     vitals.memory_pressure = pressure(memory_pressure_);
     vitals.io_pressure = pressure(io_pressure_);
@@ -114,20 +160,30 @@ class LinuxBoard final : public Board {
     }
   }
 
+  void tell_sensors() {
+    facts_.thermal_zones = sensors_.thermal.zones;
+    facts_.power_rails = sensors_.power.rails;
+  }
+
   void sample_sensors(Vitals& vitals) {
-    for (std::size_t i = 0; i < temperatures_.size(); ++i) {
-      const auto value = temperatures_[i].number();
+    for (std::size_t i = 0; i < sensors_.thermal.temperatures.size(); ++i) {
+      const auto value = sensors_.thermal.temperatures[i].number();
       vitals.temperatures[i] = value ? std::optional(MilliCelsius{*value}) : std::nullopt;
     }
-    for (std::size_t i = 0; i < rails_.size(); ++i) vitals.rail_powers[i] = rails_[i].read();
+    auto& rails = sensors_.power.sensors;
+    for (std::size_t i = 0; i < rails.size(); ++i) vitals.rail_powers[i] = rails[i].read(vitals.time);
     for (std::size_t i = 0; i < frequencies_.size(); ++i) {
       const auto value = frequencies_[i].number();
       vitals.frequencies[i] = value ? std::optional(Kilohertz{*value}) : std::nullopt;
     }
     vitals.throttle_events = std::nullopt;
-    for (SensorFile& counter : throttle_counters_) {
+    for (SensorFile& counter : sensors_.throttle_counters) {
       const auto events = counter.number();
       if (events) vitals.throttle_events = vitals.throttle_events.value_or(0) + static_cast<std::uint64_t>(*events);
+    }
+    vitals.under_voltage = std::nullopt;
+    for (SensorFile& alarm : sensors_.under_voltage) {
+      if (const auto value = alarm.number()) vitals.under_voltage = *value != 0;
     }
   }
 
@@ -136,6 +192,8 @@ class LinuxBoard final : public Board {
     return text ? parse_pressure(*text) : std::nullopt;
   }
 
+  std::string root_;
+  const BoardProfile& profile_;
   Facts facts_;
   std::unique_ptr<Gpio> gpio_;
   SensorFile meminfo_;
@@ -145,9 +203,7 @@ class LinuxBoard final : public Board {
   SensorFile stat_;
   std::optional<MemoryGroup> memory_group_;
   std::vector<InterfaceSensor> interfaces_;
-  std::vector<SensorFile> throttle_counters_;
-  std::vector<SensorFile> temperatures_;
-  std::vector<RailSensor> rails_;
+  Sensors sensors_;
   std::vector<SensorFile> frequencies_;
   std::array<char, 4096> text_{};
 };

@@ -1,7 +1,11 @@
 #include "hal/linux/memory.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdint>
+
+#include "hal/linux/cgroup.h"
 
 namespace linnet::hal {
 namespace {
@@ -15,21 +19,8 @@ struct Hierarchy {
   std::string top;     // Where the walk upwards ends.
   const char* limit_name;
   const char* usage_name;
+  const char* stat_name;
 };
-
-// The path after "…:CONTROLLERS:" of the line of /proc/self/cgroup whose controllers include `controller` ("" is v2's).
-std::optional<std::string> group_path(std::string_view cgroups, std::string_view controller) {
-  while (!cgroups.empty()) {
-    const auto end = cgroups.find('\n');
-    const std::string_view line = cgroups.substr(0, end);
-    cgroups = end == std::string_view::npos ? std::string_view{} : cgroups.substr(end + 1);
-    const auto first = line.find(':');
-    const auto second = line.find(':', first + 1);
-    if (second == std::string_view::npos) continue;
-    if (line.substr(first + 1, second - first - 1) == controller) return std::string(line.substr(second + 1));
-  }
-  return std::nullopt;
-}
 
 // The limit in a file, where there is one: v2 writes "max" for none.
 std::optional<std::int64_t> limit_in(const std::string& path) {
@@ -44,7 +35,8 @@ std::optional<MemoryGroup> tightest_group(const Hierarchy& hierarchy) {
     const auto limit = limit_in(folder + hierarchy.limit_name);
     if (limit && (!tightest || *limit < *tightest)) {
       tightest = limit;
-      group = MemoryGroup{SensorFile(folder + hierarchy.limit_name), SensorFile(folder + hierarchy.usage_name)};
+      group = MemoryGroup{SensorFile(folder + hierarchy.limit_name), SensorFile(folder + hierarchy.usage_name),
+                          SensorFile(folder + hierarchy.stat_name)};
     }
     const auto slash = folder.rfind('/');
     if (slash == std::string::npos || slash < hierarchy.top.size()) break;
@@ -74,6 +66,22 @@ std::optional<Bytes> meminfo_field(std::string_view meminfo, std::string_view fi
   return Bytes{static_cast<std::uint64_t>(*kibibytes) * 1024};
 }
 
+std::optional<Bytes> unreclaimable(std::string_view stat) {
+  constexpr std::array<std::string_view, 5> kNames = {"anon ", "shmem ", "slab_unreclaimable ",  // v2
+                                                      "total_rss ", "total_shmem "};             // v1, with all below.
+  std::optional<Bytes> sum;
+  while (!stat.empty()) {
+    const auto end = stat.find('\n');
+    const std::string_view line = stat.substr(0, end);
+    stat = end == std::string_view::npos ? std::string_view{} : stat.substr(end + 1);
+    const auto* name = std::ranges::find_if(kNames, [&](std::string_view n) { return line.starts_with(n); });
+    if (name == kNames.end()) continue;
+    const auto number = first_number(line.substr(name->size()));
+    if (number && *number >= 0) sum = sum.value_or(Bytes{}) + Bytes{static_cast<std::uint64_t>(*number)};
+  }
+  return sum;
+}
+
 std::optional<Pressure> parse_pressure(std::string_view text) {
   const auto some = field_after(text, "some ", "avg10=");
   if (!some) return std::nullopt;
@@ -86,10 +94,12 @@ std::optional<MemoryGroup> find_memory_group(const std::string& root) {
   const std::string mount = root + "/sys/fs/cgroup";
   if (const auto path = group_path(*cgroups, "memory")) {  // v1, or a hybrid that keeps memory on v1.
     const std::string top = mount + "/memory";
-    return tightest_group({top + (*path == "/" ? "" : *path), top, "/memory.limit_in_bytes", "/memory.usage_in_bytes"});
+    return tightest_group(
+        {top + (*path == "/" ? "" : *path), top, "/memory.limit_in_bytes", "/memory.usage_in_bytes", "/memory.stat"});
   }
   if (const auto path = group_path(*cgroups, "")) {
-    return tightest_group({mount + (*path == "/" ? "" : *path), mount, "/memory.max", "/memory.current"});
+    return tightest_group(
+        {mount + (*path == "/" ? "" : *path), mount, "/memory.max", "/memory.current", "/memory.stat"});
   }
   return std::nullopt;
 }

@@ -20,7 +20,12 @@ namespace linnet::hal {
 struct MemoryGroup {
   SensorFile limit;
   SensorFile usage;
+  SensorFile stat;
 };
+
+// What a group's memory.stat counts that the kernel cannot give back without swap: anonymous and shared memory, and
+// (v2) the kernel's own. The rest of the usage is page cache, a model's weights above all.
+[[nodiscard]] std::optional<Bytes> unreclaimable(std::string_view stat);
 
 // Nothing where no group sets a limit. Reads `root`/proc/self/cgroup.
 [[nodiscard]] std::optional<MemoryGroup> find_memory_group(const std::string& root);

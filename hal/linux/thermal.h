@@ -1,10 +1,12 @@
-// Thermal zones of /sys/class/thermal, found by their type's name.
+// Temperatures: thermal zones of /sys/class/thermal by their type's name, and, where there are none, hwmon's sensors of
+// the processor.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "hal/board.h"
+#include "hal/boards/board_profile.h"
 #include "hal/linux/sensor_file.h"
 
 namespace linnet::hal {
@@ -15,6 +17,7 @@ struct ThermalSensors {
   std::vector<SensorFile> temperatures;
 };
 
-[[nodiscard]] ThermalSensors find_thermal_sensors(const std::string& root);
+// With the trips that `profile` documents, where the kernel publishes none of that kind.
+[[nodiscard]] ThermalSensors find_thermal_sensors(const std::string& root, const BoardProfile& profile);
 
 }  // namespace linnet::hal

@@ -1,6 +1,7 @@
 // What this machine offers a model: its processor, the memory that is free, the kernels that were asked for.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 
 #include "hal/board.h"
@@ -16,9 +17,14 @@ struct Machine {
   CpuFeatures cpu;
   // What can be taken without swapping, inside the tightest memory cgroup; absent where the kernel does not say.
   std::optional<Bytes> available_memory;
+  std::size_t threads = 1;         // That a model gets where nobody says otherwise (hal/placement.h).
   kernels::ForcedVariants forced;  // From LINNET_KERNEL; borrows the environment.
   engine::CudaOptions cuda;        // From LINNET_CUDA_FOLDER and LINNET_CUDA_GRAPHS.
 };
+
+// What can be taken without swapping, by the kernel's estimate and inside the tightest control group. Of a group's
+// limit what others hold that cannot be given back is not there; its page cache is.
+[[nodiscard]] std::optional<Bytes> available_memory(const hal::Vitals& vitals);
 
 // The machine itself. Errors: kUsage (LINNET_KERNEL or LINNET_CUDA_GRAPHS is not of its form).
 [[nodiscard]] Result<Machine> inspect_machine();

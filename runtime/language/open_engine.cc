@@ -25,7 +25,7 @@ engine::EngineOptions engine_options(const ModelFile& file, const ModelOptions& 
   result.full_sequences = needs.full_sequences;
   result.max_batch_rows = needs.max_batch_rows;
   result.max_outputs = needs.max_outputs;
-  result.threads = options.threads;
+  result.threads = options.threads != 0 ? options.threads : machine.threads;
   result.memory_budget = options.memory_budget ? options.memory_budget : machine.available_memory;
   result.cpu = machine.cpu;
   result.forced = machine.forced;

@@ -34,6 +34,7 @@ class RecordedTree {
 RecordedTree orin_tree() {
   RecordedTree tree("orin");
   tree.put("/proc/device-tree/model", std::string("NVIDIA Jetson Orin Nano Developer Kit\0", 38));
+  tree.put("/proc/device-tree/compatible", std::string("nvidia,p3767-0005\0nvidia,tegra234\0", 34));
   tree.put("/proc/meminfo", "MemTotal:        7802648 kB\nMemFree: 100 kB\nMemAvailable:    5120000 kB\n");
   tree.put("/proc/pressure/memory",
            "some avg10=1.25 avg60=0.10 avg300=0.00 total=123\nfull avg10=0.50 avg60=0.00 avg300=0.00 total=9\n");

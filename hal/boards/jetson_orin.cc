@@ -1,0 +1,19 @@
+// Jetson Orin Nano, NX, AGX. Of the AGX no rail is the module's total: the sum of its parts is an estimate.
+#include "hal/boards/board_profile.h"
+
+namespace linnet::hal::boards {
+namespace {
+
+constexpr std::string_view kCompatible[] = {"nvidia,tegra234"};
+constexpr std::string_view kModuleRails[] = {"VDD_IN"};  // Orin Nano, NX.
+// Over-current and under-voltage throttling by cause (Jetson Linux Developer Guide, "Orin Series, Over-Current
+// Throttling").
+constexpr ChipFile kCounters[] = {
+    {"soctherm_oc", "oc1_event_cnt"}, {"soctherm_oc", "oc2_event_cnt"}, {"soctherm_oc", "oc3_event_cnt"}};
+
+}  // namespace
+
+const BoardProfile kJetsonOrin = {
+    .family = "Jetson Orin", .compatible = kCompatible, .module_rails = kModuleRails, .throttle_counters = kCounters};
+
+}  // namespace linnet::hal::boards
