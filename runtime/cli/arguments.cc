@@ -331,6 +331,7 @@ void declare(CLI::App& app, BenchOptions& options) {
   count_option(app, "-d,--depth", options.depth, "Positions in the context before each measurement (default 0)");
   count_option(app, "-b,--batch", options.batch, "Sequences decoded together (default 1)", 1, 256);
   count_option(app, "-r,--repeats", options.repeats, "Repeats (default 5)", 1);
+  add_switch(app, "!--no-limits", options.limits, "Does not measure what the machine can do at most");
   add_engine_options(app, options.model, "Positions to plan for (default: what the measurement needs)");
   add_json(app, options.json);
 }
@@ -347,6 +348,20 @@ void declare(CLI::App& app, EvalOptions& options) {
   count_option(app, "--limit", options.limit, "Takes the first N lines (default 0: all)");
   add_switch(app, "!--no-grammar", options.grammar, "Does not force the form that the model file asks for");
   add_engine_options(app, options.model, "Positions of a text or window (default: 512)");
+  add_json(app, options.json);
+}
+
+void declare(CLI::App& app, DoctorOptions& options) {
+  app.add_option("--board", options.board,
+                 "Another board than this machine: a folder that --record wrote,\nor sim:FILE.toml, a simulated one")
+      ->type_name("BOARD");
+  app.add_option("--record", options.record, "Copies what tells this board to a folder, and reports nothing")
+      ->type_name("DIR");
+  options.config = "/etc/linnet/linnetd.toml";
+  app.add_option("--config", options.config,
+                 "linnetd's configuration, for its broker\n(default /etc/linnet/linnetd.toml)")
+      ->type_name("FILE");
+  add_switch(app, "--quick", options.quick, "Measures nothing");
   add_json(app, options.json);
 }
 
@@ -397,6 +412,7 @@ Result<Command> parse_arguments(int count, const char* const* values) {
   add_command<InfoOptions>(app, "info", chosen);
   add_command<BenchOptions>(app, "bench", chosen);
   add_command<EvalOptions>(app, "eval", chosen);
+  add_command<DoctorOptions>(app, "doctor", chosen);
   describe(*app.add_subcommand("ctl"), "ctl");  // For the list of commands: its own line is read above.
   try {
     app.parse(count, values);

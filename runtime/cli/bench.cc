@@ -13,6 +13,8 @@
 #include "runtime/cli/json_writer.h"
 #include "runtime/cli/open_model.h"
 #include "runtime/engine/random.h"
+#include "runtime/engine/step_cost.h"
+#include "runtime/limits/limits.h"
 
 namespace linnet::cli {
 namespace {
@@ -86,6 +88,13 @@ class Stopwatch {
   std::vector<BatchRow> rows_;
 };
 
+// What the processor and its memory can do at most, and the shares of it that the model reached.
+struct Limits {
+  limits::MachineLimits machine;
+  double decode_fraction_of_bandwidth = 0;  // Weights and cache that were read, over reading alone.
+  double prefill_fraction_of_peak = 0;      // Multiply-adds, over int8 multiplication alone.
+};
+
 struct Measurement {
   double prefill_tokens_per_second = 0;
   double decode_tokens_per_second = 0;
@@ -94,6 +103,7 @@ struct Measurement {
   std::optional<double> heap_calls_per_token;
   ProcessMemory memory;
   engine::DeviceReport device;
+  std::optional<Limits> limits;
 };
 
 // One repeat on fresh sequences: prefill at the depth, then decode at the depth.
@@ -148,6 +158,51 @@ Result<Measurement> measure(engine::Engine& engine, const BenchOptions& options,
   return result;
 }
 
+// What the operations read and compute while `work` runs steps.
+template <class Work>
+Result<engine::StepCost> cost_of(engine::Engine& engine, Work work) {
+  std::vector<engine::StepCost> costs(engine.program().steps.size());
+  engine.profile(costs);
+  const auto done = work();
+  engine.profile({});
+  if (!done) return tl::unexpected(done.error());
+  engine::StepCost sum;
+  for (const engine::StepCost& cost : costs) {
+    sum.weight_bytes += cost.weight_bytes;
+    sum.cache_bytes += cost.cache_bytes;
+    sum.multiply_adds += cost.multiply_adds;
+  }
+  return sum;
+}
+
+Result<Limits> measure_limits(engine::Engine& engine, const Machine& machine, const BenchOptions& options,
+                              const Measurement& model, Console& console) {
+  Stopwatch stopwatch(engine, console);
+  std::vector<SequenceId> sequences(options.batch);
+  for (SequenceId& sequence : sequences) {
+    LINNET_TRY(sequence, engine.begin_sequence());
+    LINNET_CHECK(stopwatch.prefill(sequence, options.depth));
+  }
+  LINNET_TRY(const auto decode, cost_of(engine, [&] { return stopwatch.decode(sequences, 1); }));
+  for (const SequenceId sequence : sequences) engine.end_sequence(sequence);
+  LINNET_TRY(const SequenceId sequence, engine.begin_sequence());
+  LINNET_TRY(const auto prefill, cost_of(engine, [&] { return stopwatch.prefill(sequence, options.prompt); }));
+  engine.end_sequence(sequence);
+  Limits result;
+  LINNET_TRY(result.machine, limits::measure({.threads = engine.options().threads,
+                                              .cpu = machine.cpu,
+                                              .forced = machine.forced,
+                                              .buffer = limits::buffer_within(machine.available_memory)},
+                                             [&](std::size_t, std::size_t) { return !console.stop_requested(); }));
+  const double steps_a_second = model.decode_tokens_per_second / static_cast<double>(options.batch);
+  const auto bytes = static_cast<double>(decode.weight_bytes + decode.cache_bytes);
+  result.decode_fraction_of_bandwidth = steps_a_second * bytes / 1e9 / result.machine.read_gb_s().median;
+  const double operations = 2 * static_cast<double>(prefill.multiply_adds) / static_cast<double>(options.prompt);
+  result.prefill_fraction_of_peak =
+      model.prefill_tokens_per_second * operations / 1e9 / result.machine.int8_gop_s.median;
+  return result;
+}
+
 std::string json_report(const Measurement& m) {
   JsonWriter json;
   json.begin_object().member("prefill_tokens_per_second", m.prefill_tokens_per_second);
@@ -155,10 +210,13 @@ std::string json_report(const Measurement& m) {
   json.member("load_ms", m.load_milliseconds).member("first_token_ms", m.first_token_milliseconds);
   json.member("anonymous_bytes", m.memory.anonymous.count).member("mapped_bytes", m.memory.mapped.count);
   json.member("heap_allocations_per_token", m.heap_calls_per_token);
-  for (const char* limit :
-       {"read_bandwidth_gb_s", "int8_peak_gop_s", "decode_fraction_of_bandwidth", "prefill_fraction_of_peak"}) {
-    json.key(limit).null();
-  }
+  const auto limit = [&](const char* name, auto value) {
+    json.member(name, m.limits ? std::optional(value(*m.limits)) : std::nullopt);
+  };
+  limit("read_bandwidth_gb_s", [](const Limits& l) { return l.machine.read_gb_s().median; });
+  limit("int8_peak_gop_s", [](const Limits& l) { return l.machine.int8_gop_s.median; });
+  limit("decode_fraction_of_bandwidth", [](const Limits& l) { return l.decode_fraction_of_bandwidth; });
+  limit("prefill_fraction_of_peak", [](const Limits& l) { return l.prefill_fraction_of_peak; });
   json.member("device", m.device.name()).member("device_reason", m.device.reason);
   return json.end_object().line();
 }
@@ -186,6 +244,11 @@ std::string text_report(const Measurement& m, const BenchOptions& options) {
   line("mapped memory", to_string(m.memory.mapped));
   line("heap allocations", m.heap_calls_per_token ? one_decimal(*m.heap_calls_per_token) + " a token"
                                                   : "not counted (load the counting allocator)");
+  if (!m.limits) return text;
+  line("reading memory", one_decimal(m.limits->machine.read_gb_s().median) + " GB/s, of which decoding reaches " +
+                             one_decimal(100 * m.limits->decode_fraction_of_bandwidth) + " %");
+  line("int8 peak", one_decimal(m.limits->machine.int8_gop_s.median) + " G operations/s, of which prefill reaches " +
+                        one_decimal(100 * m.limits->prefill_fraction_of_peak) + " %");
   return text;
 }
 
@@ -204,6 +267,9 @@ Result<void> execute(const BenchOptions& options, Console& console) {
   LINNET_TRY(Measurement measurement, measure(engine, options, console));
   measurement.load_milliseconds = load_milliseconds;
   measurement.first_token_milliseconds += load_milliseconds;
+  if (options.limits && !measurement.device.is_gpu) {
+    LINNET_TRY(measurement.limits, measure_limits(engine, machine, options, measurement, console));
+  }
   return console.print(options.json ? json_report(measurement) : text_report(measurement, options));
 }
 

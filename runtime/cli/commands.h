@@ -21,6 +21,7 @@ namespace linnet::cli {
 [[nodiscard]] Result<void> execute(const InfoOptions& options, Console& console);
 [[nodiscard]] Result<void> execute(const BenchOptions& options, Console& console);
 [[nodiscard]] Result<void> execute(const EvalOptions& options, Console& console);
+[[nodiscard]] Result<void> execute(const DoctorOptions& options, Console& console);
 [[nodiscard]] Result<void> execute(const CtlOptions& options, Console& console);
 
 }  // namespace linnet::cli

@@ -167,9 +167,10 @@ that many positions before each measurement; -b decodes that many sequences toge
 The first token is timed from the start of loading, in the warm-up, after a prompt of -p tokens.
 
 Keys of --json: prefill_tokens_per_second, decode_tokens_per_second, load_ms, first_token_ms, anonymous_bytes,
-mapped_bytes, heap_allocations_per_token (null unless the counting allocator is loaded with LD_PRELOAD). The
-machine's limits are not measured yet: read_bandwidth_gb_s, int8_peak_gop_s, decode_fraction_of_bandwidth and
-prefill_fraction_of_peak are null.
+mapped_bytes, heap_allocations_per_token (null unless the counting allocator is loaded with LD_PRELOAD). After the
+model the processor's own limits are measured, in a second or two with at most 256 MiB: read_bandwidth_gb_s,
+int8_peak_gop_s (a multiply-add counts as two operations), and the shares that the model reached,
+decode_fraction_of_bandwidth and prefill_fraction_of_peak. They are null with --no-limits and on a GPU.
 
 Example:
   linnet bench -m model.gguf -p 512 -n 64 --threads 2
@@ -193,6 +194,23 @@ Examples:
   linnet eval -m model.gguf --data text.jsonl --metric ppl --ctx 1024 --json
 )"};
 
+constexpr HelpPage kDoctor{
+    "doctor", "Shows what this board is, what it can do, and which models that is enough for.",
+    "linnet doctor [OPTIONS]",
+    R"(Board, cores, the kernels that were chosen; reading memory and multiplying INT8, measured in a second or two (medians of
+five, with the lowest and the highest); memory that is there for a model; temperatures with the headroom to where the
+board slows down; power; GPIO lines; GPU; the broker of linnetd's configuration. Last, for models of the usual
+sizes: whether they fit with 4,096 positions, how fast they decode, and the longest context.
+
+The speed of a model is foretold from the bytes that a token reads and the rate at which this machine's kernels go
+through them; linnet bench measures it. What a board does not tell is absent, never 0.
+
+Examples:
+  linnet doctor
+  linnet doctor --quick --json
+  linnet doctor --record /tmp/my-board && linnet doctor --board /tmp/my-board
+)"};
+
 constexpr HelpPage kCtl{"ctl", "Asks and watches devices that run linnetd, over MQTT.", "linnet ctl ACTION [OPTIONS]",
                         R"(Each action explains itself: linnet ctl ACTION --help
 
@@ -214,8 +232,8 @@ Examples:
   linnet ctl keys certificates kitchen panel
 )"};
 
-constexpr std::array kPages = {kProgram, kRun,    kChat,      kTokenize, kTemplate, kLogits, kEmbed, kQuantize,
-                               kPack,    kUnpack, kMakeModel, kInfo,     kBench,    kEval,   kCtl};
+constexpr std::array kPages = {kProgram, kRun,    kChat,      kTokenize, kTemplate, kLogits, kEmbed,  kQuantize,
+                               kPack,    kUnpack, kMakeModel, kInfo,     kBench,    kEval,   kDoctor, kCtl};
 
 }  // namespace
 

@@ -133,6 +133,15 @@ struct BenchOptions {
   std::size_t depth = 0;
   std::size_t batch = 1;
   std::size_t repeats = 5;
+  bool limits = true;  // Whether the machine's limits are measured too.
+  bool json = false;
+};
+
+struct DoctorOptions {
+  std::string board;   // "sim:FILE.toml" or a recorded folder; empty: this machine.
+  std::string record;  // The folder to copy this board's files to; empty: a report.
+  std::string config;  // Of linnetd, for the broker.
+  bool quick = false;
   bool json = false;
 };
 
@@ -154,6 +163,6 @@ struct ShowText {
 
 using Command = std::variant<ShowText, RunOptions, ChatOptions, TokenizeOptions, TemplateOptions, LogitsOptions,
                              EmbedOptions, QuantizeOptions, PackOptions, UnpackOptions, MakeModelOptions, InfoOptions,
-                             BenchOptions, EvalOptions, CtlOptions>;
+                             BenchOptions, EvalOptions, DoctorOptions, CtlOptions>;
 
 }  // namespace linnet::cli

@@ -1,4 +1,6 @@
 // `linnet run`: one prompt, one answer, streamed.
+#include "hal/energy.h"
+#include "hal/linux/linux_board.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/process_memory.h"
 #include "runtime/cli/answer_output.h"
@@ -18,8 +20,15 @@ std::vector<Message> messages_of(const RunOptions& options, const std::string& p
   return messages;
 }
 
+// What the board used for the answer: joules, and how well that is known.
+void add_energy(JsonWriter& json, const hal::Energy& energy, std::size_t tokens) {
+  json.member("energy_source", hal::to_string(energy.source)).member("energy_j", energy.joules);
+  const bool shared = energy.joules && tokens != 0;
+  json.member("joules_per_token", shared ? std::optional(*energy.joules / static_cast<double>(tokens)) : std::nullopt);
+}
+
 Result<void> print_report(const RunOptions& options, const Answer& answer, const engine::Engine& engine,
-                          double load_milliseconds, Console& console) {
+                          const hal::Energy& energy, double load_milliseconds, Console& console) {
   LINNET_TRY(const ProcessMemory memory, measure_process_memory());
   JsonWriter json;
   json.begin_object().member("text", answer.text);
@@ -33,6 +42,7 @@ Result<void> print_report(const RunOptions& options, const Answer& answer, const
   json.member("prefill_tokens_per_second", answer.prefill_tokens_per_second());
   json.member("decode_tokens_per_second", answer.decode_tokens_per_second());
   json.member("anonymous_bytes", memory.anonymous.count).member("mapped_bytes", memory.mapped.count);
+  add_energy(json, energy, answer.tokens.size());
   json.member("device", engine.device().name()).member("device_reason", engine.device().reason);
   return console.print(json.end_object().line());
 }
@@ -84,11 +94,12 @@ Result<void> execute(const RunOptions& options, Console& console) {
   question.options.max_tokens = options.maximum_tokens;
   question.options.cancel = &console.stop();
   AnswerOutput output(console, options.reasoning.reasoning);
+  hal::EnergyProbe probe(hal::make_linux_board({.root = "", .cpu = {}, .gpio = nullptr}));
   LINNET_TRY(const Answer answer, generate(engine, text, question, [&](text::AnswerPart part, std::string_view piece) {
                return options.json ? Result<void>() : output.push(part, piece);
              }));
   output.finish();
-  LINNET_CHECK(options.json ? print_report(options, answer, engine, load_milliseconds, console)
+  LINNET_CHECK(options.json ? print_report(options, answer, engine, probe.so_far(), load_milliseconds, console)
                             : end_line(answer, console));
   return answer.finish == engine::FinishReason::kCancelled ? interrupted() : Result<void>();
 }

@@ -28,6 +28,10 @@ class Bench(support.ModelTest):
         report = self.ok_json("bench", "-m", self.model, "-p", "16", "-n", "4", "-r", "2")
         self.assertEqual(set(report), BENCH_KEYS)
         self.assertIsNone(report["heap_allocations_per_token"])
+        for key in ("read_bandwidth_gb_s", "int8_peak_gop_s", "decode_fraction_of_bandwidth", "prefill_fraction_of_peak"):
+            self.assertGreater(report[key], 0)
+        report = self.ok_json("bench", "-m", self.model, "-p", "16", "-n", "4", "-r", "1", "--no-limits")
+        self.assertIsNone(report["read_bandwidth_gb_s"])
         self.assertGreater(report["prefill_tokens_per_second"], 0)
         self.assertGreater(report["first_token_ms"], report["load_ms"])
 
