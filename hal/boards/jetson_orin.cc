@@ -6,8 +6,8 @@ namespace {
 
 constexpr std::string_view kCompatible[] = {"nvidia,tegra234"};
 constexpr std::string_view kModuleRails[] = {"VDD_IN"};  // Orin Nano, NX.
-// Over-current and under-voltage throttling by cause (Jetson Linux Developer Guide, "Orin Series, Over-Current
-// Throttling").
+// Events since boot: under-voltage, average over-current, instantaneous over-current (NVIDIA's kernel driver
+// tegra23x-oc-event; hwmon's name is "soctherm_oc").
 constexpr ChipFile kCounters[] = {
     {"soctherm_oc", "oc1_event_cnt"}, {"soctherm_oc", "oc2_event_cnt"}, {"soctherm_oc", "oc3_event_cnt"}};
 

@@ -1,4 +1,4 @@
-// Jetson AGX Thor: VIN is the module's total.
+// Jetson AGX Thor: VIN is taken to be the module's total, after its name; no document was found that says so.
 #include "hal/boards/board_profile.h"
 
 namespace linnet::hal::boards {

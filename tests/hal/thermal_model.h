@@ -33,10 +33,11 @@ struct ThermalModel {
   }
 };
 
-// Parameters of what is sold: total rise of bare and of cooled boards, power of 5 to 40 W modules. Sources: Raspberry
-// Pi 4 thermal testing (raspberrypi.com, 2019): 2.1 to 7 W, about 8 K a watt bare; NVIDIA Jetson Orin NX/Nano Thermal
-// Design Guide: 7 to 40 W, 0.8 to 2 K a watt with the reference sinks, Tj limits of 95 to 99 degrees; heat sinks of
-// that size have time constants of 1 to 10 minutes, silicon under a lid of 1 to 6 seconds.
+// The ranges are synthetic, and wide around what is known of boards: a bare Raspberry Pi 4 with four busy cores stands 38 K
+// above the air (pi-plates.com, "Using a THERMOplate to Measure Temperatures on the RPi4") and its firmware throttles from
+// 80 degrees on (Raspberry Pi documentation); an RK3588 has passive trips at 75 and 85, a Jetson Orin at 99 degrees (device
+// trees: tests/data/boards/*/SOURCES), an Orin Nano modes of 7 and 15 W. No source was found for the time constants: silicon
+// under a lid is taken to follow its power in 1 to 6 seconds, what it is mounted on in 1 to 15 minutes.
 inline ThermalModel draw_model(std::uint64_t seed) {
   std::mt19937_64 random(seed);
   const auto between = [&](double low, double high) {

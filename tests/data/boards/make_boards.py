@@ -10,9 +10,19 @@ import shutil
 
 HERE = pathlib.Path(__file__).resolve().parent
 MIB = 1024
-JETSON = "Jetson Linux Developer Guide, Platform Power and Performance: thermal zones, trips, INA3221 rails, oc event counters"
-RPI = "Raspberry Pi documentation, Frequency management; Linux drivers/hwmon/raspberrypi-hwmon.c, bcm2711/bcm2712 device trees"
-RK = "Linux arch/arm64/boot/dts/rockchip/rk3588-base.dtsi and the vendor kernel's thermal zones"
+LINUX = "github.com/torvalds/linux"
+ORIN = (f"zone names: {LINUX} arch/arm64/boot/dts/nvidia/tegra234.dtsi (036f15c24888); critical trip: tegra234-p3767.dtsi there "
+        "(0604aa87b098); passive trip: the patch for tegra234-p3737-0000 on linux-tegra that has cpu-sw-throttle; hot and active trips: synthetic; "
+        "oc counters: NVIDIA's driver tegra23x-oc-event, hwmon name soctherm_oc")
+AGX_RAILS = f"{LINUX} arch/arm64/boot/dts/nvidia/tegra234-p3701.dtsi (24f171c7e145), channels without label after the vendor's"
+NANO_RAILS = "the patch for tegra234-p3767 that adds power-sensor@40: VDD_IN, VDD_CPU_GPU_CV, VDD_SOC"
+THOR_RAILS = "labels as users of tegrastats report them (VDD_GPU, VDD_CPU_SOC_MSS, VIN); their chip: synthetic"
+AS_ORIN = "synthetic, taken over from an Orin"
+RPI = ("critical trip: github.com/raspberrypi/linux arch/arm/boot/dts/broadcom/bcm270x-rpi.dtsi (1f52077ebe3e); "
+       f"rpi_volt, in0_lcrit_alarm: {LINUX} drivers/hwmon/raspberrypi-hwmon.c (0eaed89c18ae)")
+RPI5 = "; active trips: github.com/raspberrypi/linux arch/arm64/boot/dts/broadcom/bcm2712-rpi-5-b.dts (9ac6cb2577ca)"
+RK = ("names and trips of 75, 85 and 115 degrees: the first patch for rk3588s.dtsi on linux-rockchip, after the vendor's kernel; "
+      "Linux itself now says package-thermal for soc-thermal")
 KERNEL = "Linux Documentation: admin-guide/cgroup-v2, cgroup-v1, cputopology, PSI, powercap, hwmon sysfs-interface"
 ARM = "Arm technical reference manuals: part numbers; Linux arch/arm64/kernel/cpuinfo.c: order and names of features"
 
@@ -67,7 +77,7 @@ class Board:
                     self.put(f"{folder}/cpu_capacity", capacity)
         last = max(max(numbers) for numbers, *_ in clusters)
         self.put("/sys/devices/system/cpu/online", online or f"0-{last}")
-        self.source("/sys/devices/system/cpu", KERNEL + "; frequencies synthetic")
+        self.source("/sys/devices/system/cpu", KERNEL + "; frequencies, clusters and capacities synthetic")
 
     def zone(self, name, millidegrees, *trips):
         """A gated zone has no temperature: reading it fails."""
@@ -99,7 +109,6 @@ class Board:
 
 
 def jetson_zones(board, *gated):
-    board.source("/sys/class/thermal, /sys/class/hwmon", JETSON)
     shut = ("critical", 104500)
     board.zone("cpu-thermal", 48531, ("passive", 99000), ("hot", 102500), shut)
     for name in gated:
@@ -119,6 +128,8 @@ def jetson_orin_nano():
     board.cpuinfo([("0x41", "0xd42")] * 6, A76)
     board.cores([((0, 1, 2, 3), 1510400, 729600, None), ((4, 5), 1510400, 1510400, None)])
     jetson_zones(board, "gpu-thermal", "cv0-thermal")
+    board.source("/sys/class/thermal", ORIN)
+    board.source("/sys/class/hwmon, ina3221", NANO_RAILS)
     board.ina3221(("VDD_IN", 4968, 1200), ("VDD_CPU_GPU_CV", 4968, 300), ("VDD_SOC", 4968, 400))
     oc_counters(board, 2, 0, 5)
     board.finish()
@@ -131,6 +142,8 @@ def jetson_agx_orin():
     board.cpuinfo([("0x41", "0xd42")] * 12, A76)
     board.cores([(tuple(range(i, i + 4)), 2201600, 1190400, None) for i in (0, 4)])  # A mode with 8 cores.
     jetson_zones(board, "gpu-thermal")
+    board.source("/sys/class/thermal", ORIN)
+    board.source("/sys/class/hwmon, ina3221", AGX_RAILS)
     board.ina3221(("VDD_GPU_SOC", 19920, 160), ("VDD_CPU_CV", 19920, 40), ("VIN_SYS_5V0", 4992, 600))
     board.ina3221(("NC", 0, 0), ("VDDQ_VDD2_1V8AO", 4992, 200), ("NC", 0, 0))
     oc_counters(board, 0, 0, 0)
@@ -144,10 +157,11 @@ def jetson_xavier_nx():
     board.cpuinfo([("0x4e", "0x004")] * 6, A72 + " aes pmull sha1 sha2 atomics fphp asimdhp asimdrdm dcpop")
     board.cores([((0, 1), 1907200, 1190400, None), ((2, 3), 1907200, 1190400, None)])
     jetson_zones(board, "PMIC-Die")
+    board.source("/sys/class/thermal", AS_ORIN)
     for index, (label, milliwatts) in enumerate((("VDD_IN", 4300), ("VDD_CPU_GPU_CV", 900), ("VDD_SOC", 1100))):
         board.put(f"/sys/bus/iio/devices/iio:device0/rail_name_{index}", label)
         board.put(f"/sys/bus/iio/devices/iio:device0/in_power{index}_input", milliwatts)
-    board.source("/sys/bus/iio/devices", "JetPack 4: rail_name_N, in_powerN_input in milliwatts (jetson_stats, documents)")
+    board.source("/sys/bus/iio/devices", "JetPack 4: rail_name_N, in_powerN_input in milliwatts, as github.com/rbonghi/jetson_stats reads them (jtop/core/power.py, 2536e0f3a460)")
     board.finish()
 
 
@@ -158,6 +172,8 @@ def jetson_thor():
     board.cpuinfo([("0x41", "0xd83")] * 14, V3)
     board.cores([(tuple(range(14)), 2601000, 972000, None)])
     jetson_zones(board)
+    board.source("/sys/class/thermal", AS_ORIN)
+    board.source("/sys/class/hwmon, ina3221", THOR_RAILS)
     board.ina3221(("VDD_GPU", 12000, 900), ("VDD_CPU_SOC_MSS", 12000, 1100), ("VIN", 19800, 2000))
     board.finish()
 
@@ -168,7 +184,7 @@ def raspberry_pi(name, model, soc, part, features, frequency, critical, fans, vo
     board.memory(total, total - 600, pressure=False)
     board.cpuinfo([("0x41", part)] * 4, features)
     board.cores([((0, 1, 2, 3), frequency, 600000, None)])
-    board.source("/sys/class/thermal, /sys/class/hwmon", RPI)
+    board.source("/sys/class/thermal, /sys/class/hwmon", RPI + (RPI5 if fans else ""))
     board.zone("cpu-thermal", 51608, *[("active", fan) for fan in fans], ("critical", critical))
     board.chip("cpu_thermal", temp1_input=51608)
     board.chip("rpi_volt", in0_lcrit_alarm=volts_alarm)
