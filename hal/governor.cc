@@ -30,6 +30,10 @@ constexpr double kIntegral = 0.008;    // A second.
 constexpr double kShortTime = 40;      // Seconds to the trip at the present slope in which there is no time for that.
 constexpr double kHurriedFall = 0.02;  // Share a second, then.
 constexpr double kFastestRise = 0.02;  // Share a second.
+constexpr double kFar = 3;          // Times the target (or kLeastFar degrees, if that is more): so much headroom, still
+constexpr double kLeastFar = 12;    // there after kFarHorizon seconds of the present slope, is not waited with: the
+constexpr double kFarHorizon = 40;  // share rises by kEagerRise a second. A cool board is at full speed in one to two
+constexpr double kEagerRise = 0.015;  // minutes instead of three.
 constexpr double kFastestFall = 0.15;
 constexpr double kSlopeSmoothing = 4;  // Seconds.
 constexpr double kPowerSmoothing = 20;
@@ -98,6 +102,8 @@ class Step {
       // Only a fall looks ahead: what rises is already on its way to safety.
       const double ahead = headroom - next_.target + kHorizon * std::min(0.0, next_.slope);
       double step = (kProportional * change + kIntegral * ahead * seconds_) / next_.scale;
+      const bool is_far = headroom + kFarHorizon * next_.slope > kFar * std::max(next_.target, kLeastFar);
+      if (is_far) step = std::max(step, kEagerRise * seconds_);
       // A fan that fails, sunshine: what holds a calm board is too slow for that.
       if (headroom + kShortTime * next_.slope < 0) step = std::min(step, -kHurriedFall * seconds_);
       next_.share += std::clamp(step, -kFastestFall * seconds_, kFastestRise * seconds_);

@@ -33,11 +33,12 @@ struct ThermalModel {
   }
 };
 
-// The ranges are synthetic, and wide around what is known of boards: a bare Raspberry Pi 4 with four busy cores stands 38 K
-// above the air (pi-plates.com, "Using a THERMOplate to Measure Temperatures on the RPi4") and its firmware throttles from
-// 80 degrees on (Raspberry Pi documentation); an RK3588 has passive trips at 75 and 85, a Jetson Orin at 99 degrees (device
-// trees: tests/data/boards/*/SOURCES), an Orin Nano modes of 7 and 15 W. No source was found for the time constants: silicon
-// under a lid is taken to follow its power in 1 to 6 seconds, what it is mounted on in 1 to 15 minutes.
+// The ranges are synthetic, and wide around what is known of boards: a bare Raspberry Pi 4 with four busy cores stands
+// 38 K above the air (pi-plates.com, "Using a THERMOplate to Measure Temperatures on the RPi4") and its firmware
+// throttles from 80 degrees on (Raspberry Pi documentation); an RK3588 has passive trips at 75 and 85, a Jetson Orin at
+// 99 degrees (device trees: tests/data/boards/*/SOURCES), an Orin Nano modes of 7 and 15 W. No source was found for the
+// time constants: silicon under a lid is taken to follow its power in 1 to 6 seconds, what it is mounted on in 1 to 15
+// minutes.
 inline ThermalModel draw_model(std::uint64_t seed) {
   std::mt19937_64 random(seed);
   const auto between = [&](double low, double high) {
