@@ -101,6 +101,9 @@ void read_engine(TomlTable table, DaemonConfig& config) {
   if (device == "cuda") config.device = engine::DeviceChoice::kCuda;
   if (device != "auto" && device != "cpu" && device != "cuda")
     table.fault_at("device", "'engine.device' must be auto, cpu or cuda");
+  config.governor = table.boolean("governor", true);
+  const double watts = table.number("power_budget_w", 0, 0, 10'000);
+  if (watts > 0) config.power_budget = Milliwatts{static_cast<std::int64_t>(watts * 1000)};
   table.finish();
 }
 

@@ -81,6 +81,8 @@ struct DaemonConfig {
   std::size_t may_pause = 1;  // Answers that may be paused beside them, for more urgent ones.
   std::optional<Bytes> memory_budget;
   engine::DeviceChoice device = engine::DeviceChoice::kAuto;
+  bool governor = true;                    // Whether the worker pauses before the board slows down by itself.
+  std::optional<Milliwatts> power_budget;  // Average of the whole board.
   AdmissionLimits admission;
   std::map<std::string, ModelConfig> models;
   std::string default_model;

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kWorkPatience{200};
 constexpr std::chrono::seconds kSampleEvery{1};  // I2C sensors are slow; faster tells nothing more.
+constexpr std::chrono::seconds kLookEvery{60};   // For sensors that appear late: lists folders.
 constexpr std::int64_t kMostSpooled = 2880;      // A day at 30 s.
 // A connection attempt blocks its thread for as long as the kernel tries: about 130 s.
 constexpr std::chrono::seconds kLongestSilentLink{180};
@@ -146,7 +147,9 @@ void Daemon::make_service(Journal journal) {
   options.figures = &generation_figures_;
   options.keeps_durable = journal_on_disk_;
   options.audit = &*audit_;
+  options.pacer = &pacer_;
   backend_ = std::make_unique<EngineBackend>(*host_, energy_, config_.at_once, options.default_max_tokens);
+  if (config_.governor) backend_->obey(&pacer_);
   service_ = std::make_unique<Service>(std::move(options), std::move(journal), *backend_, *link_, *operations_, clock_);
 }
 
@@ -183,9 +186,30 @@ void Daemon::ask_canary() {
 void Daemon::sample_board(Clock::time_point now) {
   if (now - last_sample_ < kSampleEvery) return;
   last_sample_ = now;
+  if (now - last_look_ >= kLookEvery) {
+    last_look_ = now;
+    board_->look_for_sensors();
+  }
   vitals_ = board_->sample();
   energy_.sample(board_->facts(), vitals_, now);
   energy_budget_.sample(energy_.joules(now), now);
+  if (!config_.governor) return;
+  pacer_.sample(board_->facts(), vitals_, {.power = config_.power_budget});
+  tell_of_pace();
+}
+
+// Ordinary steering by temperature is a figure, work_share; what somebody should look at is told once a cause.
+void Daemon::tell_of_pace() {
+  const Pace pace = pacer_.pace();
+  const bool ordinary = pace.admit && (pace.reason.empty() || pace.reason == "temperature");
+  const std::string_view reason = ordinary ? std::string_view() : pace.reason;
+  if (reason == told_pace_) return;
+  if (reason.empty()) {
+    log(LogLevel::kNotice, "ordinary pace again (it was slower: " + told_pace_ + ")");
+  } else {
+    log(LogLevel::kWarning, "slower: " + std::string(reason) + (pace.admit ? "" : "; no new work until it has cooled"));
+  }
+  told_pace_ = reason;
 }
 
 // Once a cause, for a broker that stays away would fill the log.
@@ -203,7 +227,7 @@ void Daemon::tick() {
   tell_of_broker();
   service_->tick();
   tell_of_edges();
-  link_->take_pool_work(service_->wants_pool_work());
+  link_->take_pool_work(service_->wants_pool_work() && pacer_.pace().admit);
   if (now - last_health_ < config_.telemetry_period && !health_due_.exchange(false)) return;
   last_health_ = now;
   {

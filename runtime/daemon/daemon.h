@@ -20,6 +20,7 @@
 #include "runtime/daemon/energy_meter.h"
 #include "runtime/daemon/engine_backend.h"
 #include "runtime/daemon/model_host.h"
+#include "runtime/daemon/pacer.h"
 #include "runtime/daemon/rule_actions.h"
 #include "runtime/daemon/service.h"
 #include "runtime/daemon/shared_board.h"
@@ -71,6 +72,7 @@ class Daemon final : private LinkEvents {
   void publish_discovery(bool wanted);
   void sample_board(Clock::time_point now);
   void tell_of_broker();
+  void tell_of_pace();
   void tell_of_edges();
   void send_figures();
   void ask_canary();
@@ -90,6 +92,7 @@ class Daemon final : private LinkEvents {
   std::unique_ptr<ModelHost> host_;
   EnergyMeter energy_;
   EnergyBudget energy_budget_;
+  Pacer pacer_;
   std::unique_ptr<EngineBackend> backend_;
   std::unique_ptr<BrokerLink> link_;
   std::unique_ptr<RuleActions> actions_;
@@ -106,6 +109,8 @@ class Daemon final : private LinkEvents {
   hal::Vitals vitals_;
   std::atomic<bool> health_due_{true};
   Clock::time_point last_sample_{};
+  Clock::time_point last_look_{};
+  std::string told_pace_;     // What was told of it last; empty: nothing out of the ordinary.
   std::string told_failure_;  // Of the connection; empty while there is one.
   Clock::time_point last_health_{};
   std::atomic<int> turns_after_request_{0};  // Of the control session; counts from a request on.

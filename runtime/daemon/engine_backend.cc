@@ -1,15 +1,27 @@
 #include "runtime/daemon/engine_backend.h"
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <map>
 #include <optional>
-
-#include "runtime/daemon/generation_group.h"
+#include <thread>
 
 namespace linnet::daemon {
 
+namespace {
+
+// While it pauses: how soon a cancelled answer ends, and a new pace is seen.
+constexpr std::chrono::milliseconds kNap{100};
+
+}  // namespace
+
 bool EngineBackend::serves(std::string_view model) const { return model.empty() || host_.is_configured(model); }
+
+std::size_t EngineBackend::batch_limit() const {
+  const std::size_t most = pacer_ != nullptr ? pacer_->pace().most_together : 0;
+  return most == 0 ? at_once_ : std::min(most, at_once_);
+}
 
 void EngineBackend::run(std::span<const Job> jobs, JobListener& listener) {
   std::map<std::string_view, std::vector<const Job*>> groups;
@@ -40,7 +52,10 @@ void EngineBackend::run_group(std::span<const Job* const> jobs, JobListener& lis
     for (const Job* job : jobs) group.add(*job);
     auto sound = (*model)->check_file();
     while (sound && !group.empty()) {
+      const auto started = Clock::now();
+      group.hold_to(batch_limit());
       sound = group.advance();
+      if (sound) rest(group, Clock::now() - started);
       if (sound && others_join) group.let_join();
     }
     host_.set_last_use(Clock::now());
@@ -49,6 +64,18 @@ void EngineBackend::run_group(std::span<const Job* const> jobs, JobListener& lis
     if (!sound && (sound.error().kind == ErrorKind::kIo || (*model)->engine().is_lost())) broken = sound.error();
   }
   if (broken) host_.drop(*broken);
+}
+
+void EngineBackend::rest(GenerationGroup& group, Clock::duration busy) const {
+  if (pacer_ == nullptr) return;
+  const auto started = Clock::now();
+  while (!group.empty()) {
+    const auto left = pacer_->pace().pause_after(std::chrono::duration_cast<std::chrono::microseconds>(busy)) -
+                      (Clock::now() - started);
+    if (left <= Clock::duration::zero()) return;
+    std::this_thread::sleep_for(std::min<Clock::duration>(left, kNap));
+    group.leave_ended();
+  }
 }
 
 }  // namespace linnet::daemon

@@ -7,7 +7,9 @@
 
 #include "runtime/daemon/backend.h"
 #include "runtime/daemon/energy_meter.h"
+#include "runtime/daemon/generation_group.h"
 #include "runtime/daemon/model_host.h"
+#include "runtime/daemon/pacer.h"
 
 namespace linnet::daemon {
 
@@ -17,18 +19,24 @@ class EngineBackend final : public Backend {
   EngineBackend(ModelHost& host, const EnergyMeter& energy, std::size_t at_once, std::uint32_t default_max_tokens)
       : host_(host), energy_(energy), at_once_(at_once), default_max_tokens_(default_max_tokens) {}
 
-  [[nodiscard]] std::size_t batch_limit() const override { return at_once_; }
+  // From now on the worker pauses between steps and holds batches small as it says. Borrowed.
+  void obey(const Pacer* pacer) { pacer_ = pacer; }
+
+  [[nodiscard]] std::size_t batch_limit() const override;
   // Jobs join the last group alone: those that came with run() do not wait for later ones.
   void run(std::span<const Job> jobs, JobListener& listener) override;
   [[nodiscard]] bool serves(std::string_view model) const override;
 
  private:
   void run_group(std::span<const Job* const> jobs, JobListener& listener, bool others_join);
+  // Pauses after `busy` of computing, for as long as the pace wants; cancelled answers end meanwhile.
+  void rest(GenerationGroup& group, Clock::duration busy) const;
 
   ModelHost& host_;
   const EnergyMeter& energy_;
   std::size_t at_once_;
   std::uint32_t default_max_tokens_;
+  const Pacer* pacer_ = nullptr;
 };
 
 }  // namespace linnet::daemon

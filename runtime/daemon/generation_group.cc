@@ -17,6 +17,12 @@ std::size_t GenerationGroup::occupied() const {
       std::ranges::count_if(slots_, [](const Slot& slot) { return slot.generation != nullptr; }));
 }
 
+void GenerationGroup::hold_to(std::size_t most) { most_ = most; }
+
+std::size_t GenerationGroup::at_once() const {
+  return most_ == 0 ? model_.at_once() : std::min(most_, model_.at_once());
+}
+
 bool GenerationGroup::empty() const { return occupied() == 0; }
 
 GenerationGroup::Slot* GenerationGroup::free_slot() {
@@ -50,7 +56,7 @@ Priority GenerationGroup::least_urgent() const {
 void GenerationGroup::let_join() {
   while (free_slot() != nullptr && !model_.replaced()) {
     auto least = Priority::kLow;
-    if (occupied() >= model_.at_once()) {
+    if (occupied() >= at_once()) {
       if (least_urgent() == Priority::kHigh) return;
       least = least_urgent() == Priority::kLow ? Priority::kNormal : Priority::kHigh;
     }
@@ -86,7 +92,7 @@ void GenerationGroup::choose() {
                        .held = slot.generation->held_pages(),
                        .most = slot.generation->most_pages()};
   }
-  const auto chosen = advancing({claims.data(), count}, model_.at_once(), model_.engine().metrics().pages);
+  const auto chosen = advancing({claims.data(), count}, at_once(), model_.engine().metrics().pages);
   running_ = 0;
   for (std::size_t i = 0; i < count; ++i) {
     Slot& slot = *chosen_[i];

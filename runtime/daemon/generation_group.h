@@ -27,6 +27,11 @@ class GenerationGroup {
   // Jobs that the listener has for the room that is left, or for which a less urgent answer pauses.
   void let_join();
   [[nodiscard]] bool empty() const;
+  // From now on no more than so many advance by a step and no further ones join; those beyond pause. 0: as many as the
+  // model has room for.
+  void hold_to(std::size_t most);
+  // Those that were cancelled or whose time is over end.
+  void leave_ended();
 
   // One step of those that advance now; those that ended are told of and leave. The error that hit all of them, if one
   // did.
@@ -46,8 +51,8 @@ class GenerationGroup {
   [[nodiscard]] std::size_t occupied() const;
   [[nodiscard]] Priority least_urgent() const;
   [[nodiscard]] Slot* free_slot();
+  [[nodiscard]] std::size_t at_once() const;
   void end(Slot& slot, const Result<void>& outcome);
-  void leave_ended();
   void choose();
 
   ReadyModel& model_;
@@ -56,6 +61,7 @@ class GenerationGroup {
   JobListener& listener_;
   std::vector<Slot> slots_;  // One a lane, never moved.
   std::uint64_t begun_ = 0;
+  std::size_t most_ = 0;     // That hold_to() said.
   std::size_t running_ = 0;  // Of the two below, those that advance by this step.
   std::array<Slot*, kMostClaims> chosen_{};
   std::array<engine::Generator*, kMostClaims> generators_{};

@@ -55,6 +55,7 @@ struct ServiceClock {
 class AnswerActions;
 class AuditTrail;
 class GenerationFigures;
+class Pacer;
 
 struct ServiceOptions {
   DeviceAddress address;
@@ -68,6 +69,7 @@ struct ServiceOptions {
   AnswerActions* actions = nullptr;      // Borrowed; null: answers bring nothing about.
   GenerationFigures* figures = nullptr;  // Borrowed; null: nothing is recorded.
   AuditTrail* audit = nullptr;           // Borrowed; null: the log alone has the records.
+  const Pacer* pacer = nullptr;          // Borrowed; null: the board never has reason to refuse work.
   bool keeps_durable = true;             // False where the journal is in memory: durable requests are refused.
 };
 

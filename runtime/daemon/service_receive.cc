@@ -7,12 +7,14 @@
 #include "runtime/daemon/audit_trail.h"
 #include "runtime/daemon/fail_point.h"
 #include "runtime/daemon/log.h"
+#include "runtime/daemon/pacer.h"
 #include "runtime/daemon/service.h"
 
 namespace linnet::daemon {
 namespace {
 
 constexpr std::size_t kMostCorrelation = 64;
+constexpr std::chrono::milliseconds kCoolingTime{30'000};  // After which to ask a device again that is too hot.
 
 // Whether a request is read-only: answered at once and not kept.
 bool is_inspection(const Request& request) {
@@ -194,6 +196,9 @@ tl::expected<void, Refusal> Service::admit(const Origin& origin, const Request& 
   const std::optional<std::string_view> model = model_of(request);
   if (model && !backend_.serves(model->empty() ? origin.pool_model : *model)) {
     return refuse(ReasonCode::kPayloadInvalid, "no model of that name is configured");
+  }
+  if (model && options_.pacer != nullptr && !options_.pacer->pace().admit) {
+    return tl::unexpected(Refusal{{ReasonCode::kServerBusy, "the device is too hot"}, kCoolingTime});
   }
   const std::lock_guard lock(mutex_);
   if (stopping_) return refuse(ReasonCode::kServerBusy, "the device stops");

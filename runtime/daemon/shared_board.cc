@@ -44,6 +44,11 @@ hal::Vitals SharedBoard::sample() {
   return vitals;
 }
 
+void SharedBoard::look_for_sensors() {
+  const std::lock_guard lock(mutex_);
+  if (board_->look_for_sensors()) log(LogLevel::kNotice, "the board has other sensors than before");
+}
+
 Result<language::Machine> SharedBoard::machine() { return language::machine_with(sample()); }
 
 }  // namespace linnet::daemon

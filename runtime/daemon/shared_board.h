@@ -23,6 +23,9 @@ class SharedBoard {
   [[nodiscard]] hal::Gpio* gpio() { return board_->gpio(); }
   [[nodiscard]] hal::Vitals sample();
 
+  // Drivers load late: what has appeared since is read from now on. For the thread that reads facts() alone.
+  void look_for_sensors();
+
   // What it offers a model. The instruction sets are always this processor's own.
   [[nodiscard]] Result<language::Machine> machine();
 

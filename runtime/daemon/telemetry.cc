@@ -133,6 +133,7 @@ void Telemetry::add_service(Figures& figures, const TelemetrySources& sources, d
   add(figures, "memory_planned_bytes", sources.planned_memory);
   add(figures, "storage_used", sources.storage_used);
   add(figures, "budget_used", sources.budget_used);
+  add(figures, "work_share", sources.work_share);
   if (seconds <= 0) return;
   figures["requests_per_second"] = static_cast<double>(counters.received - last_received_) / seconds;
 }
@@ -243,6 +244,7 @@ void write_prometheus(std::string& out, const Figures& figures, const ServiceCou
       {"broker_connected", "linnet_broker_connected"},
       {"storage_used", "linnet_storage_used_ratio"},
       {"budget_used", "linnet_budget_used_ratio"},
+      {"work_share", "linnet_work_share_ratio"},
       {"inconsistency", "linnet_inconsistency_ratio"},
       {"memory_pressure", "linnet_memory_pressure_ratio"}};
   for (const auto& [figure, name] : gauges) {

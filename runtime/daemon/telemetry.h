@@ -61,6 +61,7 @@ struct TelemetrySources {
   std::optional<Bytes> mapped_memory;     // Of this process: pages of files, the model above all.
   std::optional<double> storage_used;     // Share of the state directory's file system.
   std::optional<double> budget_used;      // Share of the day's energy budget.
+  std::optional<double> work_share;       // Of the time, as the governor allows.
 };
 
 // Figures by name, in the units that the names say; absent ones are not there. Rates are over the time since the last

@@ -32,6 +32,8 @@ ca = "/etc/ssl/ca.pem"
 threads = 2
 memory_budget = "512M"
 device = "cpu"
+governor = false
+power_budget_w = 7.5
 [models.pilot]
 path = "/usr/share/linnet/pilot.gguf"
 idle_unload_s = 60
@@ -90,6 +92,8 @@ TEST(Config, AWholeFileIsRead) {
   ASSERT_TRUE(config->mqtt.tls);
   EXPECT_EQ(config->memory_budget->count, 512ull << 20);
   EXPECT_EQ(config->device, engine::DeviceChoice::kCpu);
+  EXPECT_FALSE(config->governor);
+  EXPECT_EQ(config->power_budget, Milliwatts{7500});
   EXPECT_EQ(config->default_model, "pilot") << "the only model is the default";
   EXPECT_TRUE(config->lines.at("BEDROOM_LIGHT").settings.active_low);
   EXPECT_EQ(config->rules[0].when.at("slots.house_place"), "bedroom");

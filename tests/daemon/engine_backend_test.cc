@@ -4,11 +4,14 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <new>
+#include <thread>
 
 #include "runtime/daemon/bus_guard.h"
+#include "runtime/daemon/pacer.h"
 #include "tests/source_tree.h"
 
 namespace linnet::daemon {
@@ -153,6 +156,63 @@ TEST_F(EngineBackendTest, APausedAnswerCanBeCancelled) {
   EXPECT_EQ(watcher_.order.front(), "low");
   EXPECT_EQ(watcher_.ends["low"], "cancelled");
   EXPECT_EQ(watcher_.ends["high1"], "length");
+}
+
+// What the governor says under a weak supply: 0.4 of the time, one answer at a time.
+class PacedBackendTest : public EngineBackendTest {
+ protected:
+  void SetUp() override {
+    EngineBackendTest::SetUp();
+    run({job("warm")});
+    watcher_ = {};
+    hal::Vitals vitals;
+    vitals.time = Clock::now();
+    vitals.under_voltage = true;
+    pacer_.sample({}, vitals, {});
+    backend_->obey(&pacer_);
+  }
+  double milliseconds_of(std::vector<Job> jobs) {
+    const auto started = Clock::now();
+    run(std::move(jobs));
+    return milliseconds_between(started, Clock::now());
+  }
+
+  Pacer pacer_;
+};
+
+TEST_F(PacedBackendTest, AnswersAreGivenOneAtATimeAndSayWhatTheySayAtFullSpeed) {
+  EXPECT_EQ(backend_->batch_limit(), 1U);
+  std::vector<std::string> seen;
+  watcher_.during = [&] { seen.push_back(std::to_string(watcher_.texts.size())); };
+  run({job("1"), job("2")});
+  EXPECT_EQ(watcher_.order, (std::vector<std::string>{"1", "2"}));
+  EXPECT_TRUE(std::is_sorted(seen.begin(), seen.end())) << "the second began before the first had ended";
+  const auto paced = std::exchange(watcher_.texts, {});
+  watcher_.during = nullptr;
+  backend_->obey(nullptr);
+  run({job("1"), job("2")});
+  EXPECT_EQ(watcher_.texts, paced);
+}
+
+// The quickest of some: other programs can only have slowed the rest.
+TEST_F(PacedBackendTest, PausesBetweenSteps) {
+  double paced = 1e9;
+  double full = 1e9;
+  for (int i = 0; i < 5; ++i) {
+    backend_->obey(&pacer_);
+    paced = std::min(paced, milliseconds_of({job("1")}));
+    backend_->obey(nullptr);
+    full = std::min(full, milliseconds_of({job("2")}));
+  }
+  EXPECT_GT(paced, 1.3 * full) << "of 1 / 0.4";
+}
+
+TEST_F(PacedBackendTest, AnAnswerThatIsCancelledInAPauseEndsThere) {
+  watcher_.during = [&] {
+    if (!cancelled_.exchange(true)) std::this_thread::sleep_for(std::chrono::seconds(2));  // Of three seconds of pause.
+  };
+  EXPECT_LT(milliseconds_of({job("1")}), 3500);
+  EXPECT_EQ(watcher_.ends["1"], "cancelled");
 }
 
 TEST_F(EngineBackendTest, ALaterPromptThatBeginsAlikeIsNotComputedAgain) {

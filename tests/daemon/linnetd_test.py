@@ -342,6 +342,18 @@ class LinnetdTest(unittest.TestCase):
         self.assertEqual((again["status"], again["tokens"]), ("done", 4))
         self.assertEqual(client.faults, [])
 
+    def test_a_device_that_is_too_hot_takes_no_new_work_and_says_so(self):
+        hot = BOARD.replace('rails = [', 'zones = [{ name = "cpu-thermal", passive = 80000 }]\nrails = [')
+        hot = hot.replace("at_ms = 0\n", "at_ms = 0\ntemperatures = { cpu-thermal = 84000 }\n")
+        (self.folder / "board.toml").write_text(hot)
+        client = self.start()
+        wait_for(lambda: json.loads(client.topics["health"])["figures"].get("work_share") == 0.05, "the governor's pace")
+        refused = client.ask("infer", "r1", {"prompt": "hello"})
+        self.assertEqual((refused["rc"], refused["reason"]), (0x89, "the device is too hot"))
+        self.assertGreater(refused["retry_after_ms"], 0)
+        self.assertEqual(client.ask("gpio", "g1", {"line": "BEDROOM_LIGHT", "active": True})["result"], True)
+        self.assertEqual(client.faults, [])
+
     def test_without_a_state_directory_it_says_what_it_cannot_promise(self):
         self.configure((f'"{self.folder}/state"', '"/proc/linnet-cannot-be"'))
         client = self.start()
