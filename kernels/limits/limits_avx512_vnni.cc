@@ -13,7 +13,7 @@ std::uint64_t read(const std::uint64_t* words, std::size_t count) {
   __m512i sums[4];
   for (__m512i& sum : sums) sum = _mm512_setzero_si512();
   for (std::size_t i = 0; i < count; i += kReadWords) {
-    for (int k = 0; k < 4; ++k) sums[k] = _mm512_add_epi64(sums[k], _mm512_load_si512(words + i + 8 * k));
+    for (std::size_t k = 0; k < 4; ++k) sums[k] = _mm512_add_epi64(sums[k], _mm512_load_si512(words + i + 8 * k));
   }
   sums[0] = _mm512_add_epi64(_mm512_add_epi64(sums[0], sums[1]), _mm512_add_epi64(sums[2], sums[3]));
   std::uint64_t lanes[8];

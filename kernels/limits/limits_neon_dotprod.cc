@@ -15,14 +15,14 @@ std::uint64_t read(const std::uint64_t* words, std::size_t count) { return neon:
 std::int32_t multiply(const std::uint8_t* a, const std::int8_t* b, std::size_t rounds) {
   int8x16_t left[4];
   int8x16_t right[4];
-  for (int part = 0; part < 4; ++part) {
+  for (std::size_t part = 0; part < 4; ++part) {
     left[part] = vreinterpretq_s8_u8(vld1q_u8(a + 16 * part));
     right[part] = vld1q_s8(b + 16 * part);
   }
   int32x4_t sums[kMultiplySums];
   for (int32x4_t& sum : sums) sum = vdupq_n_s32(0);
   for (std::size_t round = 0; round < rounds; ++round) {
-    for (int part = 0; part < 4; ++part) {
+    for (std::size_t part = 0; part < 4; ++part) {
       for (int32x4_t& sum : sums) {
         sum = vdotq_s32(sum, left[part], right[part]);
         __asm__ volatile("" : "+w"(sum));  // Each sum goes on by itself.

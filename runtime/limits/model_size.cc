@@ -9,10 +9,10 @@ namespace {
 
 constexpr std::uint64_t kInt4Block = 18;  // Bytes of 32 weights.
 constexpr std::uint64_t kInt8Block = 34;
-constexpr std::uint64_t kBatchRows = 128;              // The engine's own default.
-constexpr std::uint64_t kProcessBytes = 768 * 1024;    // As the engine plans them.
-constexpr std::uint64_t kThreadBytes = 48 * 1024;      // With a thread's share of scratch.
-constexpr std::uint64_t kVocabularyBytes = 4 + 8 + 1;  // Logits, the sampler's candidates, a mask.
+constexpr std::uint64_t kBatchRows = 128;                          // The engine's own default.
+constexpr std::uint64_t kProcessBytes = std::uint64_t{768} << 10;  // As the engine plans them.
+constexpr std::uint64_t kThreadBytes = std::uint64_t{48} << 10;    // With a thread's share of scratch.
+constexpr std::uint64_t kVocabularyBytes = 4 + 8 + 1;              // Logits, the sampler's candidates, a mask.
 
 // vocabulary; layers, width, feed forward; heads, KV heads, head width; context, tied
 constexpr ModelSize kSizes[] = {
