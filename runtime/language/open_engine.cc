@@ -4,6 +4,8 @@
 #include <limits>
 #include <string>
 
+#include "runtime/limits/advice.h"
+
 namespace linnet::language {
 namespace {
 
@@ -13,6 +15,18 @@ std::size_t trained_context(const gguf::Reader& header) {
   if (!architecture) return std::numeric_limits<std::size_t>::max();
   const auto length = header.u32(std::string(*architecture) + ".context_length");
   return length ? *length : std::numeric_limits<std::size_t>::max();
+}
+
+// Where the model does not fit with the shortest context either, which one would.
+Error with_what_fits(Error error, const engine::EngineOptions& options) {
+  error.message += "; " + limits::what_would_fit(*options.memory_budget, options.threads);
+  return error;
+}
+
+bool fits_with_any_context(const gguf::Reader& header, engine::EngineOptions options) {
+  options.context = 1;
+  const auto plan = engine::Engine::plan(header, options);
+  return !plan || engine::check_budget(*plan, *options.memory_budget);
 }
 
 }  // namespace
@@ -50,16 +64,20 @@ Result<ModelFile> open_model(const ModelOptions& options, const Machine& machine
   if (!plan) return tl::unexpected(with_context(plain.path, plan.error()));
   if (least.memory_budget) {
     auto fits = engine::check_budget(*plan, *least.memory_budget);
-    if (!fits) return tl::unexpected(with_context(plain.path, fits.error()));
+    if (!fits) return tl::unexpected(with_context(plain.path, with_what_fits(fits.error(), least)));
   }
   return packed_copy(plain, cache, least.memory_budget, watcher);
 }
 
 Result<engine::Engine> open_engine(const ModelFile& file, const ModelOptions& options, const Machine& machine,
                                    const EngineNeeds& needs) {
-  auto engine = engine::Engine::open(*file.header, engine_options(file, options, machine, needs));
+  const engine::EngineOptions how = engine_options(file, options, machine, needs);
+  auto engine = engine::Engine::open(*file.header, how);
   // An option that makes no sense is not the file's fault: its line stands alone.
   if (engine || engine.error().kind == ErrorKind::kUsage) return engine;
+  if (engine.error().kind == ErrorKind::kExhausted && how.memory_budget && !fits_with_any_context(*file.header, how)) {
+    return tl::unexpected(with_context(file.path, with_what_fits(engine.error(), how)));
+  }
   return tl::unexpected(with_context(file.path, engine.error()));
 }
 

@@ -50,4 +50,15 @@ std::vector<Advice> advise(std::optional<Bytes> available, std::size_t threads, 
   return rows;
 }
 
+std::string what_would_fit(Bytes available, std::size_t threads) {
+  const std::vector<Advice> rows = advise(available, threads, nullptr);
+  const Advice* largest = nullptr;
+  for (const Advice& row : rows) {
+    if (row.fits.value_or(false) && (largest == nullptr || row.needed > largest->needed)) largest = &row;
+  }
+  if (largest == nullptr) return "none of the usual sizes would fit, from 0.5B on";
+  return "of the usual sizes " + std::string(largest->model->name) + " at " +
+         (largest->bits == WeightBits::kInt4 ? "INT4" : "INT8") + " would fit (linnet doctor)";
+}
+
 }  // namespace linnet::limits

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "runtime/base/units.h"
@@ -25,6 +26,10 @@ struct Advice {
 // Two rows a size, INT4 and INT8. `limits` may be null.
 [[nodiscard]] std::vector<Advice> advise(std::optional<Bytes> available, std::size_t threads,
                                          const MachineLimits* limits);
+
+// A line for who was refused: the largest of the usual models that would fit with kAdvisedContext positions, or that
+// none would. "of the usual sizes 3B at INT4 would fit".
+[[nodiscard]] std::string what_would_fit(Bytes available, std::size_t threads);
 
 // Decoding one sequence at a short context: the weights that a token reads at the rate at which this machine's kernels
 // go through them, and what each operation costs beside.

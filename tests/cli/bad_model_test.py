@@ -102,6 +102,7 @@ class BadModel(support.CommandTest):
             message = self.refused(4, "run", "-m", model, "-p", "hi", "--raw", "--mem-budget", "64K", says=name)
             self.assertRegex(message, r"64\.?0* KiB")
             self.assertRegex(message, r"\d (KiB|MiB)")
+            self.assertIn("no context would fit; none of the usual sizes would fit", message)
         self.assertFalse(os.path.exists(self.cache), "refused before packing")
 
     def test_terminal_codes_in_a_file_stay_there(self):

@@ -154,5 +154,12 @@ TEST(Advice, SaysWhatFitsAndHowLong) {
   EXPECT_FALSE(advise(std::nullopt, 4, nullptr).front().fits) << "nobody says what is available";
 }
 
+TEST(WhatWouldFit, NamesTheLargestOrNone) {
+  const auto gib = [](double count) { return Bytes{static_cast<std::uint64_t>(count * 1073741824.0)}; };
+  EXPECT_EQ(what_would_fit(gib(2.5), 2), "of the usual sizes 3B at INT4 would fit (linnet doctor)");
+  EXPECT_EQ(what_would_fit(gib(0.57), 2), "of the usual sizes 0.5B at INT8 would fit (linnet doctor)");
+  EXPECT_EQ(what_would_fit(gib(0.1), 2), "none of the usual sizes would fit, from 0.5B on");
+}
+
 }  // namespace
 }  // namespace linnet::limits

@@ -14,11 +14,11 @@ DIRECT = {
     "runtime/text": ["models/gguf"],
     "models": ["kernels", "models/gguf"],
     "runtime/engine": ["models", "kernels", "runtime/text"],
-    "runtime/language": ["hal", "runtime/engine"],
+    "runtime/language": ["hal", "runtime/limits"],
     "runtime/limits": ["runtime/engine"],
     "runtime/mqtt": ["runtime/base"],
     "runtime/daemon": ["runtime/language", "runtime/mqtt"],
-    "runtime/cli": ["runtime/language", "runtime/limits", "runtime/mqtt"],
+    "runtime/cli": ["runtime/language", "runtime/mqtt"],
     "runtime": ["runtime/language"],  # The C API.
     "bench": ["hal", "runtime/engine"],
     "tests": ["bench", "runtime/cli", "runtime/daemon", "runtime"],
