@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <vector>
 
+#include "hal/energy.h"
+#include "hal/linux/linux_board.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/process_memory.h"
 #include "runtime/cli/commands.h"
@@ -101,6 +103,7 @@ struct Measurement {
   double load_milliseconds = 0;
   double first_token_milliseconds = 0;
   std::optional<double> heap_calls_per_token;
+  hal::Energy energy;  // Of a decoded token, of all that the board used meanwhile.
   ProcessMemory memory;
   engine::DeviceReport device;
   std::optional<Limits> limits;
@@ -111,9 +114,17 @@ struct Repeat {
   double prefill_milliseconds = 0;
   double decode_milliseconds = 0;
   std::uint64_t heap_calls = 0;  // While decoding.
+  hal::Energy energy;            // While decoding.
 };
 
-Result<Repeat> measure_once(Stopwatch& stopwatch, engine::Engine& engine, const BenchOptions& options) {
+// What was used between two looks at a probe.
+hal::Energy difference(const hal::Energy& before, const hal::Energy& now) {
+  if (!before.joules || !now.joules) return {};
+  return {now.source, *now.joules - *before.joules};
+}
+
+Result<Repeat> measure_once(Stopwatch& stopwatch, engine::Engine& engine, const BenchOptions& options,
+                            hal::EnergyProbe& probe) {
   std::vector<SequenceId> sequences(options.batch);
   for (SequenceId& sequence : sequences) {
     LINNET_TRY(sequence, engine.begin_sequence());
@@ -125,29 +136,46 @@ Result<Repeat> measure_once(Stopwatch& stopwatch, engine::Engine& engine, const 
   if (engine.length(sequences.front()) != options.depth) {  // A window that does not go back.
     LINNET_CHECK(stopwatch.prefill(sequences.front(), options.depth));
   }
+  const hal::Energy energy = probe.so_far();
   const HeapCalls heap_calls = find_heap_counter();
   const std::uint64_t before = heap_calls != nullptr ? heap_calls() : 0;
   LINNET_TRY(repeat.decode_milliseconds, stopwatch.decode(sequences, options.generate));
   repeat.heap_calls = heap_calls != nullptr ? heap_calls() - before : 0;
+  repeat.energy = difference(energy, probe.so_far());
   for (const SequenceId sequence : sequences) engine.end_sequence(sequence);
   return repeat;
 }
 
+// The mean of the repeats; absent where one of them was not measured.
+hal::Energy of_a_token(const std::vector<hal::Energy>& repeats, double tokens) {
+  hal::Energy mean{repeats.front().source, 0.0};
+  for (const hal::Energy& repeat : repeats) {
+    if (!repeat.joules) return {};
+    mean.source = std::min(mean.source, repeat.source);
+    *mean.joules += *repeat.joules / (tokens * static_cast<double>(repeats.size()));
+  }
+  return mean;
+}
+
 Result<Measurement> measure(engine::Engine& engine, const BenchOptions& options, Console& console) {
   Stopwatch stopwatch(engine, console);
+  hal::EnergyProbe probe(hal::make_linux_board({.root = "", .cpu = {}, .gpio = nullptr}));
   Measurement result;
-  LINNET_TRY(const Repeat cold, measure_once(stopwatch, engine, options));
+  LINNET_TRY(const Repeat cold, measure_once(stopwatch, engine, options, probe));
   result.first_token_milliseconds = cold.prefill_milliseconds;
   const auto decoded = static_cast<double>(options.generate * options.batch);
   std::vector<double> prefill;
   std::vector<double> decode;
+  std::vector<hal::Energy> energy;
   std::uint64_t heap_calls = 0;
   for (std::size_t i = 0; i < options.repeats; ++i) {
-    LINNET_TRY(const Repeat repeat, measure_once(stopwatch, engine, options));
+    LINNET_TRY(const Repeat repeat, measure_once(stopwatch, engine, options, probe));
     prefill.push_back(static_cast<double>(options.prompt) * 1e3 / repeat.prefill_milliseconds);
     decode.push_back(decoded * 1e3 / repeat.decode_milliseconds);
     heap_calls += repeat.heap_calls;
+    energy.push_back(repeat.energy);
   }
+  result.energy = of_a_token(energy, decoded);
   result.prefill_tokens_per_second = median(std::move(prefill));
   result.decode_tokens_per_second = median(std::move(decode));
   if (find_heap_counter() != nullptr) {
@@ -217,6 +245,7 @@ std::string json_report(const Measurement& m) {
   limit("int8_peak_gop_s", [](const Limits& l) { return l.machine.int8_gop_s.median; });
   limit("decode_fraction_of_bandwidth", [](const Limits& l) { return l.decode_fraction_of_bandwidth; });
   limit("prefill_fraction_of_peak", [](const Limits& l) { return l.prefill_fraction_of_peak; });
+  json.member("energy_source", hal::to_string(m.energy.source)).member("joules_per_token", m.energy.joules);
   json.member("device", m.device.name()).member("device_reason", m.device.reason);
   return json.end_object().line();
 }
@@ -244,6 +273,10 @@ std::string text_report(const Measurement& m, const BenchOptions& options) {
   line("mapped memory", to_string(m.memory.mapped));
   line("heap allocations", m.heap_calls_per_token ? one_decimal(*m.heap_calls_per_token) + " a token"
                                                   : "not counted (load the counting allocator)");
+  if (m.energy.joules) {
+    line("energy",
+         one_decimal(*m.energy.joules * 1e3) + " mJ a token, " + std::string(hal::to_string(m.energy.source)));
+  }
   if (!m.limits) return text;
   line("reading memory", one_decimal(m.limits->machine.read_gb_s().median) + " GB/s, of which decoding reaches " +
                              one_decimal(100 * m.limits->decode_fraction_of_bandwidth) + " %");

@@ -37,8 +37,9 @@ struct JobReport {
   std::chrono::microseconds first_token{0};
   std::chrono::microseconds total{0};
   std::optional<double> confidence;
-  double log_probability = 0;    // Sum over the tokens.
-  std::optional<double> joules;  // Of the whole module while it ran, where the board measures them.
+  double log_probability = 0;     // Sum over the tokens.
+  std::optional<double> joules;   // Of the whole module while it ran, where the board measures them …
+  bool joules_estimated = false;  // … or of the parts that it measures.
 };
 
 // Called on the thread of run(), for one job at a time.

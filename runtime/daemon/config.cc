@@ -224,6 +224,7 @@ void read_telemetry(TomlTable table, DaemonConfig& config) {
   config.canaries = table.texts("canaries");
   config.canary_period = read_seconds(table, "canary_period_s", config.canary_period, 0);
   config.energy_budget_wh = table.number("energy_budget_wh", 0, 0, 1e6);
+  config.tariff = table.number("tariff_per_kwh", 0, 0, 1e6);
   table.finish();
 }
 

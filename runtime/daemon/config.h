@@ -76,6 +76,7 @@ struct DaemonConfig {
   std::vector<std::string> canaries;  // Prompts that are asked again each `canary_period`.
   std::chrono::seconds canary_period{0};
   double energy_budget_wh = 0;  // Of the whole module in 24 hours; 0: none.
+  double tariff = 0;            // Of a kilowatt hour; 0: costs are not told.
   std::size_t threads = 0;
   std::size_t at_once = 1;    // Answers that advance together; the KV cache has a context for each.
   std::size_t may_pause = 1;  // Answers that may be paused beside them, for more urgent ones.

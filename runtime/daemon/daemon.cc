@@ -148,6 +148,7 @@ void Daemon::make_service(Journal journal) {
   options.keeps_durable = journal_on_disk_;
   options.audit = &*audit_;
   options.pacer = &pacer_;
+  options.tariff = config_.tariff;
   backend_ = std::make_unique<EngineBackend>(*host_, energy_, config_.at_once, options.default_max_tokens);
   if (config_.governor) backend_->obey(&pacer_);
   service_ = std::make_unique<Service>(std::move(options), std::move(journal), *backend_, *link_, *operations_, clock_);
@@ -193,6 +194,7 @@ void Daemon::sample_board(Clock::time_point now) {
   vitals_ = board_->sample();
   energy_.sample(board_->facts(), vitals_, now);
   energy_budget_.sample(energy_.joules(now), now);
+  pacer_.note_budget(energy_budget_.used());
   if (!config_.governor) return;
   pacer_.sample(board_->facts(), vitals_, {.power = config_.power_budget});
   tell_of_pace();

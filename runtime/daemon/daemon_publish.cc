@@ -116,6 +116,7 @@ TelemetrySources Daemon::sources() const {
   }
   sources.storage_used = state_->storage_used();
   sources.budget_used = energy_budget_.used();
+  sources.tariff = config_.tariff;
   if (config_.governor) sources.work_share = pacer_.pace().work_share;
   return sources;
 }

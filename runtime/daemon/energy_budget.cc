@@ -8,7 +8,19 @@ namespace {
 
 constexpr double kJoulesPerWattHour = 3600;
 
+constexpr double kShedsLow = 0.8;
+constexpr double kShedsNormal = 0.9;
+
 }  // namespace
+
+bool budget_sheds(double used, Priority priority) {
+  switch (priority) {
+    case Priority::kLow: return used >= kShedsLow;
+    case Priority::kNormal: return used >= kShedsNormal;
+    case Priority::kHigh: break;
+  }
+  return false;
+}
 
 void EnergyBudget::sample(std::optional<double> joules, Clock::time_point now) {
   const auto hour = std::chrono::duration_cast<std::chrono::hours>(now.time_since_epoch()).count();

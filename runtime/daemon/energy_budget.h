@@ -6,8 +6,16 @@
 #include <optional>
 
 #include "runtime/base/clock.h"
+#include "runtime/daemon/request.h"
 
 namespace linnet::daemon {
+
+// Of so much energy at a price of a kilowatt hour.
+[[nodiscard]] constexpr double cost_of(double joules, double tariff) { return joules / 3.6e6 * tariff; }
+
+// Whether new work of that priority is refused when that share of the day's energy is used: low from 80 % on, normal
+// from 90 %; what is urgent never.
+[[nodiscard]] bool budget_sheds(double used, Priority priority);
 
 // Counts from its own start: what a daemon before it used is not known. One thread at a time.
 class EnergyBudget {

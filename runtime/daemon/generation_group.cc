@@ -70,6 +70,7 @@ void GenerationGroup::end(Slot& slot, const Result<void>& outcome) {
   Result<JobReport> report = outcome ? Result<JobReport>(slot.generation->report()) : tl::unexpected(outcome.error());
   const auto joules = energy_.joules(Clock::now());
   if (report && joules && slot.joules_before) report->joules = *joules - *slot.joules_before;
+  if (report) report->joules_estimated = energy_.source() == hal::EnergySource::kEstimated;
   slot.generation.reset();  // Its sequence is free before anybody hears of the end.
   listener_.on_end(slot.job, report);
 }

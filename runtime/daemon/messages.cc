@@ -152,7 +152,11 @@ void write_generation(std::string& out, std::string_view id, OutcomeKind kind, c
     append_key(out, "actions");
     out.append(report.actions);
   }
-  if (report.joules) append_field(out, "energy_j", *report.joules);
+  if (report.joules) {
+    append_field(out, "energy_j", *report.joules);
+    append(out, "energy_source", report.energy_source);
+  }
+  if (report.cost) append_field(out, "cost", *report.cost);
   if (report.confidence) append_field(out, "confidence", *report.confidence);
   out.push_back('}');
 }

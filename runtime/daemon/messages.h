@@ -25,7 +25,9 @@ struct GenerationReport {
   std::chrono::microseconds first_token{0};  // From start to the first token.
   std::chrono::microseconds total{0};
   std::string_view actions{};        // A JSON list of what the answer brought about, or empty.
-  std::optional<double> joules;      // Where the board measures power.
+  std::optional<double> joules;      // Where the board measures power …
+  std::string_view energy_source{};  // … "measured", or "estimated" from its parts.
+  std::optional<double> cost;        // Of the joules, in the currency of the configured tariff.
   std::optional<double> confidence;  // Geometric mean probability of the tokens that no grammar forced.
 };
 

@@ -14,4 +14,14 @@ Pace Pacer::pace() const {
   return pace_;
 }
 
+void Pacer::note_budget(std::optional<double> used) {
+  const std::lock_guard lock(mutex_);
+  budget_used_ = used;
+}
+
+std::optional<double> Pacer::budget_used() const {
+  const std::lock_guard lock(mutex_);
+  return budget_used_;
+}
+
 }  // namespace linnet::daemon

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <mutex>
+#include <optional>
 
 #include "hal/board.h"
 #include "hal/governor.h"
@@ -18,9 +19,14 @@ class Pacer {
 
   [[nodiscard]] Pace pace() const;
 
+  // How much of the day's energy is used (daemon/energy_budget.h); nothing where there is no budget.
+  void note_budget(std::optional<double> used);
+  [[nodiscard]] std::optional<double> budget_used() const;
+
  private:
   mutable std::mutex mutex_;
   Pace pace_;
+  std::optional<double> budget_used_;
   hal::GovernorHistory history_;
 };
 

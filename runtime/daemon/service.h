@@ -70,6 +70,7 @@ struct ServiceOptions {
   GenerationFigures* figures = nullptr;  // Borrowed; null: nothing is recorded.
   AuditTrail* audit = nullptr;           // Borrowed; null: the log alone has the records.
   const Pacer* pacer = nullptr;          // Borrowed; null: the board never has reason to refuse work.
+  double tariff = 0;                     // Of a kilowatt hour, in the owner's currency; 0: costs are not told.
   bool keeps_durable = true;             // False where the journal is in memory: durable requests are refused.
 };
 

@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "hal/energy.h"
 #include "runtime/daemon/active.h"
+#include "runtime/daemon/energy_budget.h"
 #include "runtime/daemon/fail_point.h"
 #include "runtime/daemon/service.h"
 #include "runtime/daemon/telemetry.h"
@@ -81,6 +83,9 @@ std::string Service::generation_message(const Active& active, OutcomeKind kind, 
   done.total = report.total;
   done.confidence = report.confidence;
   done.joules = report.joules;
+  done.energy_source =
+      hal::to_string(report.joules_estimated ? hal::EnergySource::kEstimated : hal::EnergySource::kMeasured);
+  if (report.joules && options_.tariff > 0) done.cost = cost_of(*report.joules, options_.tariff);
   std::string message;
   write_generation(message, active.key.id, kind, done);
   return message;

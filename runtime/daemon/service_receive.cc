@@ -5,6 +5,7 @@
 
 #include "runtime/daemon/active.h"
 #include "runtime/daemon/audit_trail.h"
+#include "runtime/daemon/energy_budget.h"
 #include "runtime/daemon/fail_point.h"
 #include "runtime/daemon/log.h"
 #include "runtime/daemon/pacer.h"
@@ -14,7 +15,15 @@ namespace linnet::daemon {
 namespace {
 
 constexpr std::size_t kMostCorrelation = 64;
+constexpr std::chrono::minutes kBudgetTime{15};
 constexpr std::chrono::milliseconds kCoolingTime{30'000};  // After which to ask a device again that is too hot.
+
+// Why the board takes no more work of that priority now.
+std::optional<Refusal> refusal_of(const Pacer& pacer, Priority priority) {
+  if (!pacer.pace().admit) return Refusal{{ReasonCode::kServerBusy, "the device is too hot"}, kCoolingTime};
+  if (!budget_sheds(pacer.budget_used().value_or(0), priority)) return std::nullopt;
+  return Refusal{{ReasonCode::kQuotaExceeded, "the energy of the day is kept for more urgent work"}, kBudgetTime};
+}
 
 // Whether a request is read-only: answered at once and not kept.
 bool is_inspection(const Request& request) {
@@ -197,8 +206,8 @@ tl::expected<void, Refusal> Service::admit(const Origin& origin, const Request& 
   if (model && !backend_.serves(model->empty() ? origin.pool_model : *model)) {
     return refuse(ReasonCode::kPayloadInvalid, "no model of that name is configured");
   }
-  if (model && options_.pacer != nullptr && !options_.pacer->pace().admit) {
-    return tl::unexpected(Refusal{{ReasonCode::kServerBusy, "the device is too hot"}, kCoolingTime});
+  if (model && options_.pacer != nullptr) {
+    if (auto refusal = refusal_of(*options_.pacer, request.priority)) return tl::unexpected(*std::move(refusal));
   }
   const std::lock_guard lock(mutex_);
   if (stopping_) return refuse(ReasonCode::kServerBusy, "the device stops");

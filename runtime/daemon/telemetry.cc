@@ -6,6 +6,9 @@
 #include <cstdio>
 #include <utility>
 
+#include "hal/governor.h"
+#include "runtime/daemon/energy_budget.h"
+
 namespace linnet::daemon {
 namespace {
 
@@ -101,6 +104,7 @@ Figures Telemetry::snapshot(const TelemetrySources& sources, const hal::Facts& f
   add_service(figures, sources, seconds);
   add_model(figures, sources, seconds);
   add_board(figures, facts, vitals, seconds);
+  add_price(figures, sources);
   last_ = now;
   last_received_ = sources.counters->received;
   last_totals_ = sources.generation->totals();
@@ -172,13 +176,26 @@ void Telemetry::add_board(Figures& figures, const hal::Facts& facts, const hal::
     if (temperature) hottest = std::max(hottest.value_or(-1e9), static_cast<double>(temperature->count) / 1000);
   }
   add(figures, "temperature_c", hottest);
-  for (std::size_t i = 0; i < facts.power_rails.size(); ++i) {
-    if (!facts.power_rails[i].whole_module || !vitals.rail_powers[i]) continue;
-    const double watts = static_cast<double>(vitals.rail_powers[i]->count) / 1000;
+  add_energy(figures, facts, vitals, seconds);
+}
+
+void Telemetry::add_energy(Figures& figures, const hal::Facts& facts, const hal::Vitals& vitals, double seconds) {
+  if (const auto reading = hal::module_power(facts, vitals)) {
+    const double watts = static_cast<double>(reading->power.count) / 1000;
     figures["power_w"] = watts;
+    figures["power_measured"] = reading->whole ? 1 : 0;
     joules_ = joules_.value_or(0) + watts * seconds;
   }
   add(figures, "energy_j", joules_);
+}
+
+// Of all that the module used since the last snapshot, idling included.
+void Telemetry::add_price(Figures& figures, const TelemetrySources& sources) {
+  const auto last_joules = std::exchange(last_joules_, joules_);
+  if (!joules_) return;
+  if (sources.tariff > 0) figures["energy_cost"] = cost_of(*joules_, sources.tariff);
+  const auto new_tokens = static_cast<double>(sources.generation->totals().tokens - last_totals_.tokens);
+  if (last_joules && new_tokens > 0) figures["joules_per_token"] = (*joules_ - *last_joules) / new_tokens;
 }
 
 // Counters since boot become rates; a counter that went back (an interface that left) gives none this time.
@@ -244,6 +261,8 @@ void write_prometheus(std::string& out, const Figures& figures, const ServiceCou
       {"broker_connected", "linnet_broker_connected"},
       {"storage_used", "linnet_storage_used_ratio"},
       {"budget_used", "linnet_budget_used_ratio"},
+      {"power_measured", "linnet_power_measured"},
+      {"joules_per_token", "linnet_energy_per_token_joules"},
       {"work_share", "linnet_work_share_ratio"},
       {"inconsistency", "linnet_inconsistency_ratio"},
       {"memory_pressure", "linnet_memory_pressure_ratio"}};

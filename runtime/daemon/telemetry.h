@@ -61,6 +61,7 @@ struct TelemetrySources {
   std::optional<Bytes> mapped_memory;     // Of this process: pages of files, the model above all.
   std::optional<double> storage_used;     // Share of the state directory's file system.
   std::optional<double> budget_used;      // Share of the day's energy budget.
+  double tariff = 0;                      // Of a kilowatt hour; 0: no cost is told.
   std::optional<double> work_share;       // Of the time, as the governor allows.
 };
 
@@ -80,6 +81,9 @@ class Telemetry {
   void add_model(std::map<std::string, double>& figures, const TelemetrySources& sources, double seconds);
   void add_board(std::map<std::string, double>& figures, const hal::Facts& facts, const hal::Vitals& vitals,
                  double seconds);
+  void add_energy(std::map<std::string, double>& figures, const hal::Facts& facts, const hal::Vitals& vitals,
+                  double seconds);
+  void add_price(std::map<std::string, double>& figures, const TelemetrySources& sources);
   void add_usage(std::map<std::string, double>& figures, const hal::Vitals& vitals, double seconds);
 
   Clock::time_point last_{};
@@ -88,6 +92,7 @@ class Telemetry {
   std::uint64_t last_received_ = 0;
   GenerationFigures::Totals last_totals_;
   std::optional<double> joules_;
+  std::optional<double> last_joules_;  // At the last snapshot.
 };
 
 // The counters of this moment, all since the start.

@@ -20,6 +20,8 @@ BENCH_KEYS = {
     "int8_peak_gop_s",
     "decode_fraction_of_bandwidth",
     "prefill_fraction_of_peak",
+    "energy_source",
+    "joules_per_token",
 }
 
 
@@ -28,6 +30,8 @@ class Bench(support.ModelTest):
         report = self.ok_json("bench", "-m", self.model, "-p", "16", "-n", "4", "-r", "2")
         self.assertEqual(set(report), BENCH_KEYS)
         self.assertIsNone(report["heap_allocations_per_token"])
+        self.assertIn(report["energy_source"], ("measured", "estimated", "absent"))
+        self.assertEqual(report["joules_per_token"] is None, report["energy_source"] == "absent")
         for key in ("read_bandwidth_gb_s", "int8_peak_gop_s", "decode_fraction_of_bandwidth", "prefill_fraction_of_peak"):
             self.assertGreater(report[key], 0)
         report = self.ok_json("bench", "-m", self.model, "-p", "16", "-n", "4", "-r", "1", "--no-limits")

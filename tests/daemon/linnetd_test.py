@@ -52,6 +52,7 @@ port = {port}
 [telemetry]
 period_s = 1
 metrics_file = "{folder}/linnet.prom"
+tariff_per_kwh = 0.3
 home_assistant = true
 canaries = ["turn on the lights"]
 canary_period_s = 1
@@ -235,6 +236,8 @@ class LinnetdTest(unittest.TestCase):
         self.assertEqual(json.loads(end["text"])["intent"], "iot_hue_lightoff")
         self.assertEqual(end["actions"], [{"rule": "bedroom-off", "target": "line BEDROOM_LIGHT", "done": True}])
         self.assertGreater(end["energy_j"], 0)
+        self.assertEqual(end["energy_source"], "measured")
+        self.assertAlmostEqual(end["cost"], end["energy_j"] / 3.6e6 * 0.3, places=9)
         chunks = [message for message in client.about["r1"] if "seq" in message]
         self.assertEqual("".join(chunk["text"] for chunk in chunks), end["text"])
         client.send("infer", "r1", {"prompt": "turn off the lights in the bedroom"})

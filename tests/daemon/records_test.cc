@@ -108,6 +108,10 @@ class EnergyTest : public testing::Test {
     if (milliwatts) vitals_.rail_powers[1] = Milliwatts{*milliwatts};
     meter_.sample(facts_, vitals_, start_ + at);
   }
+  void sample_parts(milliseconds at, std::int64_t milliwatts) {
+    facts_.power_rails[1].whole_module = false;
+    sample(at, milliwatts);
+  }
   std::optional<double> joules(milliseconds at) const { return meter_.joules(start_ + at); }
 
   hal::Facts facts_;
@@ -124,6 +128,18 @@ TEST_F(EnergyTest, SumsThePowerOfTheWholeModule) {
   sample(seconds(2), 8000);
   sample(milliseconds(2500), 2000);
   EXPECT_DOUBLE_EQ(joules(milliseconds(3500)).value(), 10 + 4 + 2);
+}
+
+TEST_F(EnergyTest, PartsGiveAnEstimateAndSaySo) {
+  EXPECT_EQ(meter_.source(), hal::EnergySource::kAbsent);
+  sample(seconds(0), 5000);
+  EXPECT_EQ(meter_.source(), hal::EnergySource::kMeasured);
+  sample(seconds(1), std::nullopt);
+  EXPECT_EQ(meter_.source(), hal::EnergySource::kAbsent)
+      << "the parts of a board that has a rail of the whole are no substitute";
+  sample_parts(seconds(2), 1000);
+  EXPECT_EQ(meter_.source(), hal::EnergySource::kEstimated);
+  EXPECT_DOUBLE_EQ(joules(seconds(3)).value(), 5 + 99 + 1);
 }
 
 TEST_F(EnergyTest, OverAGapNothingIsKnown) {
@@ -152,6 +168,22 @@ TEST(EnergyBudget, IsOfTheLastDay) {
   EXPECT_DOUBLE_EQ(budget.used().value(), 0);
   budget.set(0);
   EXPECT_FALSE(budget.used());
+}
+
+TEST(EnergyBudget, ShedsTheLeastUrgentWorkFirst) {
+  const auto shed = [](double used) {
+    std::string gone;
+    if (budget_sheds(used, Priority::kLow)) gone += 'l';
+    if (budget_sheds(used, Priority::kNormal)) gone += 'n';
+    if (budget_sheds(used, Priority::kHigh)) gone += 'h';
+    return gone;
+  };
+  EXPECT_EQ(shed(0), "");
+  EXPECT_EQ(shed(0.799), "");
+  EXPECT_EQ(shed(0.8), "l");
+  EXPECT_EQ(shed(0.9), "ln");
+  EXPECT_EQ(shed(3), "ln") << "what is urgent is always taken";
+  EXPECT_DOUBLE_EQ(cost_of(7.2e6, 0.4), 0.8);
 }
 
 // Says what it is told to.

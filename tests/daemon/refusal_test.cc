@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/daemon/audit_trail.h"
+#include "runtime/daemon/pacer.h"
 #include "tests/daemon/service_fixture.h"
 
 namespace linnet::daemon {
@@ -80,6 +81,33 @@ TEST_F(ServiceTest, AFullQueueAnswersBusyAndLeavesThePool) {
   send("bob", "infer", infer("late"));
   service_->run_next(milliseconds(0));
   EXPECT_EQ(recorder_.of("late").back()["status"], "done") << "a rejected id may be asked again";
+}
+
+TEST_F(ServiceTest, AsTheDaysEnergyRunsOutTheLeastUrgentIsRefusedFirst) {
+  Pacer pacer;
+  options_.pacer = &pacer;
+  start();
+  const auto refused = [&](const std::string& id, const char* priority) {
+    Json request = infer(id);
+    request["prio"] = priority;
+    send("alice", "infer", request);
+    const auto body = recorder_.of(id).back();
+    if (body["status"] != "rejected") return false;
+    EXPECT_EQ(body["rc"], 0x97);
+    EXPECT_EQ(body["reason"], "the energy of the day is kept for more urgent work");
+    EXPECT_GT(body["retry_after_ms"], 0);
+    return true;
+  };
+  EXPECT_FALSE(refused("l1", "low"));
+  pacer.note_budget(0.85);
+  EXPECT_TRUE(refused("l2", "low"));
+  EXPECT_FALSE(refused("n1", "normal"));
+  pacer.note_budget(0.95);
+  EXPECT_TRUE(refused("n2", "normal"));
+  EXPECT_FALSE(refused("h1", "high"));
+  pacer.note_budget(0.1);
+  EXPECT_FALSE(refused("l3", "low"));
+  service_.reset();  // Before the pacer.
 }
 
 TEST_F(ServiceTest, ThePoolTakesInferenceOnly) {

@@ -35,6 +35,7 @@ class TelemetryTest : public testing::Test {
     TelemetrySources sources;
     sources.counters = &counters_;
     sources.generation = &generation_;
+    sources.tariff = tariff_;
     return telemetry_.snapshot(sources, board_->facts(), vitals, Clock::time_point(seconds(1000 + second)));
   }
 
@@ -42,6 +43,7 @@ class TelemetryTest : public testing::Test {
   ServiceCounters counters_;
   GenerationFigures generation_;
   Telemetry telemetry_;
+  double tariff_ = 0;
 };
 
 TEST_F(TelemetryTest, RatesAreOverTheTimeBetweenSnapshots) {
@@ -77,9 +79,24 @@ TEST_F(TelemetryTest, EnergyIsTheModulesRailAndAbsentSensorsAreAbsent) {
   auto figures = snapshot(10);
   EXPECT_DOUBLE_EQ(figures["power_w"], 5) << "the parts are not added to the whole";
   EXPECT_DOUBLE_EQ(figures["energy_j"], 50);
+  EXPECT_EQ(figures["power_measured"], 1);
+  EXPECT_FALSE(figures.contains("joules_per_token")) << "no token was made";
+  EXPECT_FALSE(figures.contains("energy_cost")) << "nobody said what energy costs";
   EXPECT_DOUBLE_EQ(figures["temperature_c"], 45.5);
   EXPECT_FALSE(figures.contains("throttle_events"));
   EXPECT_FALSE(figures.contains("memory_available_bytes"));
+}
+
+TEST_F(TelemetryTest, EnergyHasAPriceAndIsSharedByTokens) {
+  (void)snapshot(0);
+  JobReport report;
+  report.tokens = 25;
+  generation_.record(report, microseconds(1000));
+  tariff_ = 0.36;
+  auto figures = snapshot(10);
+  EXPECT_DOUBLE_EQ(figures["joules_per_token"], 2) << "50 J, 25 tokens";
+  EXPECT_DOUBLE_EQ(figures["energy_cost"], 50 / 3.6e6 * 0.36);
+  EXPECT_FALSE(snapshot(20).contains("joules_per_token"));
 }
 
 TEST_F(TelemetryTest, CountersSinceBootBecomeRates) {
