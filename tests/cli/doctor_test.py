@@ -1,8 +1,12 @@
 """doctor: one page and its JSON twin, on this machine, on recorded boards and on a simulated one."""
 
+import json
 import os
 import pathlib
+import platform
+import shutil
 import socket
+import subprocess
 import threading
 import unittest
 
@@ -62,6 +66,28 @@ class Here(support.CommandTest):
             self.assertGreater(limits[name]["low"], 0)
         speeds = {(row["size"], row["type"]): row["decode_tokens_per_second"] for row in report["models"]}
         self.assertGreater(speeds["0.5B", "int4"], speeds["7B", "int4"])
+
+    def emulated(self, emulator, processor):
+        """What doctor tells on a processor that qemu-user plays: its kernels by variant, and why."""
+        arguments = ("doctor", "--quick", "--json", "--config", self.path("none.toml"))
+        done = subprocess.run([*emulator, "-cpu", processor, support.LINNET, *arguments], capture_output=True, env=self.environment)
+        self.assertEqual((done.returncode, done.stderr), (0, b""), processor)
+        report = json.loads(done.stdout)
+        self.assertTrue(all(row["reason"] for row in report["kernels"]))
+        return {row["variant"]: row["reason"] for row in report["kernels"]}
+
+    @unittest.skipUnless(platform.machine() == "x86_64" and not support.EMULATOR and os.path.exists(support.COUNTING_ALLOCATOR)
+                         and shutil.which("qemu-x86_64-static"), "no x86-64 emulator, or a sanitizer's build")
+    def test_an_x86_without_avx2_is_told_what_it_has(self):
+        for processor in ("qemu64", "Nehalem"):
+            self.assertEqual(self.emulated(["qemu-x86_64-static"], processor), {"scalar": "nothing faster runs on this processor"})
+
+    @unittest.skipUnless(support.EMULATOR and "aarch64" in support.EMULATOR[0], "no 64-bit ARM emulator")
+    def test_arm_cores_with_and_without_dot_products(self):
+        for processor in ("cortex-a53", "cortex-a72"):
+            self.assertIn("neon", self.emulated(support.EMULATOR, processor))
+            self.assertNotIn("neon_dotprod", self.emulated(support.EMULATOR, processor))
+        self.assertIn("neon_dotprod", self.emulated(support.EMULATOR, "max"))
 
     def test_a_forced_kernel_is_named(self):
         report = self.doctor("--quick", environment={"LINNET_KERNEL": "matmul=scalar"})
