@@ -5,6 +5,8 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
 #include <sstream>
 
 #include "hal/sim/sim_board.h"
@@ -126,7 +128,7 @@ std::map<std::string, double> every_figure(Telemetry& telemetry, ServiceCounters
   sources.generation = &generation;
   sources.flushes.commits = 1;
   sources.planned_memory = sources.anonymous_memory = sources.mapped_memory = Bytes{1};
-  sources.storage_used = 0.5;
+  sources.storage_used = sources.budget_used = 0.5;
   hal::Facts facts;
   facts.power_rails = {{"VDD_IN", true}};
   hal::Vitals vitals;
@@ -164,6 +166,37 @@ TEST_F(TelemetryTest, EveryFigureIsInTheManual) {
     const std::string metric = line.substr(7, line.find(' ', 7) - 7);
     EXPECT_THAT(manual, HasSubstr("`" + metric)) << "Prometheus";
   }
+}
+
+// The names in `text` that begin with "linnet_", a histogram's without what Prometheus adds.
+std::set<std::string> metrics_in(const std::string& text) {
+  std::set<std::string> names;
+  const std::regex metric("linnet_[a-z_]+");
+  for (std::sregex_iterator at(text.begin(), text.end(), metric), end; at != end; ++at) {
+    const std::string name = at->str();
+    names.insert(name.ends_with("_bucket") ? name.substr(0, name.rfind('_')) : name);
+  }
+  return names;
+}
+
+TEST_F(TelemetryTest, TheDashboardShowsWhatIsExportedAndAsksForNothingElse) {
+  const auto figures = every_figure(telemetry_, counters_, generation_);
+  std::string prometheus;
+  write_prometheus(prometheus, figures, counters_, generation_.totals(), "n");
+  std::set<std::string> exported;
+  std::istringstream lines(prometheus);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("# TYPE ")) exported.merge(metrics_in(line));
+  }
+  std::ifstream file(test::source_tree() / "packaging/grafana/linnet.json");
+  const auto dashboard = nlohmann::json::parse(file);
+  std::set<std::string> asked;
+  for (const auto& panel : dashboard["panels"]) {
+    if (panel["type"] == "row") continue;
+    EXPECT_FALSE(panel["targets"].empty()) << panel["title"];
+    for (const auto& target : panel["targets"]) asked.merge(metrics_in(target["expr"].get<std::string>()));
+  }
+  EXPECT_EQ(asked, exported);
 }
 
 TEST_F(TelemetryTest, FiguresAreJson) {
