@@ -59,7 +59,7 @@ function(linnet_fuzz name)
     set(found ${CMAKE_BINARY_DIR}/corpus/${name})
     file(MAKE_DIRECTORY ${found})
     add_test(NAME ${name} COMMAND sh -c
-      "exec $<TARGET_FILE:${name}> -max_total_time=\${FUZZ_SECONDS:-60} -timeout=10 -print_final_stats=1 -artifact_prefix=${found}. ${found} ${seeds}")
+      "exec $<TARGET_FILE:${name}> -max_total_time=\${FUZZ_SECONDS:-60} -timeout=10 -print_final_stats=1 -close_fd_mask=2 -artifact_prefix=${found}. ${found} ${seeds}")
     linnet_describe_test(${name} fuzz)
     set_tests_properties(${name} PROPERTIES TIMEOUT 86400)
   endif()
