@@ -1,7 +1,7 @@
 #!/bin/sh
 # The long form of the system tests: whole counts, deadlines as they are promised, the machine's load beside them.
 #
-#   tests/system/soak.sh FOLDER_OF_PROGRAMS [SUBJECT…]     subjects: requests network disk health abuse overload ordeal (default: all)
+#   tests/system/soak.sh FOLDER_OF_PROGRAMS [SUBJECT…]     subjects: requests network disk health abuse overload fleet ordeal (default: all)
 #
 # The ordeal (soak.py) goes on where an earlier one was interrupted, in LINNET_SOAK_FOLDER (default build/soak);
 # LINNET_SOAK_TIMES repeats it. Remove that folder to begin anew.
@@ -9,7 +9,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 programs=$(cd "$1" && pwd)
 shift
-[ $# -gt 0 ] || set -- requests network disk health abuse overload ordeal
+[ $# -gt 0 ] || set -- requests network disk health abuse overload fleet ordeal
 export LINNET_SOAK=1 LINNET_SOURCE="$here/../.." LINNET_BIN="$programs/linnet" LINNETD_BIN="$programs/linnetd"
 export LINNET_FAULT_PRELOAD="$programs/../tests/system/liblinnet_fault_preload.so"
 failed=0
