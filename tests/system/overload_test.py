@@ -137,8 +137,8 @@ class Overload(world.World):
         p99 = sorted(self.admissions)[int(0.99 * len(self.admissions))]
         print(f"{sent} requests in {seconds} s, twice {capacity:.1f} a second: {dict(ended)}; admission p99 {p99 * 1000:.0f} ms, "
               f"at most {depth:.0f} waited; anonymous memory {self.memory[-1][1] / 1024:.1f} MiB; load {os.getloadavg()[0]:.1f}")
-        self.assertLess(p99, 0.25 * world.LEEWAY)
-        if world.SOAK:  # Seconds tell no slope.
+        if world.SOAK:  # Seconds tell no slope and no percentile; requests_test.py holds the deadline of one at a time.
+            self.assertLess(p99, 0.25)
             slope = slope_mib_an_hour(self.memory[len(self.memory) // 2:])
             print(f"anonymous memory of the second half: {slope:+.2f} MiB an hour")
             self.assertLess(slope, 1)
