@@ -124,7 +124,6 @@ struct Kernels {
 
   static Result<Kernels> choose(const MeasureOptions& options) {
     using kernels::Format;
-    Kernels kernels;
     LINNET_TRY(const auto* limits, kernels::choose("limits", kernels::limits_variants(), options.cpu, options.forced));
     LINNET_TRY(const auto* int4,
                kernels::choose("matmul", kernels::matmul_variants(Format::kQ4_0), options.cpu, options.forced));
