@@ -1,10 +1,12 @@
 // A board that exists only in a TOML file: plays back vitals and failures, records what is done to its lines.
 //
 //   name = "Bench board"
-//   record = "FILE"  # optional: each thing done to a line is appended, "NAME active", "NAME inactive", "NAME inactive
-//   released" [facts]          # cores, max_frequency_khz, capacity, memory = "4G", cpu = ["dotprod"], zones, rails,
-//   accelerators cores = 4 zones = [{ name = "cpu-thermal", passive = 80000, critical = 95000 }] rails = [{ name =
-//   "VDD_IN", whole_module = true }]
+//   record = "FILE"  # optional: each thing done to a line is appended: "NAME active", "NAME inactive", "NAME released"
+//   [facts]          # also: max_frequency_khz, capacity, cpu = ["dotprod"], accelerators
+//   cores = 4
+//   memory = "4G"
+//   zones = [{ name = "cpu-thermal", passive = 80000, critical = 95000 }]
+//   rails = [{ name = "VDD_IN", whole_module = true }]
 //   [[line]]
 //   name = "BEDROOM_LIGHT"
 //   fail = "busy"    # optional: requests fail so (busy, denied, io)
