@@ -36,7 +36,7 @@ class Serving:
 
     def __enter__(self):
         self.broker = world.Broker(self.folder, settings="allow_anonymous true\nset_tcp_nodelay true\n").start()
-        more = f'[models.subject]\npath = "{self.model}"\ncontext = {self.context}\n[engine]\nat_once = {self.at_once}\ndefault_model = "subject"\n'
+        more = f'[models.subject]\npath = "{self.model}"\ncontext = {self.context}\n[engine]\ngovernor = false\nat_once = {self.at_once}\ndefault_model = "subject"\n'
         self.daemon = world.Daemon(self.folder, self.broker.port, more=more).start()
         self.client = world.Client(self.broker.port).ready()
         self.first_chunk = {}
