@@ -55,7 +55,7 @@ void EngineBackend::run_group(std::span<const Job* const> jobs, JobListener& lis
       const auto started = Clock::now();
       group.hold_to(batch_limit());
       sound = group.advance();
-      if (sound) rest(group, Clock::now() - started);
+      if (sound) rest(group, started);
       if (sound && others_join) group.let_join();
     }
     host_.set_last_use(Clock::now());
@@ -66,12 +66,11 @@ void EngineBackend::run_group(std::span<const Job* const> jobs, JobListener& lis
   if (broken) host_.drop(*broken);
 }
 
-void EngineBackend::rest(GenerationGroup& group, Clock::duration busy) const {
+void EngineBackend::rest(GenerationGroup& group, Clock::time_point started) {
   if (pacer_ == nullptr) return;
-  const auto started = Clock::now();
+  pauses_.work(started, Clock::now(), pacer_->pace());
   while (!group.empty()) {
-    const auto left = pacer_->pace().pause_after(std::chrono::duration_cast<std::chrono::microseconds>(busy)) -
-                      (Clock::now() - started);
+    const auto left = pauses_.due(Clock::now(), pacer_->pace());
     if (left <= Clock::duration::zero()) return;
     std::this_thread::sleep_for(std::min<Clock::duration>(left, kNap));
     group.leave_ended();

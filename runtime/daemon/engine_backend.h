@@ -5,6 +5,7 @@
 #include <span>
 #include <string_view>
 
+#include "runtime/base/pace.h"
 #include "runtime/daemon/backend.h"
 #include "runtime/daemon/energy_meter.h"
 #include "runtime/daemon/generation_group.h"
@@ -29,14 +30,15 @@ class EngineBackend final : public Backend {
 
  private:
   void run_group(std::span<const Job* const> jobs, JobListener& listener, bool others_join);
-  // Pauses after `busy` of computing, for as long as the pace wants; cancelled answers end meanwhile.
-  void rest(GenerationGroup& group, Clock::duration busy) const;
+  // Pauses after having computed since `started`, for as long as the pace wants; cancelled answers end meanwhile.
+  void rest(GenerationGroup& group, Clock::time_point started);
 
   ModelHost& host_;
   const EnergyMeter& energy_;
   std::size_t at_once_;
   std::uint32_t default_max_tokens_;
   const Pacer* pacer_ = nullptr;
+  PauseLedger pauses_;
 };
 
 }  // namespace linnet::daemon
