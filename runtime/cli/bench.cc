@@ -2,20 +2,19 @@
 #include <dlfcn.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
-#include <cstdio>
+#include <optional>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "hal/energy.h"
 #include "hal/linux/linux_board.h"
 #include "runtime/base/clock.h"
-#include "runtime/base/process_memory.h"
+#include "runtime/cli/bench_report.h"
 #include "runtime/cli/commands.h"
-#include "runtime/cli/json_writer.h"
 #include "runtime/cli/open_model.h"
 #include "runtime/engine/random.h"
-#include "runtime/engine/step_cost.h"
 #include "runtime/limits/limits.h"
 
 namespace linnet::cli {
@@ -90,25 +89,6 @@ class Stopwatch {
   std::vector<BatchRow> rows_;
 };
 
-// What the processor and its memory can do at most, and the shares of it that the model reached.
-struct Limits {
-  limits::MachineLimits machine;
-  double decode_fraction_of_bandwidth = 0;  // Weights and cache that were read, over reading alone.
-  double prefill_fraction_of_peak = 0;      // Multiply-adds, over int8 multiplication alone.
-};
-
-struct Measurement {
-  double prefill_tokens_per_second = 0;
-  double decode_tokens_per_second = 0;
-  double load_milliseconds = 0;
-  double first_token_milliseconds = 0;
-  std::optional<double> heap_calls_per_token;
-  hal::Energy energy;  // Of a decoded token, of all that the board used meanwhile.
-  ProcessMemory memory;
-  engine::DeviceReport device;
-  std::optional<Limits> limits;
-};
-
 // One repeat on fresh sequences: prefill at the depth, then decode at the depth.
 struct Repeat {
   double prefill_milliseconds = 0;
@@ -123,15 +103,27 @@ hal::Energy difference(const hal::Energy& before, const hal::Energy& now) {
   return {now.source, *now.joules - *before.joules};
 }
 
+// Where the costs of a repeat are added up; null: nowhere.
+struct Ledger {
+  PartCosts* prefill = nullptr;
+  PartCosts* decode = nullptr;
+};
+
+void profile(engine::Engine& engine, PartCosts* part) {
+  engine.profile(part != nullptr ? std::span(part->steps) : std::span<engine::StepCost>());
+}
+
 Result<Repeat> measure_once(Stopwatch& stopwatch, engine::Engine& engine, const BenchOptions& options,
-                            hal::EnergyProbe& probe) {
+                            hal::EnergyProbe& probe, const Ledger& ledger) {
   std::vector<SequenceId> sequences(options.batch);
   for (SequenceId& sequence : sequences) {
     LINNET_TRY(sequence, engine.begin_sequence());
     LINNET_CHECK(stopwatch.prefill(sequence, options.depth));
   }
   Repeat repeat;
+  profile(engine, ledger.prefill);
   LINNET_TRY(repeat.prefill_milliseconds, stopwatch.prefill(sequences.front(), options.prompt));
+  profile(engine, nullptr);
   engine.truncate(sequences.front(), options.depth);
   if (engine.length(sequences.front()) != options.depth) {  // A window that does not go back.
     LINNET_CHECK(stopwatch.prefill(sequences.front(), options.depth));
@@ -139,7 +131,9 @@ Result<Repeat> measure_once(Stopwatch& stopwatch, engine::Engine& engine, const 
   const hal::Energy energy = probe.so_far();
   const HeapCalls heap_calls = find_heap_counter();
   const std::uint64_t before = heap_calls != nullptr ? heap_calls() : 0;
+  profile(engine, ledger.decode);
   LINNET_TRY(repeat.decode_milliseconds, stopwatch.decode(sequences, options.generate));
+  profile(engine, nullptr);
   repeat.heap_calls = heap_calls != nullptr ? heap_calls() - before : 0;
   repeat.energy = difference(energy, probe.so_far());
   for (const SequenceId sequence : sequences) engine.end_sequence(sequence);
@@ -157,132 +151,68 @@ hal::Energy of_a_token(const std::vector<hal::Energy>& repeats, double tokens) {
   return mean;
 }
 
-Result<Measurement> measure(engine::Engine& engine, const BenchOptions& options, Console& console) {
-  Stopwatch stopwatch(engine, console);
-  hal::EnergyProbe probe(hal::make_linux_board({.root = "", .cpu = {}, .gpio = nullptr}));
-  Measurement result;
-  LINNET_TRY(const Repeat cold, measure_once(stopwatch, engine, options, probe));
-  result.first_token_milliseconds = cold.prefill_milliseconds;
-  const auto decoded = static_cast<double>(options.generate * options.batch);
-  std::vector<double> prefill;
+// What stays of a measurement's repeats until their medians are taken.
+struct Series {
+  std::vector<double> prefill;  // Tokens a second.
   std::vector<double> decode;
   std::vector<hal::Energy> energy;
   std::uint64_t heap_calls = 0;
-  for (std::size_t i = 0; i < options.repeats; ++i) {
-    LINNET_TRY(const Repeat repeat, measure_once(stopwatch, engine, options, probe));
+
+  void add(const Repeat& repeat, const BenchOptions& options) {
     prefill.push_back(static_cast<double>(options.prompt) * 1e3 / repeat.prefill_milliseconds);
-    decode.push_back(decoded * 1e3 / repeat.decode_milliseconds);
+    decode.push_back(decoded(options) * 1e3 / repeat.decode_milliseconds);
     heap_calls += repeat.heap_calls;
     energy.push_back(repeat.energy);
   }
-  result.energy = of_a_token(energy, decoded);
-  result.prefill_tokens_per_second = median(std::move(prefill));
-  result.decode_tokens_per_second = median(std::move(decode));
-  if (find_heap_counter() != nullptr) {
-    result.heap_calls_per_token = static_cast<double>(heap_calls) / (decoded * static_cast<double>(options.repeats));
+  [[nodiscard]] static double decoded(const BenchOptions& options) {
+    return static_cast<double>(options.generate * options.batch);
   }
+};
+
+// Measures the machine's limits between the repeats, where they are wanted.
+Result<std::optional<limits::Meter>> make_meter(const engine::Engine& engine, const Machine& machine,
+                                                const BenchOptions& options) {
+  if (!options.limits || engine.device().is_gpu) return std::nullopt;
+  return limits::Meter::create({.threads = engine.options().threads,
+                                .cpu = machine.cpu,
+                                .forced = machine.forced,
+                                .buffer = limits::buffer_within(machine.available_memory)});
+}
+
+Result<BenchMeasurement> measure(engine::Engine& engine, const Machine& machine, const BenchOptions& options,
+                                 Console& console) {
+  Stopwatch stopwatch(engine, console);
+  hal::EnergyProbe probe(hal::make_linux_board({.root = "", .cpu = {}, .gpio = nullptr}));
+  BenchMeasurement result;
+  const std::vector<engine::StepCost> nothing(engine.program().steps.size());
+  result.prefill.steps = result.decode.steps = nothing;
+  // What is read and computed is the same in each repeat; how long each operation takes is asked for by --profile.
+  const Ledger ledger{&result.prefill, &result.decode};
+  const bool on_cpu = !engine.device().is_gpu;
+  LINNET_TRY(const Repeat cold, measure_once(stopwatch, engine, options, probe, on_cpu ? ledger : Ledger{}));
+  result.first_token_milliseconds = cold.prefill_milliseconds;
   LINNET_TRY(result.memory, measure_process_memory());
+  if (options.profile) result.prefill.steps = result.decode.steps = nothing;
+  result.profiled_repeats = options.profile ? options.repeats : 1;
+  LINNET_TRY(auto meter, make_meter(engine, machine, options));
+  Series series;
+  for (std::size_t i = 0; i < options.repeats; ++i) {
+    if (meter) meter->sample();
+    LINNET_TRY(const Repeat repeat,
+               measure_once(stopwatch, engine, options, probe, options.profile ? ledger : Ledger{}));
+    series.add(repeat, options);
+  }
+  const double decoded = Series::decoded(options);
+  result.energy = of_a_token(series.energy, decoded);
+  result.prefill_tokens_per_second = median(std::move(series.prefill));
+  result.decode_tokens_per_second = median(std::move(series.decode));
+  if (find_heap_counter() != nullptr) {
+    result.heap_calls_per_token =
+        static_cast<double>(series.heap_calls) / (decoded * static_cast<double>(options.repeats));
+  }
+  if (meter) result.limits = meter->summary();
   result.device = engine.device();
   return result;
-}
-
-// What the operations read and compute while `work` runs steps.
-template <class Work>
-Result<engine::StepCost> cost_of(engine::Engine& engine, Work work) {
-  std::vector<engine::StepCost> costs(engine.program().steps.size());
-  engine.profile(costs);
-  const auto done = work();
-  engine.profile({});
-  if (!done) return tl::unexpected(done.error());
-  engine::StepCost sum;
-  for (const engine::StepCost& cost : costs) {
-    sum.weight_bytes += cost.weight_bytes;
-    sum.cache_bytes += cost.cache_bytes;
-    sum.multiply_adds += cost.multiply_adds;
-  }
-  return sum;
-}
-
-Result<Limits> measure_limits(engine::Engine& engine, const Machine& machine, const BenchOptions& options,
-                              const Measurement& model, Console& console) {
-  Stopwatch stopwatch(engine, console);
-  std::vector<SequenceId> sequences(options.batch);
-  for (SequenceId& sequence : sequences) {
-    LINNET_TRY(sequence, engine.begin_sequence());
-    LINNET_CHECK(stopwatch.prefill(sequence, options.depth));
-  }
-  LINNET_TRY(const auto decode, cost_of(engine, [&] { return stopwatch.decode(sequences, 1); }));
-  for (const SequenceId sequence : sequences) engine.end_sequence(sequence);
-  LINNET_TRY(const SequenceId sequence, engine.begin_sequence());
-  LINNET_TRY(const auto prefill, cost_of(engine, [&] { return stopwatch.prefill(sequence, options.prompt); }));
-  engine.end_sequence(sequence);
-  Limits result;
-  LINNET_TRY(result.machine, limits::measure({.threads = engine.options().threads,
-                                              .cpu = machine.cpu,
-                                              .forced = machine.forced,
-                                              .buffer = limits::buffer_within(machine.available_memory)},
-                                             [&](std::size_t, std::size_t) { return !console.stop_requested(); }));
-  const double steps_a_second = model.decode_tokens_per_second / static_cast<double>(options.batch);
-  const auto bytes = static_cast<double>(decode.weight_bytes + decode.cache_bytes);
-  result.decode_fraction_of_bandwidth = steps_a_second * bytes / 1e9 / result.machine.read_gb_s().median;
-  const double operations = 2 * static_cast<double>(prefill.multiply_adds) / static_cast<double>(options.prompt);
-  result.prefill_fraction_of_peak =
-      model.prefill_tokens_per_second * operations / 1e9 / result.machine.int8_gop_s.median;
-  return result;
-}
-
-std::string json_report(const Measurement& m) {
-  JsonWriter json;
-  json.begin_object().member("prefill_tokens_per_second", m.prefill_tokens_per_second);
-  json.member("decode_tokens_per_second", m.decode_tokens_per_second);
-  json.member("load_ms", m.load_milliseconds).member("first_token_ms", m.first_token_milliseconds);
-  json.member("anonymous_bytes", m.memory.anonymous.count).member("mapped_bytes", m.memory.mapped.count);
-  json.member("heap_allocations_per_token", m.heap_calls_per_token);
-  const auto limit = [&](const char* name, auto value) {
-    json.member(name, m.limits ? std::optional(value(*m.limits)) : std::nullopt);
-  };
-  limit("read_bandwidth_gb_s", [](const Limits& l) { return l.machine.read_gb_s().median; });
-  limit("int8_peak_gop_s", [](const Limits& l) { return l.machine.int8_gop_s.median; });
-  limit("decode_fraction_of_bandwidth", [](const Limits& l) { return l.decode_fraction_of_bandwidth; });
-  limit("prefill_fraction_of_peak", [](const Limits& l) { return l.prefill_fraction_of_peak; });
-  json.member("energy_source", hal::to_string(m.energy.source)).member("joules_per_token", m.energy.joules);
-  json.member("device", m.device.name()).member("device_reason", m.device.reason);
-  return json.end_object().line();
-}
-
-std::string one_decimal(double number) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.1f", number);
-  return text.data();
-}
-
-std::string text_report(const Measurement& m, const BenchOptions& options) {
-  std::string text;
-  const auto line = [&](const std::string& name, const std::string& value) {
-    text += name + std::string(24 - name.size(), ' ') + value + "\n";
-  };
-  const std::string depth = options.depth == 0 ? "" : " at depth " + std::to_string(options.depth);
-  const std::string batch = options.batch == 1 ? "" : ", " + std::to_string(options.batch) + " sequences together";
-  line("prefill " + std::to_string(options.prompt) + depth, one_decimal(m.prefill_tokens_per_second) + " tokens/s");
-  line("decode " + std::to_string(options.generate) + depth,
-       one_decimal(m.decode_tokens_per_second) + " tokens/s" + batch);
-  line("computed by", std::string(m.device.name()) + ", " + m.device.reason);
-  line("load", one_decimal(m.load_milliseconds) + " ms");
-  line("first token", one_decimal(m.first_token_milliseconds) + " ms");
-  line("anonymous memory", to_string(m.memory.anonymous));
-  line("mapped memory", to_string(m.memory.mapped));
-  line("heap allocations", m.heap_calls_per_token ? one_decimal(*m.heap_calls_per_token) + " a token"
-                                                  : "not counted (load the counting allocator)");
-  if (m.energy.joules) {
-    line("energy",
-         one_decimal(*m.energy.joules * 1e3) + " mJ a token, " + std::string(hal::to_string(m.energy.source)));
-  }
-  if (!m.limits) return text;
-  line("reading memory", one_decimal(m.limits->machine.read_gb_s().median) + " GB/s, of which decoding reaches " +
-                             one_decimal(100 * m.limits->decode_fraction_of_bandwidth) + " %");
-  line("int8 peak", one_decimal(m.limits->machine.int8_gop_s.median) + " G operations/s, of which prefill reaches " +
-                        one_decimal(100 * m.limits->prefill_fraction_of_peak) + " %");
-  return text;
 }
 
 }  // namespace
@@ -297,13 +227,11 @@ Result<void> execute(const BenchOptions& options, Console& console) {
                           .max_outputs = options.batch};
   LINNET_TRY(auto engine, open_engine(file, options.model, machine, needs, console));
   const double load_milliseconds = milliseconds_between(started, Clock::now());
-  LINNET_TRY(Measurement measurement, measure(engine, options, console));
+  LINNET_TRY(BenchMeasurement measurement, measure(engine, machine, options, console));
   measurement.load_milliseconds = load_milliseconds;
   measurement.first_token_milliseconds += load_milliseconds;
-  if (options.limits && !measurement.device.is_gpu) {
-    LINNET_TRY(measurement.limits, measure_limits(engine, machine, options, measurement, console));
-  }
-  return console.print(options.json ? json_report(measurement) : text_report(measurement, options));
+  return console.print(options.json ? json_report(measurement, engine.program(), options)
+                                    : text_report(measurement, engine.program(), options));
 }
 
 }  // namespace linnet::cli

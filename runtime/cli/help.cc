@@ -167,13 +167,20 @@ that many positions before each measurement; -b decodes that many sequences toge
 The first token is timed from the start of loading, in the warm-up, after a prompt of -p tokens.
 
 Keys of --json: prefill_tokens_per_second, decode_tokens_per_second, load_ms, first_token_ms, anonymous_bytes,
-mapped_bytes, heap_allocations_per_token (null unless the counting allocator is loaded with LD_PRELOAD). After the
-model the processor's own limits are measured, in a second or two with at most 256 MiB: read_bandwidth_gb_s,
-int8_peak_gop_s (a multiply-add counts as two operations), and the shares that the model reached,
-decode_fraction_of_bandwidth and prefill_fraction_of_peak. They are null with --no-limits and on a GPU.
+mapped_bytes, heap_allocations_per_token (null unless the counting allocator is loaded with LD_PRELOAD). Between
+the repeats the processor's own limits are measured, with at most 256 MiB: read_bandwidth_gb_s, int8_peak_gop_s (a
+multiply-add counts as two operations), and the shares that the model reached, decode_fraction_of_bandwidth and
+prefill_fraction_of_peak. They are null with --no-limits and on a GPU.
 
-Example:
+--profile adds, for prefill and decode, a line an operation (all layers together): its share of the time, the weights
+and cache that it reads, what it computes, each a second and as a share of the limit. In --json: profile.prefill and
+profile.decode, objects of operation, ms, share, calls, bytes, multiply_adds (of a repeat), gb_s, gop_s,
+fraction_of_bandwidth, fraction_of_peak. multiply_adds are those of products and
+attention; other operations have time alone.
+
+Examples:
   linnet bench -m model.gguf -p 512 -n 64 --threads 2
+  linnet bench -m model.gguf --profile
 )"};
 
 constexpr HelpPage kEval{

@@ -134,6 +134,7 @@ struct BenchOptions {
   std::size_t batch = 1;
   std::size_t repeats = 5;
   bool limits = true;  // Whether the machine's limits are measured too.
+  bool profile = false;
   bool json = false;
 };
 

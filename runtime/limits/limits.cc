@@ -8,6 +8,8 @@
 #include <cstring>
 #include <memory>
 #include <span>
+#include <utility>
+#include <vector>
 
 #include "kernels/formats/format.h"
 #include "kernels/limits/limits.h"
@@ -108,11 +110,13 @@ std::vector<std::size_t> thread_counts(std::size_t all) {
   return counts;
 }
 
-// Pages of their own, small ones as a mapped model's are, filled with numbers whose products are ordinary.
+// Pages of their own, filled with numbers whose products are ordinary. Huge ones where the kernel gives them: with
+// small ones that lie anywhere, looking addresses up bounds the reading (27 instead of 33 GB/s on one machine), which
+// it does not in a mapped model, whose pages the kernel keeps in large pieces.
 Result<Arena> fill_memory(Bytes size, std::span<std::byte>& memory) {
   LINNET_TRY(Arena arena, Arena::create(size));
   memory = arena.take<std::byte>(static_cast<std::size_t>(size.count));
-  madvise(memory.data(), memory.size(), MADV_NOHUGEPAGE);
+  madvise(memory.data(), memory.size(), MADV_HUGEPAGE);
   std::memset(memory.data(), 0x31, memory.size());
   return arena;
 }
@@ -139,18 +143,6 @@ struct Samples {
   std::vector<double> int8, int4_weights, int8_weights, barriers;
 };
 
-MachineLimits summary_of(Samples samples, const std::vector<std::size_t>& counts) {
-  MachineLimits limits;
-  for (std::size_t i = 0; i < counts.size(); ++i) {
-    limits.read.push_back({counts[i], spread_of(std::move(samples.read[i]))});
-  }
-  limits.int8_gop_s = spread_of(std::move(samples.int8));
-  limits.int4_weights_gb_s = spread_of(std::move(samples.int4_weights));
-  limits.int8_weights_gb_s = spread_of(std::move(samples.int8_weights));
-  limits.barrier_us = spread_of(std::move(samples.barriers));
-  return limits;
-}
-
 }  // namespace
 
 Bytes buffer_within(std::optional<Bytes> available) {
@@ -165,31 +157,73 @@ Spread spread_of(std::vector<double> values) {
   return {values[values.size() / 2], values.front(), values.back()};
 }
 
-Result<MachineLimits> measure(const MeasureOptions& options, Watch watch) {
-  using kernels::Format;
+struct Meter::State {
+  Kernels kernels;
+  std::span<std::byte> memory;
+  Arena arena;
+  std::vector<std::unique_ptr<ThreadPool>> pools;  // One a number of threads, ascending.
+  Measurement measurement;
+  Samples samples;
+
+  State(const Kernels& chosen, std::span<std::byte> filled, Arena owner, std::vector<std::unique_ptr<ThreadPool>> made)
+      : kernels(chosen),
+        memory(filled),
+        arena(std::move(owner)),
+        pools(std::move(made)),
+        measurement(*kernels.limits, memory) {
+    samples.read.resize(pools.size());
+  }
+};
+
+Meter::Meter(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Meter::Meter(Meter&&) noexcept = default;
+Meter& Meter::operator=(Meter&&) noexcept = default;
+Meter::~Meter() = default;
+
+Result<Meter> Meter::create(const MeasureOptions& options) {
   LINNET_TRY(const Kernels kernels, Kernels::choose(options));
   std::span<std::byte> memory;
-  LINNET_TRY(const Arena arena, fill_memory(options.buffer, memory));
-  const auto counts = thread_counts(options.threads);
+  LINNET_TRY(Arena arena, fill_memory(options.buffer, memory));
   std::vector<std::unique_ptr<ThreadPool>> pools;
-  for (const std::size_t count : counts) {
+  for (const std::size_t count : thread_counts(options.threads)) {
     LINNET_TRY(pools.emplace_back(), ThreadPool::create(count));
   }
-  const auto measurement = std::make_unique<Measurement>(*kernels.limits, memory);
-  Samples samples;
-  samples.read.resize(counts.size());
+  return Meter(std::make_unique<State>(kernels, memory, std::move(arena), std::move(pools)));
+}
+
+void Meter::sample() {
+  using kernels::Format;
+  auto& [chosen, memory, arena, pools, measurement, samples] = *state_;
+  for (std::size_t i = 0; i < pools.size(); ++i) samples.read[i].push_back(measurement.read_gb_s(*pools[i]));
+  ThreadPool& all = *pools.back();
+  samples.int8.push_back(measurement.int8_gop_s(all));
+  samples.int4_weights.push_back(
+      measurement.weights_gb_s(all, *chosen.int4, kernels::info(Format::kQ4_0).panel_block_bytes));
+  samples.int8_weights.push_back(
+      measurement.weights_gb_s(all, *chosen.int8, kernels::info(Format::kQ8_0).panel_block_bytes));
+  samples.barriers.push_back(Measurement::barrier_us(all));
+}
+
+MachineLimits Meter::summary() const {
+  const Samples& samples = state_->samples;
+  MachineLimits limits;
+  for (std::size_t i = 0; i < samples.read.size(); ++i) {
+    limits.read.push_back({state_->pools[i]->threads(), spread_of(samples.read[i])});
+  }
+  limits.int8_gop_s = spread_of(samples.int8);
+  limits.int4_weights_gb_s = spread_of(samples.int4_weights);
+  limits.int8_weights_gb_s = spread_of(samples.int8_weights);
+  limits.barrier_us = spread_of(samples.barriers);
+  return limits;
+}
+
+Result<MachineLimits> measure(const MeasureOptions& options, Watch watch) {
+  LINNET_TRY(Meter meter, Meter::create(options));
   for (std::size_t repeat = 0; repeat < options.repeats; ++repeat) {
     if (!watch(repeat, options.repeats)) return fail(ErrorKind::kInterrupted, "stopped");
-    for (std::size_t i = 0; i < counts.size(); ++i) samples.read[i].push_back(measurement->read_gb_s(*pools[i]));
-    ThreadPool& all = *pools.back();
-    samples.int8.push_back(measurement->int8_gop_s(all));
-    samples.int4_weights.push_back(
-        measurement->weights_gb_s(all, *kernels.int4, kernels::info(Format::kQ4_0).panel_block_bytes));
-    samples.int8_weights.push_back(
-        measurement->weights_gb_s(all, *kernels.int8, kernels::info(Format::kQ8_0).panel_block_bytes));
-    samples.barriers.push_back(Measurement::barrier_us(all));
+    meter.sample();
   }
-  return summary_of(std::move(samples), counts);
+  return meter.summary();
 }
 
 }  // namespace linnet::limits

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -54,6 +55,26 @@ struct MeasureOptions {
 
 // Called between passes; false stops.
 using Watch = FunctionRef<bool(std::size_t done, std::size_t all)>;
+
+// Measures the figures once a sample, so that a caller can alternate them with what they are the limits of. Keeps
+// `buffer` of memory and its own threads, idle between samples.
+class Meter {
+ public:
+  // Errors: kUsage (no such variant, threads out of range), kExhausted.
+  [[nodiscard]] static Result<Meter> create(const MeasureOptions& options);  // `repeats` does not count.
+  Meter(Meter&&) noexcept;
+  Meter& operator=(Meter&&) noexcept;
+  ~Meter();
+
+  void sample();
+  // Of the samples so far. Asserts that there is one.
+  [[nodiscard]] MachineLimits summary() const;
+
+ private:
+  struct State;
+  explicit Meter(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
 
 // Takes `buffer` of memory while it runs. The repeats of the figures alternate, so that a disturbance hits all alike.
 // Errors: kUsage (no such variant, threads out of range), kExhausted, kInterrupted (the watch said so).

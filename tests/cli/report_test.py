@@ -39,6 +39,25 @@ class Bench(support.ModelTest):
         self.assertGreater(report["prefill_tokens_per_second"], 0)
         self.assertGreater(report["first_token_ms"], report["load_ms"])
 
+    def test_profile(self):
+        report = self.ok_json("bench", "-m", self.model, "-p", "16", "-n", "4", "-r", "2", "--profile")
+        self.assertEqual(set(report), BENCH_KEYS | {"profile"})
+        for part, steps, tokens in (("prefill", 1, 16), ("decode", 4, 4)):
+            rows = {row["operation"]: row for row in report["profile"][part]}
+            self.assertAlmostEqual(sum(row["share"] for row in rows.values()), 1, places=6)
+            times = [row["ms"] for row in report["profile"][part]]
+            self.assertEqual(times, sorted(times, reverse=True))
+            # The program's own names, all layers together, and what each must cost.
+            layers = tiny_model.LAYERS
+            self.assertEqual(rows["down"]["calls"], layers * steps)
+            self.assertEqual(rows["down"]["multiply_adds"], layers * tokens * tiny_model.FEED_FORWARD * tiny_model.WIDTH)
+            self.assertGreaterEqual(rows["down"]["bytes"], layers * steps * tiny_model.FEED_FORWARD * tiny_model.WIDTH)
+            self.assertGreater(rows["down"]["fraction_of_peak"], 0)
+            self.assertEqual(rows["silu"]["multiply_adds"], 0)
+        text = self.ok("bench", "-m", self.model, "-p", "16", "-n", "4", "-r", "1", "--profile", "--no-limits")
+        self.assertRegex(text, r"prefill: [0-9.]+ ms; of them, read and computed a second\n")
+        self.assertRegex(text, r"  down +[0-9.]+ %  +[0-9.]+ GB/s  +[0-9.]+ Gop/s\n")
+
     @unittest.skipUnless(
         os.path.exists(support.COUNTING_ALLOCATOR) and not support.EMULATOR,
         "no counting allocator in this build, or not for the emulator itself",
