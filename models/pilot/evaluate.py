@@ -23,7 +23,11 @@ class Answer:
 
     def __init__(self, record, tokenizer, constraint):
         self.record, self.tokenizer, self.constraint = record, tokenizer, constraint
-        self.text, self.done = "", False
+        self.bytes, self.done = b"", False
+
+    @property
+    def text(self):
+        return self.bytes.decode(errors="replace")
 
     def take(self, logits, ranked):
         """Appends the best token that the constraint allows; returns its id. `ranked`: ids of the most probable ones."""
@@ -36,15 +40,27 @@ class Answer:
         token = self.choose(logits, ranked, end)
         self.done = token == end
         if not self.done:
-            self.text += self.tokenizer.decode([token])
+            self.bytes += self.tokenizer.decode_bytes([token])
         return token
+
+    def may_take(self, token):
+        """A token may end inside a character: then one of the sentence's characters must continue it."""
+        piece = self.tokenizer.decode_bytes([token])
+        whole = self.bytes + piece
+        text = whole.decode(errors="ignore")
+        tail = whole[len(text.encode()):]
+        if not piece or not whole.startswith(text.encode()):
+            return False
+        if not tail:
+            return self.constraint.allows(text)
+        return any(c.encode().startswith(tail) and self.constraint.allows(text + c) for c in set(self.record["text"]))
 
     def choose(self, logits, ranked, end):
         if self.constraint is None:
             return ranked[0]
         for count in (len(ranked), len(logits)):
             for token in ranked if count == len(ranked) else logits.argsort(descending=True).tolist():
-                if token != end and (piece := self.tokenizer.decode([token])) and self.constraint.allows(self.text + piece):
+                if token != end and self.may_take(token):
                     return token
         raise ValueError(f"no token continues {self.text!r}")
 

@@ -165,8 +165,11 @@ class Tokenizer:
                     ids += self.pieces(to_visible(pretoken))
         return ids
 
+    def decode_bytes(self, ids):
+        return b"".join(self.bytes[i] for i in ids if self.types[i] != CONTROL)
+
     def decode(self, ids):
-        return b"".join(self.bytes[i] for i in ids if self.types[i] != CONTROL).decode(errors="replace")
+        return self.decode_bytes(ids).decode(errors="replace")
 
 
 def opening(intent):
