@@ -4,6 +4,7 @@
 // result: each number is computed whole, by one thread, in the canonical order.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 
@@ -62,6 +63,22 @@ struct HeadRange {
   std::size_t count = 0;
 };
 
+// How attention is shared out: one KV head may serve many query heads (latent attention: all), in ranges of at most
+// kAttentionHeads.
+struct AttentionCut {
+  std::size_t heads = 0;  // Query heads of a KV head.
+  std::size_t kv_heads = 0;
+
+  [[nodiscard]] std::size_t ranges() const { return (heads + kAttentionHeads - 1) / kAttentionHeads; }
+  [[nodiscard]] std::size_t ranges_a_block() const { return ranges() * kv_heads; }
+  [[nodiscard]] std::size_t block(std::size_t chunk) const { return chunk / ranges_a_block(); }
+  [[nodiscard]] HeadRange range(std::size_t chunk) const {
+    const std::size_t kv_head = chunk / ranges() % kv_heads;
+    const std::size_t before = chunk % ranges() * kAttentionHeads;
+    return {kv_head, kv_head * heads + before, std::min(kAttentionHeads, heads - before)};
+  }
+};
+
 class Executor final : public StepRunner {
  public:
   Executor(const ExecutorParts& parts, const Workspace& workspace);
@@ -117,8 +134,20 @@ class Executor final : public StepRunner {
   void attend(const models::Attend& op, const RowBlock& block, const HeadRange& range, std::size_t worker);
   void merge_sinks(const float* sinks, const kernels::AttentionShape& shape, const kernels::AttentionPart& into,
                    std::size_t worker);
-  void attend_from(const models::Attend& op, std::size_t begin, const RowBlock& block, const HeadRange& range,
+  // Positions [begin, end) of a sequence, and the pages that hold them.
+  struct Seen {
+    std::size_t begin = 0;
+    std::size_t end = 0;
+    [[nodiscard]] std::size_t first_page() const { return begin / kernels::kPagePositions; }
+    [[nodiscard]] std::size_t end_page() const { return (end + kernels::kPagePositions - 1) / kernels::kPagePositions; }
+  };
+  [[nodiscard]] Seen seen_by(const models::Attend& op, const RowBlock& block) const;
+  [[nodiscard]] kernels::AttentionPage page_of(const models::Attend& op, const Seen& seen, const RowBlock& block,
+                                               const HeadRange& range, std::size_t page) const;
+  void attend_from(const models::Attend& op, const Seen& seen, const RowBlock& block, const HeadRange& range,
                    std::size_t worker);
+  [[nodiscard]] std::size_t pages_to_share(const models::Attend& op, const AttentionCut& cut) const;
+  void attend_by_pages(const models::Attend& op, const AttentionCut& cut, std::size_t pages);
 
   // Calls work(row, first, count) over runs of the numbers of each row, in parallel.
   void split_numbers(TensorView rows, FunctionRef<void(std::size_t, std::size_t, std::size_t)> work);

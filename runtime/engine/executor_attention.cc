@@ -30,15 +30,11 @@ void Executor::execute(const models::Attend& op) {
   split(batch_.size(), state.kv_heads * state.kept_width(), [&](std::size_t first, std::size_t n) {
     for (std::size_t row = first; row < first + n; ++row) store(op, row);
   });
-  // One KV head may serve many query heads (latent attention: all): they are shared out too.
-  const std::size_t heads = op.heads / state.kv_heads;
-  const std::size_t ranges = (heads + kAttentionHeads - 1) / kAttentionHeads;
-  pool_.run(blocks_.size() * state.kv_heads * ranges, [&](std::size_t chunk, std::size_t worker) {
-    const std::size_t range = chunk % ranges;
-    const std::size_t kv_head = chunk / ranges % state.kv_heads;
-    const std::size_t before = range * kAttentionHeads;
-    attend(op, blocks_[chunk / ranges / state.kv_heads],
-           {kv_head, kv_head * heads + before, std::min(kAttentionHeads, heads - before)}, worker);
+  const AttentionCut cut{op.heads / state.kv_heads, state.kv_heads};
+  const std::size_t pages = pages_to_share(op, cut);
+  if (pages > 1) return attend_by_pages(op, cut, pages);
+  pool_.run(blocks_.size() * cut.ranges_a_block(), [&](std::size_t chunk, std::size_t worker) {
+    attend(op, blocks_[cut.block(chunk)], cut.range(chunk), worker);
   });
 }
 
@@ -56,67 +52,123 @@ void Executor::merge_sinks(const float* sinks, const kernels::AttentionShape& sh
       {scratch.next_maximum.data(), scratch.next_sum.data(), scratch.next_out.data(), shape.heads * shape.value_width});
 }
 
+// The positions that all rows of a block see some of: under a window, of a block of one row.
+Executor::Seen Executor::seen_by(const models::Attend& op, const RowBlock& block) const {
+  const auto& state = std::get<models::KvCache>(program_.states[static_cast<std::size_t>(op.cache)]);
+  // Without a mask every row sees all of its sequence, which was stored before.
+  const std::size_t end =
+      op.mask == models::Mask::kCausal ? block.first_position + block.rows : cache_.length(block.sequence);
+  const std::size_t position = block.first_position;
+  return {state.window != 0 && position + 1 > state.window ? position + 1 - state.window : 0, end};
+}
+
 // Rows under a window start at different positions: one by one, once the window hides any.
 void Executor::attend(const models::Attend& op, const RowBlock& block, const HeadRange& range, std::size_t worker) {
   const auto& state = std::get<models::KvCache>(program_.states[static_cast<std::size_t>(op.cache)]);
   if (state.window == 0 || block.first_position + block.rows <= state.window) {
-    return attend_from(op, 0, block, range, worker);
+    return attend_from(op, seen_by(op, block), block, range, worker);
   }
   for (std::uint32_t row = 0; row < block.rows; ++row) {
-    const std::size_t position = block.first_position + row;
-    const std::size_t begin = position + 1 > state.window ? position + 1 - state.window : 0;
-    attend_from(op, begin, {block.first_row + row, 1, block.sequence, block.first_position + row}, range, worker);
+    const RowBlock alone{block.first_row + row, 1, block.sequence, block.first_position + row};
+    attend_from(op, seen_by(op, alone), alone, range, worker);
   }
 }
 
-// One block of rows, query heads of one KV head: the pages from position `begin` on ascending, merged as they come.
-void Executor::attend_from(const models::Attend& op, std::size_t begin, const RowBlock& block, const HeadRange& range,
+// What the rows that see any of it take of one page.
+kernels::AttentionPage Executor::page_of(const models::Attend& op, const Seen& seen, const RowBlock& block,
+                                         const HeadRange& range, std::size_t page) const {
+  const auto& state = std::get<models::KvCache>(program_.states[static_cast<std::size_t>(op.cache)]);
+  const std::size_t value_stride = state.values_in_keys ? state.key_width : state.value_width;
+  const TensorView query = buffer(op.query);
+  const bool masked = op.mask == models::Mask::kCausal;
+  const std::size_t start = std::max(seen.begin, page * kPagePositions);
+  const std::size_t hidden = start - page * kPagePositions;
+  const std::size_t positions = std::min(kPagePositions - hidden, seen.end - start);
+  // Under the mask, rows before this page's first position do not see it.
+  const std::size_t skipped = masked && start > block.first_position ? start - block.first_position : 0;
+  return {.queries = query.row(block.first_row + skipped).data() + range.first * state.key_width,
+          .query_stride = query.stride(),
+          .keys = cache_.keys(op.cache, block.sequence, page, range.kv_head) + hidden * state.key_width,
+          .key_stride = state.key_width,
+          .values = cache_.values(op.cache, block.sequence, page, range.kv_head) + hidden * value_stride,
+          .value_stride = value_stride,
+          .positions = positions,
+          .first_row_sees = masked ? block.first_position + skipped - start + 1 : positions,
+          .rows = block.rows - skipped,
+          .heads = range.count,
+          .key_width = state.key_width,
+          .value_width = state.value_width,
+          .scale = op.scale};
+}
+
+// One block of rows, query heads of one KV head: the pages that it sees, ascending, merged as they come.
+void Executor::attend_from(const models::Attend& op, const Seen& seen, const RowBlock& block, const HeadRange& range,
                            std::size_t worker) {
   const auto& state = std::get<models::KvCache>(program_.states[static_cast<std::size_t>(op.cache)]);
   const std::size_t heads = range.count;
-  const std::size_t value_stride = state.values_in_keys ? state.key_width : state.value_width;
-  const TensorView query = buffer(op.query);
   const TensorView out = buffer(op.out);
   const ThreadScratch& scratch = workspace_.threads[worker];
-  // Without a mask every row sees all of its sequence, which was stored before.
-  const bool masked = op.mask == models::Mask::kCausal;
-  const std::size_t end = masked ? block.first_position + block.rows : cache_.length(block.sequence);
   float* const first_out = out.row(block.first_row).data() + range.first * state.value_width;
   const kernels::AttentionPart whole{scratch.maximum.data(), scratch.sum.data(), first_out, out.stride()};
-  for (std::size_t page = begin / kPagePositions; page * kPagePositions < end; ++page) {
-    const std::size_t start = std::max(begin, page * kPagePositions);
-    const std::size_t hidden = start - page * kPagePositions;
-    const std::size_t positions = std::min(kPagePositions - hidden, end - start);
-    // Under the mask, rows before this page's first position do not see it.
-    const std::size_t skipped = masked && start > block.first_position ? start - block.first_position : 0;
-    const kernels::AttentionPage input{
-        .queries = query.row(block.first_row + skipped).data() + range.first * state.key_width,
-        .query_stride = query.stride(),
-        .keys = cache_.keys(op.cache, block.sequence, page, range.kv_head) + hidden * state.key_width,
-        .key_stride = state.key_width,
-        .values = cache_.values(op.cache, block.sequence, page, range.kv_head) + hidden * value_stride,
-        .value_stride = value_stride,
-        .positions = positions,
-        .first_row_sees = masked ? block.first_position + skipped - start + 1 : positions,
-        .rows = block.rows - skipped,
-        .heads = heads,
-        .key_width = state.key_width,
-        .value_width = state.value_width,
-        .scale = op.scale};
-    if (page == begin / kPagePositions) {
-      kernels_.attention->page(input, whole);
-      continue;
-    }
-    const kernels::AttentionPart next{scratch.next_maximum.data(), scratch.next_sum.data(), scratch.next_out.data(),
-                                      heads * state.value_width};
+  const kernels::AttentionPart next{scratch.next_maximum.data(), scratch.next_sum.data(), scratch.next_out.data(),
+                                    heads * state.value_width};
+  kernels_.attention->page(page_of(op, seen, block, range, seen.first_page()), whole);
+  for (std::size_t page = seen.first_page() + 1; page < seen.end_page(); ++page) {
+    const kernels::AttentionPage input = page_of(op, seen, block, range, page);
+    const std::size_t skipped = block.rows - input.rows;
     const kernels::AttentionPart into{whole.maximum + skipped * heads, whole.sum + skipped * heads,
                                       whole.out + skipped * whole.out_stride, whole.out_stride};
     kernels_.attention->page(input, next);
     kernels_.attention->merge({input.rows, heads, state.value_width}, into, next);
   }
-  if (op.sinks)
-    merge_sinks(weights_.vector(*op.sinks) + range.first, {block.rows, heads, state.value_width}, whole, worker);
-  kernels_.attention->finish({block.rows, heads, state.value_width}, whole);
+  const kernels::AttentionShape shape{block.rows, heads, state.value_width};
+  if (op.sinks) merge_sinks(weights_.vector(*op.sinks) + range.first, shape, whole, worker);
+  kernels_.attention->finish(shape, whole);
+}
+
+// The most pages of a block where sharing out blocks and heads alone would leave threads without work (decoding few
+// sequences, far into their context); else 0.
+std::size_t Executor::pages_to_share(const models::Attend& op, const AttentionCut& cut) const {
+  if (blocks_.size() * cut.ranges_a_block() > workspace_.page_parts.chunks) return 0;
+  std::size_t pages = 0;
+  for (const RowBlock& block : blocks_) {
+    if (block.rows != 1) return 0;
+    const Seen seen = seen_by(op, block);
+    pages = std::max(pages, seen.end_page() - seen.first_page());
+  }
+  return pages;
+}
+
+// Every page by itself, by whoever is free; then their parts are merged in the order in which one thread would have
+// merged them, which gives the same bits.
+void Executor::attend_by_pages(const models::Attend& op, const AttentionCut& cut, std::size_t pages) {
+  const auto& state = std::get<models::KvCache>(program_.states[static_cast<std::size_t>(op.cache)]);
+  const std::size_t width = state.value_width;
+  const std::size_t chunks = blocks_.size() * cut.ranges_a_block();
+  const auto part = [&](std::size_t chunk, std::size_t number) {
+    return workspace_.page_parts.part(chunk * pages + number, std::min(cut.heads, kAttentionHeads), width);
+  };
+  pool_.run(chunks * pages, [&](std::size_t task, std::size_t) {
+    const std::size_t chunk = task / pages;
+    const RowBlock& block = blocks_[cut.block(chunk)];
+    const Seen seen = seen_by(op, block);
+    const std::size_t page = seen.first_page() + task % pages;
+    if (page >= seen.end_page()) return;
+    kernels_.attention->page(page_of(op, seen, block, cut.range(chunk), page), part(chunk, task % pages));
+  });
+  pool_.run(chunks, [&](std::size_t chunk, std::size_t worker) {
+    const RowBlock& block = blocks_[cut.block(chunk)];
+    const HeadRange range = cut.range(chunk);
+    const Seen seen = seen_by(op, block);
+    const kernels::AttentionShape shape{1, range.count, width};
+    const kernels::AttentionPart whole = part(chunk, 0);
+    for (std::size_t number = 1; number < seen.end_page() - seen.first_page(); ++number) {
+      kernels_.attention->merge(shape, whole, part(chunk, number));
+    }
+    if (op.sinks) merge_sinks(weights_.vector(*op.sinks) + range.first, shape, whole, worker);
+    kernels_.attention->finish(shape, whole);
+    std::copy_n(whole.out, range.count * width, buffer(op.out).row(block.first_row).data() + range.first * width);
+  });
 }
 
 }  // namespace linnet::engine

@@ -123,6 +123,10 @@ std::vector<MemoryRow> arena_rows(const Setup& setup) {
     rows.push_back(row("routing", measured([&](auto& m) { (void)take_groups(m, shape); }), rows_text));
   }
   rows.push_back(row("thread scratch", scratch_of_threads(shape), std::to_string(options.threads) + " threads"));
+  if (shape.chunks_by_pages() != 0) {
+    rows.push_back(row("attention by pages", measured([&](auto& m) { (void)take_page_parts(m, shape); }),
+                       std::to_string(shape.attention_pages) + " pages"));
+  }
   rows.push_back(row("logits", logit_bytes, std::to_string(options.max_outputs) + " rows"));
   rows.push_back(row("sampler", sampler_bytes(setup) + blocks, {}));
   const std::size_t transposed = transposed_bytes(setup.weights, program);
@@ -202,8 +206,8 @@ Result<void> resolve_options(Setup& setup, std::size_t default_batch_rows) {
 Result<void> plan_for_cpu(Setup& setup) {
   LINNET_CHECK(resolve_options(setup, EngineOptions::kDefaultBatchRows));
   const EngineOptions& resolved = setup.options;
-  setup.workspace =
-      WorkspaceShape::of(setup.program, setup.weights, setup.buffers, resolved.max_batch_rows, resolved.threads);
+  setup.workspace = WorkspaceShape::of(setup.program, setup.weights, setup.buffers,
+                                       {resolved.max_batch_rows, resolved.threads, resolved.context});
   auto arena = arena_rows(setup);
   Bytes taken;
   for (const MemoryRow& row : arena) taken += row.size;

@@ -33,11 +33,15 @@ void include_grouped(WorkspaceShape& shape, const models::Projection& projection
   shape.most_matrices = std::max(shape.most_matrices, matrices.groups);
 }
 
-void include(WorkspaceShape& shape, const models::Attend& attend, const models::Program& program) {
+void include(WorkspaceShape& shape, const models::Attend& attend, const models::Program& program, std::size_t context) {
   const auto& cache = std::get<models::KvCache>(program.states[static_cast<std::size_t>(attend.cache)]);
   const std::size_t heads = std::min(attend.heads / cache.kv_heads, kAttentionHeads);
   shape.attention_heads = std::max(shape.attention_heads, heads);
   shape.attention_numbers = std::max(shape.attention_numbers, heads * cache.value_width);
+  // A window may begin and end inside pages.
+  const std::size_t pages = (context + kernels::kPagePositions - 1) / kernels::kPagePositions;
+  const std::size_t in_window = cache.window == 0 ? pages : (cache.window - 1) / kernels::kPagePositions + 2;
+  shape.attention_pages = std::max(shape.attention_pages, std::min(pages, in_window));
 }
 
 }  // namespace
@@ -56,8 +60,8 @@ std::size_t product_groups(std::span<const models::Projection> projections, cons
 }
 
 WorkspaceShape WorkspaceShape::of(const models::Program& program, const Weights& weights, const BufferPlan& buffers,
-                                  std::size_t rows, std::size_t threads) {
-  WorkspaceShape shape{.rows = rows, .threads = threads, .buffer_numbers = buffers.size};
+                                  const WorkspaceCounts& counts) {
+  WorkspaceShape shape{.rows = counts.rows, .threads = counts.threads, .buffer_numbers = buffers.size};
   for (const models::Step& step : program.steps) {
     if (const auto* product = std::get_if<models::MatMul>(&step.operation)) include(shape, *product, program, weights);
     if (const auto* experts = std::get_if<models::ExpertMatMul>(&step.operation)) {
@@ -67,7 +71,8 @@ WorkspaceShape WorkspaceShape::of(const models::Program& program, const Weights&
     if (const auto* heads = std::get_if<models::HeadMatMul>(&step.operation)) {
       include_grouped(shape, heads->projection, weights.view(heads->projection.weight).groups, weights);
     }
-    if (const auto* attend = std::get_if<models::Attend>(&step.operation)) include(shape, *attend, program);
+    if (const auto* attend = std::get_if<models::Attend>(&step.operation))
+      include(shape, *attend, program, counts.context);
   }
   for (const models::Rotation& rotation : program.rotations) shape.rotation_pairs += rotation.dimensions / 2;
   return shape;
@@ -81,6 +86,7 @@ Workspace Workspace::take(Arena& arena, const WorkspaceShape& shape) {
   workspace.rotations = take_rotations(arena, shape);
   workspace.blocks = arena.take<RowBlock>(shape.rows);
   workspace.threads = arena.take<ThreadScratch>(shape.threads);
+  if (shape.chunks_by_pages() != 0) workspace.page_parts = take_page_parts(arena, shape);
   for (ThreadScratch& thread : workspace.threads) thread = take_thread(arena, shape);
   return workspace;
 }

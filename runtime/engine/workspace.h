@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 
+#include "kernels/attention/attention.h"
 #include "kernels/quantize/quantize.h"
 #include "models/program.h"
 #include "runtime/base/arena.h"
@@ -49,6 +50,13 @@ inline constexpr std::size_t kMostGroupsAChunk = 8;
 // Query heads of one KV head that one attention call takes, at most: the rest are shared out over threads.
 inline constexpr std::size_t kAttentionHeads = 16;
 
+// Rows of a step, threads, and positions of a sequence.
+struct WorkspaceCounts {
+  std::size_t rows = 0;
+  std::size_t threads = 0;
+  std::size_t context = 0;
+};
+
 // The counts that everything in the workspace follows from.
 struct WorkspaceShape {
   static constexpr std::size_t kAttentionRows = 16;  // Rows of a RowBlock at most.
@@ -60,12 +68,16 @@ struct WorkspaceShape {
   std::size_t quantised_columns = 0;  // The widest input of a product with a quantised matrix.
   std::size_t attention_heads = 0;    // Most query heads a KV head.
   std::size_t attention_numbers = 0;  // Most query heads a KV head x value width.
+  std::size_t attention_pages = 0;    // Most pages that a position sees.
   std::size_t rotation_pairs = 0;     // Of all rotations together.
   std::size_t parts_a_row = 0;        // Most experts that a row chooses, or heads with a matrix each.
   std::size_t most_matrices = 0;      // Most experts or such heads of one weight.
 
   [[nodiscard]] static WorkspaceShape of(const models::Program& program, const Weights& weights,
-                                         const BufferPlan& buffers, std::size_t rows, std::size_t threads);
+                                         const BufferPlan& buffers, const WorkspaceCounts& counts);
+
+  // Fewer chunks than these are shared out page by page: two a thread, so that unequal threads end together.
+  [[nodiscard]] std::size_t chunks_by_pages() const { return threads > 1 && attention_pages > 1 ? 2 * threads - 1 : 0; }
 };
 
 // Scratch of one thread.
@@ -76,6 +88,19 @@ struct ThreadScratch {
   std::span<float> next_maximum;
   std::span<float> next_sum;
   std::span<float> next_out;  // [kAttentionRows * heads * value_width]
+};
+
+// Parts of pages that were computed apart, of one row each, until they are merged.
+struct PagePartScratch {
+  std::size_t chunks = 0;    // That there is room for, each with all pages that a position sees.
+  std::span<float> maximum;  // [chunks * pages * heads], as is the next.
+  std::span<float> sum;
+  std::span<float> out;  // [chunks * pages * heads * value_width]
+
+  [[nodiscard]] kernels::AttentionPart part(std::size_t number, std::size_t heads, std::size_t value_width) const {
+    const std::size_t at = number * heads;
+    return {maximum.data() + at, sum.data() + at, out.data() + at * value_width, heads * value_width};
+  }
 };
 
 struct QuantisedScratch {
@@ -120,6 +145,15 @@ template <class Source>
 }
 
 template <class Source>
+[[nodiscard]] PagePartScratch take_page_parts(Source& source, const WorkspaceShape& shape) {
+  const std::size_t parts = shape.chunks_by_pages() * shape.attention_pages;
+  return {.chunks = shape.chunks_by_pages(),
+          .maximum = source.template take<float>(parts * shape.attention_heads),
+          .sum = source.template take<float>(parts * shape.attention_heads),
+          .out = source.template take<float>(parts * shape.attention_numbers)};
+}
+
+template <class Source>
 [[nodiscard]] GroupScratch take_groups(Source& source, const WorkspaceShape& shape) {
   return {.parts = source.template take<std::uint32_t>(shape.rows * shape.parts_a_row),
           .starts = source.template take<std::uint32_t>(shape.most_matrices + 1)};
@@ -137,6 +171,7 @@ struct Workspace {
   std::span<float> buffers;
   QuantisedScratch quantised;
   std::span<ThreadScratch> threads;
+  PagePartScratch page_parts;
   GroupScratch groups;
   RotationTables rotations;
   std::span<RowBlock> blocks;  // [rows]

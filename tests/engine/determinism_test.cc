@@ -84,6 +84,35 @@ TEST_P(Determinism, ThreadsAndKernelsDoNotShow) {
   }
 }
 
+// The logits of six tokens that come one by one after 590 others: behind the second of three pages.
+std::uint64_t bits_of_decoding(Engine& engine) {
+  const auto tokens = prompt(596);
+  const SequenceId sequence = *engine.begin_sequence();
+  std::vector<float> logits;
+  for (std::size_t position = 0; position < tokens.size();) {
+    std::vector<BatchRow> rows;
+    do {
+      rows.push_back({tokens[position], sequence, static_cast<std::uint32_t>(position), position >= 590});
+    } while (++position < 590 && rows.size() < 295);
+    const auto result = engine.step(rows);
+    EXPECT_TRUE(result) << result.error().message;
+    if (result && result->rows() != 0) logits.insert(logits.end(), result->row(0).begin(), result->row(0).end());
+  }
+  return hash_of(logits);
+}
+
+TEST_P(Determinism, DecodingPageByPageDoesNotShow) {
+  EngineOptions options = with(1, hal::detect_cpu_features());
+  options.context = 600;
+  Engine alone = open_model(*model_, options);
+  const std::uint64_t bits = bits_of_decoding(alone);
+  for (const std::size_t threads : {2U, 4U}) {
+    options.threads = threads;
+    Engine shared = open_model(*model_, options);
+    EXPECT_EQ(bits_of_decoding(shared), bits) << threads << " threads";
+  }
+}
+
 // Every variant that this processor runs, one at a time among scalar ones: prefill's shape and decoding's.
 TEST_P(Determinism, EachVariantAloneDoesNotShow) {
   const CpuFeatures cpu = hal::detect_cpu_features();
