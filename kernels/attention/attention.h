@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/attention/cache_row.h"
 #include "kernels/variant.h"
 
 namespace linnet::kernels {
@@ -18,9 +19,9 @@ inline constexpr std::size_t kPagePositions = 256;  // At most; every page of a 
 struct AttentionPage {
   const float* queries;         // [rows, heads, key_width]; heads contiguous
   std::size_t query_stride;     // numbers from row to row
-  const std::uint16_t* keys;    // f16 [positions, key_width]
-  std::size_t key_stride;       // numbers from position to position
-  const std::uint16_t* values;  // f16 [positions, value_width]
+  const std::uint16_t* keys;    // a row of key_width numbers a position, as `format` says
+  std::size_t key_stride;       // 16-bit numbers from position to position
+  const std::uint16_t* values;  // a row of value_width numbers a position
   std::size_t value_stride;
   std::size_t positions;       // 1 … 256 in this page.
   std::size_t first_row_sees;  // >= 1: row r sees the page's first min(positions, first_row_sees + r) positions.
@@ -29,6 +30,7 @@ struct AttentionPage {
   std::size_t key_width;
   std::size_t value_width;
   float scale;  // Of the products, before the softmax.
+  CacheFormat format = CacheFormat::kF16;
 };
 
 // One page's result, or several pages' merged.
@@ -50,7 +52,8 @@ struct Attention {
   // part = this page's, overwritten:
   //   s = dot(q, k) * scale;  maximum = max s;  p = exp(s - maximum);  sum = the 16-lane sum of p;
   //   out = 0, then for each position, ascending, out = fma(p, v, out)
-  // The dot product runs over 16 virtual lanes of fma.
+  // The dot product runs over 16 virtual lanes of fma. Of kQ8, k and v are the rows' int8 as floats, and with their
+  // scales s = dot(q, k) * scale * key scale, out = fma(p * value scale, v, out); sum is of p itself.
   void (*page)(const AttentionPage& page, const AttentionPart& part);
 
   // into = into and the next page:

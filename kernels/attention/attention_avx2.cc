@@ -1,4 +1,5 @@
 #include "kernels/attention/attention.h"
+#include "kernels/attention/row_scales.h"
 #include "kernels/math/vector_avx2.h"
 
 namespace linnet::kernels::avx2 {
@@ -8,10 +9,32 @@ constexpr std::size_t kTileHeads = 4;  // Query heads that share each load and c
 
 std::size_t least(std::size_t a, std::size_t b) { return a < b ? a : b; }
 
+// How rows of a format are read. Tails are of fewer than 8 numbers; the lanes behind them are 0.
+struct F16Rows {
+  static constexpr bool kScaled = false;
+  static __m256 load(const std::uint16_t* row, std::size_t i) { return load_f16(row + i); }
+  static __m256 load_tail(const std::uint16_t* row, std::size_t i, std::size_t count) {
+    return load_f16_tail(row + i, count);
+  }
+};
+
+struct Q8Rows {
+  static constexpr bool kScaled = true;
+  static __m256 widen(__m128i bytes) { return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)); }
+  static __m256 load(const std::uint16_t* row, std::size_t i) {
+    return widen(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(q8_values(row) + i)));
+  }
+  static __m256 load_tail(const std::uint16_t* row, std::size_t i, std::size_t count) {
+    std::int8_t bytes[8] = {};
+    __builtin_memcpy(bytes, q8_values(row) + i, least(count, 8));
+    return widen(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes)));
+  }
+};
+
 // weights[h][j] = dot(query of head h, key j) * scale; maxima[h] = the largest of them
-template <std::size_t kHeads>
-void scores(const AttentionPage& page, const float* queries, std::size_t positions, float (*weights)[kPagePositions],
-            float* maxima) {
+template <class Rows, std::size_t kHeads>
+void scores(const AttentionPage& page, const RowScales& scales, const float* queries, std::size_t positions,
+            float (*weights)[kPagePositions], float* maxima) {
   const std::size_t whole = page.key_width / 16 * 16;
   const std::size_t tail = page.key_width - whole;
   const __m256i low_mask = first_lanes(tail);
@@ -22,8 +45,8 @@ void scores(const AttentionPage& page, const float* queries, std::size_t positio
     __m256 high[kHeads];
     for (std::size_t h = 0; h < kHeads; ++h) low[h] = high[h] = _mm256_setzero_ps();
     for (std::size_t i = 0; i < whole; i += 16) {
-      const __m256 k0 = load_f16(key + i);
-      const __m256 k1 = load_f16(key + i + 8);
+      const __m256 k0 = Rows::load(key, i);
+      const __m256 k1 = Rows::load(key, i + 8);
       for (std::size_t h = 0; h < kHeads; ++h) {
         const float* const query = queries + h * page.key_width + i;
         low[h] = _mm256_fmadd_ps(_mm256_loadu_ps(query), k0, low[h]);
@@ -33,14 +56,15 @@ void scores(const AttentionPage& page, const float* queries, std::size_t positio
     for (std::size_t h = 0; h < kHeads; ++h) {
       if (tail > 0) {
         const float* const query = queries + h * page.key_width + whole;
-        low[h] =
-            multiply_add_where(low_mask, _mm256_maskload_ps(query, low_mask), load_f16_tail(key + whole, tail), low[h]);
+        low[h] = multiply_add_where(low_mask, _mm256_maskload_ps(query, low_mask), Rows::load_tail(key, whole, tail),
+                                    low[h]);
         if (tail > 8) {
           high[h] = multiply_add_where(high_mask, _mm256_maskload_ps(query + 8, high_mask),
-                                       load_f16_tail(key + whole + 8, tail - 8), high[h]);
+                                       Rows::load_tail(key, whole + 8, tail - 8), high[h]);
         }
       }
-      const float score = total(low[h], high[h]) * page.scale;
+      float score = total(low[h], high[h]) * page.scale;
+      if constexpr (Rows::kScaled) score *= scales.keys[j];
       weights[h][j] = score;
       maxima[h] = j == 0 || score > maxima[h] ? score : maxima[h];
     }
@@ -68,7 +92,7 @@ float exponentials(float* weights, std::size_t count, float maximum) {
 }
 
 // out[h] = sum over positions of weights[h][j] * value j
-template <std::size_t kHeads>
+template <class Rows, std::size_t kHeads>
 void weighted_values(const AttentionPage& page, const float (*weights)[kPagePositions], std::size_t positions,
                      float* out) {
   for (std::size_t d = 0; d < page.value_width; d += 16) {
@@ -77,9 +101,10 @@ void weighted_values(const AttentionPage& page, const float (*weights)[kPagePosi
     __m256 high[kHeads];
     for (std::size_t h = 0; h < kHeads; ++h) low[h] = high[h] = _mm256_setzero_ps();
     for (std::size_t j = 0; j < positions; ++j) {
-      const std::uint16_t* const value = page.values + j * page.value_stride + d;
-      const __m256 v0 = width >= 8 ? load_f16(value) : load_f16_tail(value, width);
-      const __m256 v1 = width == 16 ? load_f16(value + 8) : load_f16_tail(value + 8, width > 8 ? width - 8 : 0);
+      const std::uint16_t* const value = page.values + j * page.value_stride;
+      const __m256 v0 = width >= 8 ? Rows::load(value, d) : Rows::load_tail(value, d, width);
+      const __m256 v1 =
+          width == 16 ? Rows::load(value, d + 8) : Rows::load_tail(value, d + 8, width > 8 ? width - 8 : 0);
       for (std::size_t h = 0; h < kHeads; ++h) {
         const __m256 weight = _mm256_set1_ps(weights[h][j]);
         low[h] = _mm256_fmadd_ps(weight, v0, low[h]);
@@ -95,30 +120,40 @@ void weighted_values(const AttentionPage& page, const float (*weights)[kPagePosi
 }
 
 // kHeads query heads from head `h` on of row `r`.
-template <std::size_t kHeads>
-void attend(const AttentionPage& page, const AttentionPart& part, std::size_t r, std::size_t h) {
+template <class Rows, std::size_t kHeads>
+void attend(const AttentionPage& page, const RowScales& scales, const AttentionPart& part, std::size_t r,
+            std::size_t h) {
   const std::size_t positions = least(page.positions, page.first_row_sees + r);
   float weights[kHeads][kPagePositions];
   const std::size_t first = r * page.heads + h;
   const float* const queries = page.queries + r * page.query_stride + h * page.key_width;
-  scores<kHeads>(page, queries, positions, weights, part.maximum + first);
+  scores<Rows, kHeads>(page, scales, queries, positions, weights, part.maximum + first);
   for (std::size_t i = 0; i < kHeads; ++i) {
     part.sum[first + i] = exponentials(weights[i], positions, part.maximum[first + i]);
+    if constexpr (Rows::kScaled) scale_weights(scales, positions, weights[i]);
   }
-  weighted_values<kHeads>(page, weights, positions, part.out + r * part.out_stride + h * page.value_width);
+  weighted_values<Rows, kHeads>(page, weights, positions, part.out + r * part.out_stride + h * page.value_width);
 }
 
-void attend_page(const AttentionPage& page, const AttentionPart& part) {
+template <class Rows>
+void attend_rows(const AttentionPage& page, const RowScales& scales, const AttentionPart& part) {
   for (std::size_t r = 0; r < page.rows; ++r) {
     std::size_t h = 0;
-    for (; h + kTileHeads <= page.heads; h += kTileHeads) attend<kTileHeads>(page, part, r, h);
+    for (; h + kTileHeads <= page.heads; h += kTileHeads) attend<Rows, kTileHeads>(page, scales, part, r, h);
     switch (page.heads - h) {
-      case 3: attend<3>(page, part, r, h); break;
-      case 2: attend<2>(page, part, r, h); break;
-      case 1: attend<1>(page, part, r, h); break;
+      case 3: attend<Rows, 3>(page, scales, part, r, h); break;
+      case 2: attend<Rows, 2>(page, scales, part, r, h); break;
+      case 1: attend<Rows, 1>(page, scales, part, r, h); break;
       default: break;
     }
   }
+}
+
+void attend_page(const AttentionPage& page, const AttentionPart& part) {
+  RowScales scales;
+  if (page.format == CacheFormat::kF16) return attend_rows<F16Rows>(page, scales, part);
+  read_scales(page, scales);
+  attend_rows<Q8Rows>(page, scales, part);
 }
 
 // out = fma(out, a, other * b)

@@ -1,4 +1,5 @@
 #include "kernels/attention/attention.h"
+#include "kernels/attention/row_scales.h"
 #include "kernels/math/vector_avx512.h"
 
 namespace linnet::kernels::avx512 {
@@ -9,6 +10,24 @@ namespace {
 constexpr std::size_t kTile = 4;
 
 std::size_t least(std::size_t a, std::size_t b) { return a < b ? a : b; }
+
+// How rows of a format are read, 16 numbers at a time; where the mask is not set nothing is read and the lane is 0.
+struct F16Rows {
+  static constexpr bool kScaled = false;
+  static __m512 load(const std::uint16_t* row, std::size_t i) { return load_f16(row + i); }
+  static __m512 load(const std::uint16_t* row, std::size_t i, __mmask16 lanes) { return load_f16(row + i, lanes); }
+};
+
+struct Q8Rows {
+  static constexpr bool kScaled = true;
+  static __m512 widen(__m128i bytes) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes)); }
+  static __m512 load(const std::uint16_t* row, std::size_t i) {
+    return widen(_mm_loadu_si128(reinterpret_cast<const __m128i*>(q8_values(row) + i)));
+  }
+  static __m512 load(const std::uint16_t* row, std::size_t i, __mmask16 lanes) {
+    return widen(_mm_maskz_loadu_epi8(lanes, q8_values(row) + i));
+  }
+};
 
 // Neighbouring queries: heads of a row, then those of the next one, which sees one position more.
 template <std::size_t kQueries>
@@ -31,8 +50,8 @@ struct Tile {
 
 // weights[q][j] = dot(query q, key j) * scale for all positions that the last query sees; behind them, up to a multiple
 // of four, repetitions of the last.
-template <std::size_t kQueries>
-void scores(const AttentionPage& page, Tile<kQueries>& tile) {
+template <class Rows, std::size_t kQueries>
+void scores(const AttentionPage& page, const RowScales& scales, Tile<kQueries>& tile) {
   const std::size_t positions = tile.positions[kQueries - 1];
   const std::size_t whole = page.key_width / 16 * 16;
   const __mmask16 tail = first_lanes(page.key_width - whole);
@@ -48,13 +67,13 @@ void scores(const AttentionPage& page, Tile<kQueries>& tile) {
       __m512 query[kQueries];
       for (std::size_t q = 0; q < kQueries; ++q) query[q] = _mm512_loadu_ps(tile.queries[q] + i);
       for (std::size_t j = 0; j < 4; ++j) {
-        const __m512 key = load_f16(keys[j] + i);
+        const __m512 key = Rows::load(keys[j], i);
         for (std::size_t q = 0; q < kQueries; ++q) sums[j][q] = _mm512_fmadd_ps(query[q], key, sums[j][q]);
       }
     }
     if (tail != 0) {  // The other lanes stay as they are.
       for (std::size_t j = 0; j < 4; ++j) {
-        const __m512 key = load_f16(keys[j] + whole, tail);
+        const __m512 key = Rows::load(keys[j], whole, tail);
         for (std::size_t q = 0; q < kQueries; ++q) {
           const __m512 query = _mm512_maskz_loadu_ps(tail, tile.queries[q] + whole);
           sums[j][q] = _mm512_mask3_fmadd_ps(query, key, sums[j][q], tail);
@@ -62,7 +81,11 @@ void scores(const AttentionPage& page, Tile<kQueries>& tile) {
       }
     }
     alignas(64) float scaled[4][4];  // [query][position]
-    _mm512_store_ps(scaled, _mm512_mul_ps(totals(sums), scale));
+    __m512 products = _mm512_mul_ps(totals(sums), scale);
+    if constexpr (Rows::kScaled) {
+      products = _mm512_mul_ps(products, _mm512_broadcast_f32x4(_mm_loadu_ps(scales.keys + first)));
+    }
+    _mm512_store_ps(scaled, products);
     for (std::size_t q = 0; q < kQueries; ++q) _mm_store_ps(tile.weights[q] + first, _mm_load_ps(scaled[q]));
   }
 }
@@ -91,17 +114,17 @@ float exponentials(float* weights, std::size_t count, float maximum) {
 
 // Sums over positions of weights[q][j] * value j, for 16 kRegisters numbers of the values from number `d` on, or for
 // those that `lanes` names. The accumulators of all queries are registers: what only later rows see comes behind.
-template <std::size_t kQueries, std::size_t kRegisters>
+template <class Rows, std::size_t kQueries, std::size_t kRegisters>
 void weighted_values(const AttentionPage& page, const Tile<kQueries>& tile, std::size_t d, __mmask16 lanes) {
   __m512 sums[kQueries][kRegisters];
   for (auto& query : sums) {
     for (__m512& sum : query) sum = _mm512_setzero_ps();
   }
   const std::size_t shared = tile.positions[0];
-  const std::uint16_t* values = page.values + d;
+  const std::uint16_t* values = page.values;
   for (std::size_t j = 0; j < shared; ++j, values += page.value_stride) {
     for (std::size_t i = 0; i < kRegisters; ++i) {
-      const __m512 value = kRegisters > 1 ? load_f16(values + 16 * i) : load_f16(values, lanes);
+      const __m512 value = kRegisters > 1 ? Rows::load(values, d + 16 * i) : Rows::load(values, d, lanes);
       for (std::size_t q = 0; q < kQueries; ++q) {
         sums[q][i] = _mm512_fmadd_ps(_mm512_set1_ps(tile.weights[q][j]), value, sums[q][i]);
       }
@@ -113,12 +136,13 @@ void weighted_values(const AttentionPage& page, const Tile<kQueries>& tile, std:
 }
 
 // The positions that a query sees beyond those that all of its tile see.
+template <class Rows>
 void add_values(const AttentionPage& page, const float* weights, std::size_t first, std::size_t end, float* out) {
   for (std::size_t j = first; j < end; ++j) {
     const __m512 weight = _mm512_set1_ps(weights[j]);
     for (std::size_t d = 0; d < page.value_width; d += 16) {
       const __mmask16 lanes = first_lanes(page.value_width - d);
-      const __m512 value = load_f16(page.values + j * page.value_stride + d, lanes);
+      const __m512 value = Rows::load(page.values + j * page.value_stride, d, lanes);
       const __m512 sum = _mm512_fmadd_ps(weight, value, _mm512_maskz_loadu_ps(lanes, out + d));
       _mm512_mask_storeu_ps(out + d, lanes, sum);
     }
@@ -126,34 +150,43 @@ void add_values(const AttentionPage& page, const float* weights, std::size_t fir
 }
 
 // kQueries queries from number `first` on.
-template <std::size_t kQueries>
-void attend(const AttentionPage& page, const AttentionPart& part, std::size_t first) {
+template <class Rows, std::size_t kQueries>
+void attend(const AttentionPage& page, const RowScales& scales, const AttentionPart& part, std::size_t first) {
   Tile<kQueries> tile(page, part, first);
-  scores(page, tile);
+  scores<Rows>(page, scales, tile);
   for (std::size_t q = 0; q < kQueries; ++q) {
     part.maximum[first + q] = largest(tile.weights[q], tile.positions[q]);
     part.sum[first + q] = exponentials(tile.weights[q], tile.positions[q], part.maximum[first + q]);
+    if constexpr (Rows::kScaled) scale_weights(scales, tile.positions[q], tile.weights[q]);
   }
   std::size_t d = 0;
-  for (; d + 64 <= page.value_width; d += 64) weighted_values<kQueries, 4>(page, tile, d, first_lanes(16));
+  for (; d + 64 <= page.value_width; d += 64) weighted_values<Rows, kQueries, 4>(page, tile, d, first_lanes(16));
   for (; d < page.value_width; d += 16) {
-    weighted_values<kQueries, 1>(page, tile, d, first_lanes(page.value_width - d));
+    weighted_values<Rows, kQueries, 1>(page, tile, d, first_lanes(page.value_width - d));
   }
   for (std::size_t q = 0; q < kQueries; ++q) {
-    add_values(page, tile.weights[q], tile.positions[0], tile.positions[q], tile.out[q]);
+    add_values<Rows>(page, tile.weights[q], tile.positions[0], tile.positions[q], tile.out[q]);
+  }
+}
+
+template <class Rows>
+void attend_rows(const AttentionPage& page, const RowScales& scales, const AttentionPart& part) {
+  const std::size_t count = page.rows * page.heads;
+  std::size_t first = 0;
+  for (; first + kTile <= count; first += kTile) attend<Rows, kTile>(page, scales, part, first);
+  switch (count - first) {
+    case 3: attend<Rows, 3>(page, scales, part, first); break;
+    case 2: attend<Rows, 2>(page, scales, part, first); break;
+    case 1: attend<Rows, 1>(page, scales, part, first); break;
+    default: break;
   }
 }
 
 void attend_page(const AttentionPage& page, const AttentionPart& part) {
-  const std::size_t count = page.rows * page.heads;
-  std::size_t first = 0;
-  for (; first + kTile <= count; first += kTile) attend<kTile>(page, part, first);
-  switch (count - first) {
-    case 3: attend<3>(page, part, first); break;
-    case 2: attend<2>(page, part, first); break;
-    case 1: attend<1>(page, part, first); break;
-    default: break;
-  }
+  RowScales scales;
+  if (page.format == CacheFormat::kF16) return attend_rows<F16Rows>(page, scales, part);
+  read_scales(page, scales);
+  attend_rows<Q8Rows>(page, scales, part);
 }
 
 void merge_parts(const AttentionShape& shape, const AttentionPart& into, const AttentionPart& next) {

@@ -1,4 +1,5 @@
 #include "kernels/attention/attention.h"
+#include "kernels/attention/row_scales.h"
 #include "kernels/math/vector_neon.h"
 
 namespace linnet::kernels::neon {
@@ -8,36 +9,69 @@ constexpr std::size_t kTileHeads = 4;  // Query heads that share each load and c
 
 std::size_t least(std::size_t a, std::size_t b) { return a < b ? a : b; }
 
+// How rows of a format are read, 16 numbers at a time. A tail is of fewer; the lanes behind it are 0.
+struct F16Rows {
+  static constexpr bool kScaled = false;
+  static Lanes load(const std::uint16_t* row, std::size_t i) {
+    Lanes lanes;
+    for (std::size_t q = 0; q < 4; ++q) lanes.quads[q] = load_f16(row + i + 4 * q);
+    return lanes;
+  }
+  static Lanes load_tail(const std::uint16_t* row, std::size_t i, std::size_t count) {
+    Lanes lanes;
+    for (std::size_t q = 0; q < 4; ++q) lanes.quads[q] = load_f16_tail(row + i + 4 * q, rest(count, 4 * q));
+    return lanes;
+  }
+};
+
+struct Q8Rows {
+  static constexpr bool kScaled = true;
+  static Lanes widen(int8x16_t bytes) {
+    const int16x8_t low = vmovl_s8(vget_low_s8(bytes));
+    const int16x8_t high = vmovl_s8(vget_high_s8(bytes));
+    return {vcvtq_f32_s32(vmovl_s16(vget_low_s16(low))), vcvtq_f32_s32(vmovl_s16(vget_high_s16(low))),
+            vcvtq_f32_s32(vmovl_s16(vget_low_s16(high))), vcvtq_f32_s32(vmovl_s16(vget_high_s16(high)))};
+  }
+  static Lanes load(const std::uint16_t* row, std::size_t i) { return widen(vld1q_s8(q8_values(row) + i)); }
+  static Lanes load_tail(const std::uint16_t* row, std::size_t i, std::size_t count) {
+    std::int8_t bytes[16] = {};
+    __builtin_memcpy(bytes, q8_values(row) + i, count);
+    return widen(vld1q_s8(bytes));
+  }
+};
+
 // The last key_width % 16 products of a query and a key.
-void add_tail(const float* query, const std::uint16_t* key, std::size_t count, Lanes& lanes) {
+void add_tail(const float* query, const Lanes& key, std::size_t count, Lanes& lanes) {
   for (std::size_t q = 0; 4 * q < count; ++q) {
     const std::size_t left = count - 4 * q;
-    const float32x4_t k = load_f16_tail(key + 4 * q, left);
-    lanes.quads[q] = multiply_add_first(left, load_tail(query + 4 * q, left), k, lanes.quads[q]);
+    lanes.quads[q] = multiply_add_first(left, load_tail(query + 4 * q, left), key.quads[q], lanes.quads[q]);
   }
 }
 
 // weights[h][j] = dot(query of head h, key j) * scale; maxima[h] = the largest of them
-template <std::size_t kHeads>
-void scores(const AttentionPage& page, const float* queries, std::size_t positions, float (*weights)[kPagePositions],
-            float* maxima) {
+template <class Rows, std::size_t kHeads>
+void scores(const AttentionPage& page, const RowScales& scales, const float* queries, std::size_t positions,
+            float (*weights)[kPagePositions], float* maxima) {
   const std::size_t whole = page.key_width / 16 * 16;
   for (std::size_t j = 0; j < positions; ++j) {
     const std::uint16_t* const key = page.keys + j * page.key_stride;
     Lanes lanes[kHeads];
     for (Lanes& of_head : lanes) of_head = zero_lanes();
     for (std::size_t i = 0; i < whole; i += 16) {
+      const Lanes k = Rows::load(key, i);
       for (std::size_t q = 0; q < 4; ++q) {
-        const float32x4_t k = load_f16(key + i + 4 * q);
         for (std::size_t h = 0; h < kHeads; ++h) {
           float32x4_t& lane = lanes[h].quads[q];
-          lane = vfmaq_f32(lane, vld1q_f32(queries + h * page.key_width + i + 4 * q), k);
+          lane = vfmaq_f32(lane, vld1q_f32(queries + h * page.key_width + i + 4 * q), k.quads[q]);
         }
       }
     }
+    const std::size_t tail = page.key_width - whole;
+    const Lanes last = tail != 0 ? Rows::load_tail(key, whole, tail) : zero_lanes();
     for (std::size_t h = 0; h < kHeads; ++h) {
-      add_tail(queries + h * page.key_width + whole, key + whole, page.key_width - whole, lanes[h]);
-      const float score = total(lanes[h]) * page.scale;
+      add_tail(queries + h * page.key_width + whole, last, tail, lanes[h]);
+      float score = total(lanes[h]) * page.scale;
+      if constexpr (Rows::kScaled) score *= scales.keys[j];
       weights[h][j] = score;
       maxima[h] = j == 0 || score > maxima[h] ? score : maxima[h];
     }
@@ -62,7 +96,7 @@ float exponentials(float* weights, std::size_t count, float maximum) {
 }
 
 // out[h] = sum over positions of weights[h][j] * value j
-template <std::size_t kHeads>
+template <class Rows, std::size_t kHeads>
 void weighted_values(const AttentionPage& page, const float (*weights)[kPagePositions], std::size_t positions,
                      float* out) {
   for (std::size_t d = 0; d < page.value_width; d += 16) {
@@ -70,11 +104,11 @@ void weighted_values(const AttentionPage& page, const float (*weights)[kPagePosi
     Lanes lanes[kHeads];
     for (Lanes& of_head : lanes) of_head = zero_lanes();
     for (std::size_t j = 0; j < positions; ++j) {
-      const std::uint16_t* const value = page.values + j * page.value_stride + d;
+      const std::uint16_t* const value = page.values + j * page.value_stride;
+      const Lanes v = width == 16 ? Rows::load(value, d) : Rows::load_tail(value, d, width);
       for (std::size_t q = 0; q < 4; ++q) {
-        const float32x4_t v = width == 16 ? load_f16(value + 4 * q) : load_f16_tail(value + 4 * q, rest(width, 4 * q));
         for (std::size_t h = 0; h < kHeads; ++h) {
-          lanes[h].quads[q] = vfmaq_n_f32(lanes[h].quads[q], v, weights[h][j]);
+          lanes[h].quads[q] = vfmaq_n_f32(lanes[h].quads[q], v.quads[q], weights[h][j]);
         }
       }
     }
@@ -86,30 +120,40 @@ void weighted_values(const AttentionPage& page, const float (*weights)[kPagePosi
 }
 
 // kHeads query heads from head `h` on of row `r`.
-template <std::size_t kHeads>
-void attend(const AttentionPage& page, const AttentionPart& part, std::size_t r, std::size_t h) {
+template <class Rows, std::size_t kHeads>
+void attend(const AttentionPage& page, const RowScales& scales, const AttentionPart& part, std::size_t r,
+            std::size_t h) {
   const std::size_t positions = least(page.positions, page.first_row_sees + r);
   float weights[kHeads][kPagePositions];
   const std::size_t first = r * page.heads + h;
   const float* const queries = page.queries + r * page.query_stride + h * page.key_width;
-  scores<kHeads>(page, queries, positions, weights, part.maximum + first);
+  scores<Rows, kHeads>(page, scales, queries, positions, weights, part.maximum + first);
   for (std::size_t i = 0; i < kHeads; ++i) {
     part.sum[first + i] = exponentials(weights[i], positions, part.maximum[first + i]);
+    if constexpr (Rows::kScaled) scale_weights(scales, positions, weights[i]);
   }
-  weighted_values<kHeads>(page, weights, positions, part.out + r * part.out_stride + h * page.value_width);
+  weighted_values<Rows, kHeads>(page, weights, positions, part.out + r * part.out_stride + h * page.value_width);
 }
 
-void attend_page(const AttentionPage& page, const AttentionPart& part) {
+template <class Rows>
+void attend_rows(const AttentionPage& page, const RowScales& scales, const AttentionPart& part) {
   for (std::size_t r = 0; r < page.rows; ++r) {
     std::size_t h = 0;
-    for (; h + kTileHeads <= page.heads; h += kTileHeads) attend<kTileHeads>(page, part, r, h);
+    for (; h + kTileHeads <= page.heads; h += kTileHeads) attend<Rows, kTileHeads>(page, scales, part, r, h);
     switch (page.heads - h) {
-      case 3: attend<3>(page, part, r, h); break;
-      case 2: attend<2>(page, part, r, h); break;
-      case 1: attend<1>(page, part, r, h); break;
+      case 3: attend<Rows, 3>(page, scales, part, r, h); break;
+      case 2: attend<Rows, 2>(page, scales, part, r, h); break;
+      case 1: attend<Rows, 1>(page, scales, part, r, h); break;
       default: break;
     }
   }
+}
+
+void attend_page(const AttentionPage& page, const AttentionPart& part) {
+  RowScales scales;
+  if (page.format == CacheFormat::kF16) return attend_rows<F16Rows>(page, scales, part);
+  read_scales(page, scales);
+  attend_rows<Q8Rows>(page, scales, part);
 }
 
 void merge_parts(const AttentionShape& shape, const AttentionPart& into, const AttentionPart& next) {

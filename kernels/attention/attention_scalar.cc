@@ -9,11 +9,17 @@
 namespace linnet::kernels::scalar {
 namespace {
 
+// Number `i` of a row, without its scale.
+float number(CacheFormat format, const std::uint16_t* row, std::size_t i) {
+  return format == CacheFormat::kF16 ? f16_to_f32(row[i]) : static_cast<float>(q8_values(row)[i]);
+}
+
 float score(const AttentionPage& page, const float* query, std::size_t position) {
   LaneSum sum;
   const std::uint16_t* const key = page.keys + position * page.key_stride;
-  for (std::size_t i = 0; i < page.key_width; ++i) sum.multiply_add(i, query[i], f16_to_f32(key[i]));
-  return sum.total() * page.scale;
+  for (std::size_t i = 0; i < page.key_width; ++i) sum.multiply_add(i, query[i], number(page.format, key, i));
+  const float product = sum.total() * page.scale;
+  return page.format == CacheFormat::kF16 ? product : product * q8_scale(key, page.key_width);
 }
 
 // One query against the page's first `positions` positions.
@@ -29,10 +35,13 @@ void attend(const AttentionPage& page, const float* query, std::size_t positions
   LaneSum denominator;
   std::fill_n(out, page.value_width, 0.0F);
   for (std::size_t j = 0; j < positions; ++j) {
-    const float weight = math::exp(weights[j] - maximum);
+    float weight = math::exp(weights[j] - maximum);
     denominator.add(j, weight);
     const std::uint16_t* const value = page.values + j * page.value_stride;
-    for (std::size_t d = 0; d < page.value_width; ++d) out[d] = std::fma(weight, f16_to_f32(value[d]), out[d]);
+    if (page.format == CacheFormat::kQ8) weight *= q8_scale(value, page.value_width);
+    for (std::size_t d = 0; d < page.value_width; ++d) {
+      out[d] = std::fma(weight, number(page.format, value, d), out[d]);
+    }
   }
   sum = denominator.total();
 }

@@ -31,6 +31,18 @@ void add_device(CLI::App& app, engine::DeviceChoice& target) {
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
 }
 
+void add_cache_format(CLI::App& app, kernels::CacheFormat& target) {
+  app.add_option_function<std::string>(
+         "--kv-cache",
+         [&target](const std::string& word) {
+           target = word == "q8" ? kernels::CacheFormat::kQ8 : kernels::CacheFormat::kF16;
+         },
+         "How keys and values are kept: f16 (default), or q8: half the memory,\nless reading in a long context, "
+         "slightly other answers")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"f16", "q8"}));
+}
+
 }  // namespace
 
 void describe(CLI::App& app, std::string_view name) {
@@ -84,6 +96,7 @@ void add_engine_options(CLI::App& app, ModelOptions& model, const std::string& c
   add_threads(app, model.threads);
   add_budget(app, model.memory_budget);
   add_device(app, model.device);
+  add_cache_format(app, model.cache_format);
   add_switch(app, "!--no-cache", model.cache, "Packs into memory instead of the cache directory");
 }
 

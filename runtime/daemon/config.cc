@@ -101,6 +101,9 @@ void read_engine(TomlTable table, DaemonConfig& config) {
   if (device == "cuda") config.device = engine::DeviceChoice::kCuda;
   if (device != "auto" && device != "cpu" && device != "cuda")
     table.fault_at("device", "'engine.device' must be auto, cpu or cuda");
+  const std::string cache = table.text("kv_cache", "f16");
+  if (cache == "q8") config.cache_format = kernels::CacheFormat::kQ8;
+  if (cache != "f16" && cache != "q8") table.fault_at("kv_cache", "'engine.kv_cache' must be f16 or q8");
   config.governor = table.boolean("governor", true);
   const double watts = table.number("power_budget_w", 0, 0, 10'000);
   if (watts > 0) config.power_budget = Milliwatts{static_cast<std::int64_t>(watts * 1000)};

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "hal/gpio.h"
+#include "kernels/attention/cache_row.h"
 #include "runtime/base/units.h"
 #include "runtime/daemon/admission.h"
 #include "runtime/daemon/mqtt_session.h"
@@ -82,6 +83,7 @@ struct DaemonConfig {
   std::size_t may_pause = 1;  // Answers that may be paused beside them, for more urgent ones.
   std::optional<Bytes> memory_budget;
   engine::DeviceChoice device = engine::DeviceChoice::kAuto;
+  kernels::CacheFormat cache_format = kernels::CacheFormat::kF16;
   bool governor = true;                    // Whether the worker pauses before the board slows down by itself.
   std::optional<Milliwatts> power_budget;  // Average of the whole board.
   AdmissionLimits admission;

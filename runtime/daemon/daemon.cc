@@ -62,7 +62,8 @@ Result<void> Daemon::open_parts() {
                          .memory_budget = config_.memory_budget,
                          .at_once = config_.at_once,
                          .may_pause = config_.may_pause,
-                         .device = config_.device};
+                         .device = config_.device,
+                         .cache_format = config_.cache_format};
   host_ = std::make_unique<ModelHost>(
       config_.models, config_.default_model, host, [this] { return board_->machine(); },
       [this](const ModelState& model) { publish_model(model); });

@@ -42,6 +42,7 @@ Result<std::unique_ptr<ReadyModel>> ReadyModel::open(const std::string& name, co
   how.threads = options.threads;
   how.memory_budget = options.memory_budget;
   how.device = options.device;
+  how.cache_format = options.cache_format;
   LINNET_TRY(auto file, language::open_model(how, machine, watcher));
   std::unique_ptr<ReadyModel> model(new ReadyModel(name, std::move(file)));
   model->faults_at_open_ = faults;

@@ -58,6 +58,7 @@ struct HostOptions {
   std::size_t at_once = 1;    // Answers at the same time: contexts of the KV cache.
   std::size_t may_pause = 0;  // Answers that may be paused beside them: lanes and sequences more, in the same pages.
   engine::DeviceChoice device = engine::DeviceChoice::kCpu;
+  kernels::CacheFormat cache_format = kernels::CacheFormat::kF16;
 };
 
 // One thread at a time.

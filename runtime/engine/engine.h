@@ -50,6 +50,8 @@ struct EngineOptions {
   std::size_t max_batch_rows = 0;
   std::size_t max_outputs = 0;  // Rows of logits of one step. 0: max_sequences.
   std::size_t threads = 0;      // 0: the cores that this process may use.
+  // Of keys and values; a latent cache and a GPU have f16 alone (kUnsupported).
+  kernels::CacheFormat cache_format = kernels::CacheFormat::kF16;
   std::optional<Bytes> memory_budget = {};
   CpuFeatures cpu = {};                 // From hal; all false runs the scalar kernels.
   kernels::ForcedVariants forced = {};  // From LINNET_KERNEL. Its text must outlive open().

@@ -76,7 +76,7 @@ Result<ConstTensorView> Executor::run(Batch batch, std::span<StepCost> costs) {
     const auto before = Clock::now();
     execute_one(program_.steps[i]);
     costs[i].milliseconds += milliseconds_between(before, Clock::now());
-    add_cost(costs[i], program_.steps[i].operation, program_, weights_, {batch_, outputs_});
+    add_cost(costs[i], program_.steps[i].operation, program_, weights_, {batch_, cache_.shape().format, outputs_});
   }
   const TensorView logits = buffer(program_.logits);
   return ConstTensorView(logits.data(), logits.rows(), logits.width(), logits.stride());

@@ -130,6 +130,8 @@ class Executor final : public StepRunner {
   void multiply_matrix(const PartedRows& in, const models::Projection& projection, const MatrixPart& part,
                        std::size_t worker);
   void step_state(const models::GatedDelta& op, std::size_t head);
+  [[nodiscard]] std::size_t row_numbers(std::size_t width) const;
+  void store(const float* numbers, std::size_t width, std::uint16_t* row) const;
   void store(const models::Attend& op, std::size_t row);
   void attend(const models::Attend& op, const RowBlock& block, const HeadRange& range, std::size_t worker);
   void merge_sinks(const float* sinks, const kernels::AttentionShape& shape, const kernels::AttentionPart& into,

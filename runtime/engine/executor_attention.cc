@@ -8,6 +8,15 @@ namespace linnet::engine {
 
 using kernels::kPagePositions;
 
+std::size_t Executor::row_numbers(std::size_t width) const {
+  return kernels::cache_row_numbers(cache_.shape().format, width);
+}
+
+void Executor::store(const float* numbers, std::size_t width, std::uint16_t* row) const {
+  if (cache_.shape().format == kernels::CacheFormat::kQ8) return kernels::store_q8_row(numbers, width, row);
+  kernels_.convert->to_f16(numbers, row, width);
+}
+
 // Puts a row's keys and values into the cache.
 void Executor::store(const models::Attend& op, std::size_t row) {
   const auto& state = std::get<models::KvCache>(program_.states[static_cast<std::size_t>(op.cache)]);
@@ -16,12 +25,12 @@ void Executor::store(const models::Attend& op, std::size_t row) {
   const std::size_t at = now.position % kPagePositions;
   const float* const key = buffer(op.key).row(row).data();
   for (std::size_t head = 0; head < state.kv_heads; ++head) {
-    std::uint16_t* const keys = cache_.keys(op.cache, now.sequence, page, head) + at * state.key_width;
-    kernels_.convert->to_f16(key + head * state.key_width, keys, state.key_width);
+    const std::size_t width = state.key_width;
+    store(key + head * width, width, cache_.keys(op.cache, now.sequence, page, head) + at * row_numbers(width));
     if (!op.value) continue;
-    const float* const value = buffer(*op.value).row(row).data();
-    std::uint16_t* const values = cache_.values(op.cache, now.sequence, page, head) + at * state.value_width;
-    kernels_.convert->to_f16(value + head * state.value_width, values, state.value_width);
+    const float* const value = buffer(*op.value).row(row).data() + head * state.value_width;
+    store(value, state.value_width,
+          cache_.values(op.cache, now.sequence, page, head) + at * row_numbers(state.value_width));
   }
 }
 
@@ -78,7 +87,8 @@ void Executor::attend(const models::Attend& op, const RowBlock& block, const Hea
 kernels::AttentionPage Executor::page_of(const models::Attend& op, const Seen& seen, const RowBlock& block,
                                          const HeadRange& range, std::size_t page) const {
   const auto& state = std::get<models::KvCache>(program_.states[static_cast<std::size_t>(op.cache)]);
-  const std::size_t value_stride = state.values_in_keys ? state.key_width : state.value_width;
+  const std::size_t key_stride = row_numbers(state.key_width);
+  const std::size_t value_stride = state.values_in_keys ? key_stride : row_numbers(state.value_width);
   const TensorView query = buffer(op.query);
   const bool masked = op.mask == models::Mask::kCausal;
   const std::size_t start = std::max(seen.begin, page * kPagePositions);
@@ -88,8 +98,8 @@ kernels::AttentionPage Executor::page_of(const models::Attend& op, const Seen& s
   const std::size_t skipped = masked && start > block.first_position ? start - block.first_position : 0;
   return {.queries = query.row(block.first_row + skipped).data() + range.first * state.key_width,
           .query_stride = query.stride(),
-          .keys = cache_.keys(op.cache, block.sequence, page, range.kv_head) + hidden * state.key_width,
-          .key_stride = state.key_width,
+          .keys = cache_.keys(op.cache, block.sequence, page, range.kv_head) + hidden * key_stride,
+          .key_stride = key_stride,
           .values = cache_.values(op.cache, block.sequence, page, range.kv_head) + hidden * value_stride,
           .value_stride = value_stride,
           .positions = positions,
@@ -98,7 +108,8 @@ kernels::AttentionPage Executor::page_of(const models::Attend& op, const Seen& s
           .heads = range.count,
           .key_width = state.key_width,
           .value_width = state.value_width,
-          .scale = op.scale};
+          .scale = op.scale,
+          .format = cache_.shape().format};
 }
 
 // One block of rows, query heads of one KV head: the pages that it sees, ascending, merged as they come.

@@ -10,6 +10,8 @@
 
 namespace linnet::engine {
 
+using kernels::cache_row_numbers;
+
 CacheShape CacheShape::for_all(std::size_t sequences, std::size_t context, std::size_t step_rows) {
   const std::size_t pages = pages_of(context);
   return {.sequences = sequences,
@@ -33,7 +35,7 @@ std::size_t cache_numbers(const models::Program& program, const CacheShape& shap
     const auto* const cache = std::get_if<models::KvCache>(&state);
     if (cache == nullptr) continue;
     const std::size_t ring = ring_pages(*cache, shape);
-    numbers += (ring != 0 ? ring * shape.sequences : shape.pages) * page_numbers(*cache);
+    numbers += (ring != 0 ? ring * shape.sequences : shape.pages) * page_numbers(*cache, shape.format);
   }
   return numbers;
 }
@@ -46,13 +48,16 @@ std::size_t recurrent_numbers(const models::Program& program) {
   return numbers;
 }
 
-std::size_t page_numbers(const models::KvCache& state) { return state.kv_heads * kPagePositions * state.kept_width(); }
+std::size_t page_numbers(const models::KvCache& state, kernels::CacheFormat format) {
+  const std::size_t values = state.values_in_keys ? 0 : cache_row_numbers(format, state.value_width);
+  return state.kv_heads * kPagePositions * (cache_row_numbers(format, state.key_width) + values);
+}
 
-std::size_t page_numbers(const models::Program& program) {
+std::size_t page_numbers(const models::Program& program, kernels::CacheFormat format) {
   std::size_t numbers = 0;
   for (const models::State& state : program.states) {
     const auto* const cache = std::get_if<models::KvCache>(&state);
-    if (cache != nullptr && cache->window == 0) numbers += page_numbers(*cache);
+    if (cache != nullptr && cache->window == 0) numbers += page_numbers(*cache, format);
   }
   return numbers;
 }
@@ -72,11 +77,13 @@ void KvCache::reset(const models::Program& program) {
       continue;
     }
     const auto& state = std::get<models::KvCache>(program.states[i]);
-    const std::size_t key_head = kPagePositions * state.key_width;
+    const std::size_t key_head = kPagePositions * cache_row_numbers(shape_.format, state.key_width);
     states_[i] = {.offset = offset,
-                  .page = page_numbers(state),
+                  .page = page_numbers(state, shape_.format),
                   .key_head = key_head,
-                  .value_head = state.values_in_keys ? key_head : kPagePositions * state.value_width,
+                  .value_head = state.values_in_keys
+                                    ? key_head
+                                    : kPagePositions * cache_row_numbers(shape_.format, state.value_width),
                   .values = state.values_in_keys ? 0 : state.kv_heads * key_head,
                   .ring = ring_pages(state, shape_),
                   .window = state.window};

@@ -1,9 +1,9 @@
 // What sequences keep: keys and values in pages of 256 positions from a fixed pool, and recurrent states.
 //
 // A page covers the same 256 positions in every state (layer) of the program, so a sequence has one page table and a
-// page is given, taken and (later) shared as a whole. In a state, a page is [kv_heads][256][key_width] keys, then
-// [kv_heads][256][value_width] values, all f16: what attention reads for one KV head is contiguous. Where values are in
-// the keys, a page is the keys alone.
+// page is given, taken and (later) shared as a whole. In a state, a page is [kv_heads][256] rows of keys, then
+// [kv_heads][256] rows of values, in the format of the cache (kernels/attention/cache_row.h): what attention reads for
+// one KV head is contiguous. Where values are in the keys, a page is the keys alone.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 
+#include "kernels/attention/cache_row.h"
 #include "models/program.h"
 #include "runtime/base/result.h"
 
@@ -28,20 +29,21 @@ struct CacheShape {
   std::size_t pages_a_sequence = 0;  // That its table has room for.
   std::size_t pages = 0;             // In the pool.
   std::size_t step_rows = 1;         // Positions that one step adds at most.
+  kernels::CacheFormat format = kernels::CacheFormat::kF16;
 
   // Room for every sequence to fill its context.
   [[nodiscard]] static CacheShape for_all(std::size_t sequences, std::size_t context, std::size_t step_rows = 1);
 };
 
-// Numbers (f16) of one page in one state, and in all states of a program that keep every page.
-[[nodiscard]] std::size_t page_numbers(const models::KvCache& state);
-[[nodiscard]] std::size_t page_numbers(const models::Program& program);
+// 16-bit numbers of one page in one state, and in all states of a program that keep every page.
+[[nodiscard]] std::size_t page_numbers(const models::KvCache& state, kernels::CacheFormat format);
+[[nodiscard]] std::size_t page_numbers(const models::Program& program, kernels::CacheFormat format);
 
 // Pages that a state with a window keeps of each sequence, by turns: what a step may see while it stores its own rows.
 // 0 where all pages are kept.
 [[nodiscard]] std::size_t ring_pages(const models::KvCache& state, const CacheShape& shape);
 
-// Numbers (f16) of all states that are keys and values.
+// 16-bit numbers of all states that are keys and values.
 [[nodiscard]] std::size_t cache_numbers(const models::Program& program, const CacheShape& shape);
 
 // Numbers (float32) of one sequence's recurrent states.
@@ -119,8 +121,8 @@ class KvCache {
     return page_index(states_[static_cast<std::size_t>(state)], id, number);
   }
 
-  // Where a state keeps keys [256, key_width] and values [256, value_width] of one KV head in the sequence's page
-  // `number`; values that are in the keys lie key_width apart.
+  // Where a state keeps the rows of keys [256] and of values [256] of one KV head in the sequence's page `number`;
+  // values that are in the keys lie as far apart as those.
   [[nodiscard]] std::uint16_t* keys(models::StateId state, SequenceId id, std::size_t number, std::size_t head) const;
   [[nodiscard]] std::uint16_t* values(models::StateId state, SequenceId id, std::size_t number, std::size_t head) const;
 
@@ -151,7 +153,7 @@ class KvCache {
   struct StateStorage {
     std::size_t offset;    // In numbers_, of page 0; of a recurrent state, in its sequence's numbers.
     std::size_t page;      // Numbers a page; 0 where the state is a recurrent one.
-    std::size_t key_head;  // Numbers of one head's keys in a page: 256 * key_width.
+    std::size_t key_head;  // Numbers of one head's keys in a page: 256 rows.
     std::size_t value_head;
     std::size_t values;  // Offset of the values in a page.
     std::size_t ring;    // Pages a sequence, by turns; 0: pages of the pool.

@@ -120,18 +120,18 @@ bool KvCache::copy_prefix(const Prefix& from, SequenceId to) {
 
 // Each head's run of a page is contiguous: of the last page, what the prefix has of it.
 void KvCache::copy_positions(const StateStorage& state, const Prefix& from, SequenceId to) {
-  const std::size_t key_width = state.key_head / kPagePositions;
-  const std::size_t value_width = state.value_head / kPagePositions;
+  const std::size_t key_row = state.key_head / kPagePositions;
+  const std::size_t value_row = state.value_head / kPagePositions;
   for (std::size_t number = 0; number * kPagePositions < from.length; ++number) {
     const std::size_t positions = std::min(kPagePositions, from.length - number * kPagePositions);
     const std::uint16_t* const source = page(state, from.of, number);
     std::uint16_t* const target = page(state, to, number);
     const std::size_t keys = state.values != 0 ? state.values : state.page;
     for (std::size_t head = 0; head < keys; head += state.key_head) {
-      std::copy_n(source + head, positions * key_width, target + head);
+      std::copy_n(source + head, positions * key_row, target + head);
     }
     for (std::size_t head = keys; head < state.page; head += state.value_head) {
-      std::copy_n(source + head, positions * value_width, target + head);
+      std::copy_n(source + head, positions * value_row, target + head);
     }
   }
 }

@@ -23,6 +23,14 @@ Result<void> check_range(std::string_view what, std::size_t value, std::size_t m
   return fail(ErrorKind::kUsage, std::string(what) + " must be 1 to " + std::to_string(most));
 }
 
+// One row of it holds numbers of two kinds, which one scale does not serve.
+bool has_latent_cache(const models::Program& program) {
+  return std::ranges::any_of(program.states, [](const models::State& state) {
+    const auto* const cache = std::get_if<models::KvCache>(&state);
+    return cache != nullptr && cache->values_in_keys;
+  });
+}
+
 Result<EngineOptions> resolve(EngineOptions options, const models::Program& program, std::size_t default_batch_rows) {
   if (options.context == 0) options.context = std::min(program.context_length, EngineOptions::kDefaultContext);
   if (program.pooling && options.max_batch_rows == 0) {
@@ -43,6 +51,9 @@ Result<EngineOptions> resolve(EngineOptions options, const models::Program& prog
   LINNET_CHECK(check_range("the rows of a batch", options.max_batch_rows, kMaxBatchRows));
   LINNET_CHECK(check_range("the rows of logits", options.max_outputs, options.max_batch_rows));
   LINNET_CHECK(check_range("threads", options.threads, ThreadPool::kMaxThreads));
+  if (options.cache_format != kernels::CacheFormat::kF16 && has_latent_cache(program)) {
+    return fail(ErrorKind::kUnsupported, "a latent KV cache (deepseek2) is kept in f16 alone");
+  }
   return options;
 }
 
@@ -147,7 +158,7 @@ std::string cache_detail(const models::Program& program, const EngineOptions& op
   std::string text =
       layers_with<models::KvCache>(program) + " layers, " + std::to_string(options.context) + " positions";
   if (options.full_sequences > 1) text += " x " + std::to_string(options.full_sequences) + " sequences";
-  return text + ", f16";
+  return text + (options.cache_format == kernels::CacheFormat::kQ8 ? ", q8" : ", f16");
 }
 
 Bytes sampler_bytes(const Setup& setup) {
@@ -168,7 +179,7 @@ MemoryPlan plan_of(const Setup& setup, MemoryRow weights, std::vector<MemoryRow>
   const EngineOptions& options = setup.options;
   MemoryPlan plan{.rows = {},
                   .touched_weights = touched_bytes(setup.weights, setup.program),
-                  .page = {page_numbers(setup.program) * sizeof(std::uint16_t)},
+                  .page = {page_numbers(setup.program, setup.cache.format) * sizeof(std::uint16_t)},
                   .context = options.context,
                   .max_sequences = options.max_sequences,
                   .full_sequences = options.full_sequences,
@@ -199,6 +210,7 @@ Result<void> resolve_options(Setup& setup, std::size_t default_batch_rows) {
   const EngineOptions& resolved = setup.options;
   setup.buffers = plan_buffers(setup.program, resolved.max_batch_rows, resolved.max_outputs);
   setup.cache = CacheShape::for_all(resolved.max_sequences, resolved.context, resolved.max_batch_rows);
+  setup.cache.format = resolved.cache_format;
   setup.cache.pages = resolved.full_sequences * setup.cache.pages_a_sequence;
   return {};
 }

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <variant>
 
+#include "runtime/engine/kv_cache.h"
+#include "runtime/engine/memory_plan.h"
+
 namespace linnet::engine {
 namespace {
 
@@ -40,9 +43,10 @@ class Coster {
 
   void operator()(const models::Attend& op) const {
     const auto& cache = std::get<models::KvCache>(program_.states[static_cast<std::size_t>(op.cache)]);
+    const std::size_t position_numbers = page_numbers(cache, rows_.format) / kPagePositions;
     for (const BatchRow& row : rows_.batch) {
       const std::uint64_t seen = row.position + 1;
-      cost_.cache_bytes += (seen + 1) * cache.kv_heads * cache.kept_width() * sizeof(std::uint16_t);
+      cost_.cache_bytes += (seen + 1) * position_numbers * sizeof(std::uint16_t);
       cost_.multiply_adds += seen * op.heads * (cache.key_width + cache.value_width);
     }
   }

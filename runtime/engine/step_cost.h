@@ -21,6 +21,7 @@ struct StepCost {
 // The rows that a step works on.
 struct StepRows {
   Batch batch;
+  kernels::CacheFormat format;  // Of the KV cache.
   std::size_t outputs = 0;
 };
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "kernels/attention/cache_row.h"
 #include "runtime/base/units.h"
 #include "runtime/engine/device_choice.h"
 
@@ -16,6 +17,7 @@ struct ModelOptions {
   std::size_t threads = 0;             // 0: one a usable core.
   std::optional<Bytes> memory_budget;  // Absent: what the machine has free.
   engine::DeviceChoice device = engine::DeviceChoice::kAuto;
+  kernels::CacheFormat cache_format = kernels::CacheFormat::kF16;  // Of keys and values.
   bool cache = true;  // Whether a plain quantised file may be packed into the cache directory.
 };
 

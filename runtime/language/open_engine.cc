@@ -44,6 +44,7 @@ engine::EngineOptions engine_options(const ModelFile& file, const ModelOptions& 
   result.cpu = machine.cpu;
   result.forced = machine.forced;
   result.device = options.device;
+  result.cache_format = options.cache_format;
   result.cuda = machine.cuda;
   result.watcher = needs.watcher;
   result.text_memory = needs.text_memory;

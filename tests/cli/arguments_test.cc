@@ -68,6 +68,8 @@ TEST(Arguments, RunTakesEveryOption) {
                                        "1.5G",
                                        "--device",
                                        "cuda",
+                                       "--kv-cache",
+                                       "q8",
                                        "--json",
                                        "--no-cache",
                                        "--no-grammar",
@@ -84,6 +86,7 @@ TEST(Arguments, RunTakesEveryOption) {
   EXPECT_EQ(run.sampling.seed, 18446744073709551615U);
   EXPECT_EQ(run.model.threads, 2U);
   EXPECT_EQ(run.model.device, engine::DeviceChoice::kCuda);
+  EXPECT_EQ(run.model.cache_format, kernels::CacheFormat::kQ8);
   EXPECT_EQ(run.model.memory_budget->count, 1536U << 20);
   EXPECT_EQ(*run.system, "s");
   EXPECT_TRUE(run.raw && run.json && !run.model.cache && !run.grammar);

@@ -32,6 +32,7 @@ ca = "/etc/ssl/ca.pem"
 threads = 2
 memory_budget = "512M"
 device = "cpu"
+kv_cache = "q8"
 governor = false
 power_budget_w = 7.5
 [models.pilot]
@@ -92,6 +93,7 @@ TEST(Config, AWholeFileIsRead) {
   ASSERT_TRUE(config->mqtt.tls);
   EXPECT_EQ(config->memory_budget->count, 512ull << 20);
   EXPECT_EQ(config->device, engine::DeviceChoice::kCpu);
+  EXPECT_EQ(config->cache_format, kernels::CacheFormat::kQ8);
   EXPECT_FALSE(config->governor);
   EXPECT_EQ(config->power_budget, Milliwatts{7500});
   EXPECT_EQ(config->default_model, "pilot") << "the only model is the default";
@@ -140,6 +142,7 @@ TEST(Config, PartsThatDoNotFitTogetherAreRefused) {
       {"[alarms.utilisation]\nraise = 0.5\nclear = 0.6", "'clear' must not be over"},
       {"[engine]\nmemory_budget = \"lots\"", "is not a size"},
       {"[engine]\ndevice = \"gpu\"", "must be auto, cpu or cuda"},
+      {"[engine]\nkv_cache = \"q4\"", "must be f16 or q8"},
       {"models = 3", "tables with names"},
       {"rules = 3", "array of tables"},
       {"= 3", "c.toml:1"},

@@ -146,6 +146,31 @@ TEST(GoldenTest, Attention) {
   });
 }
 
+TEST(GoldenTest, AttentionOfInt8) {
+  Random random(111);
+  const auto queries = random.floats(3 * 5 * 72, 2.0F);
+  std::vector<std::uint16_t> keys(256 * cache_row_numbers(CacheFormat::kQ8, 72));
+  std::vector<std::uint16_t> values(256 * cache_row_numbers(CacheFormat::kQ8, 40));
+  const std::size_t key_row = keys.size() / 256;
+  const std::size_t value_row = values.size() / 256;
+  for (std::size_t j = 0; j < 256; ++j) {
+    store_q8_row(random.floats(72).data(), 72, keys.data() + j * key_row);
+    store_q8_row(random.floats(40).data(), 40, values.data() + j * value_row);
+  }
+  expect_golden_of_variants("attention q8", attention_variants(), [&](const Attention* function, Hash& hash) {
+    std::vector<float> maximum(15);
+    std::vector<float> sum(15);
+    std::vector<float> out(600);
+    const AttentionPage page{
+        queries.data(),  360, keys.data(), key_row, values.data(), value_row, 256, 254, 3, 5, 72, 40, 0.118F,
+        CacheFormat::kQ8};
+    function->page(page, {maximum.data(), sum.data(), out.data(), 200});
+    hash.add(maximum);
+    hash.add(sum);
+    hash.add(out);
+  });
+}
+
 TEST(GoldenTest, Norm) {
   Random random(104);
   const auto in = random.floats(901, 4.0F);

@@ -12,7 +12,7 @@ namespace gpu = kernels::cuda;
 gpu::KvPlace place_of(const models::KvCache& state, std::uint16_t* numbers, const CacheShape& cache) {
   const std::size_t key_head = kPagePositions * state.key_width;
   return {.numbers = numbers,
-          .page = page_numbers(state),
+          .page = page_numbers(state, kernels::CacheFormat::kF16),
           .key_head = static_cast<std::uint32_t>(key_head),
           .value_head = static_cast<std::uint32_t>(kPagePositions * state.value_width),
           .values = static_cast<std::uint32_t>(state.kv_heads * key_head),

@@ -171,7 +171,8 @@ Result<void> Runner::add_costs(Batch batch, std::span<StepCost> costs) {
     LINNET_CHECK(driver.check(driver->event_milliseconds(&milliseconds, events_[i].get(), events_[i + 1].get()),
                               "reading an event"));
     costs[i].milliseconds += static_cast<double>(milliseconds);
-    add_cost(costs[i], setup_.program.steps[i].operation, setup_.program, setup_.weights, {batch, shape_.outputs});
+    add_cost(costs[i], setup_.program.steps[i].operation, setup_.program, setup_.weights,
+             {batch, setup_.cache.format, shape_.outputs});
   }
   return {};
 }
