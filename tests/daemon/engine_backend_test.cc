@@ -194,8 +194,8 @@ TEST_F(PacedBackendTest, AnswersAreGivenOneAtATimeAndSayWhatTheySayAtFullSpeed) 
   EXPECT_EQ(watcher_.texts, paced);
 }
 
-// Ten answers with a step of 40 ms each: at 0.4 they owe 600 ms of pauses, of which 250 are credit and the last answer's
-// own may be left. Other programs can only make it longer.
+// Ten answers with a step of 40 ms each: at 0.4 they owe 600 ms of pauses, of which 250 are credit and the last
+// answer's own may be left. Other programs can only make it longer.
 TEST_F(PacedBackendTest, PausesBetweenSteps) {
   watcher_.during = [&] {
     if (watcher_.pieces == 1) std::this_thread::sleep_for(std::chrono::milliseconds(40));
