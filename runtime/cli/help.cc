@@ -236,6 +236,7 @@ the broker refuses.
 Examples:
   linnet ctl infer --node kitchen -p 'turn off the lights in the bedroom'
   linnet ctl watch --node kitchen
+  linnet ctl watch --group home
   linnet ctl keys certificates kitchen panel
 )"};
 

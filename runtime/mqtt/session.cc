@@ -319,10 +319,10 @@ Result<int> Session::publish(const OutgoingMessage& message) {
   return token;
 }
 
-Result<void> Session::subscribe(const std::string& filter, int qos, bool no_local) {
+Result<void> Session::subscribe(const std::string& filter, int qos, bool no_local, RetainedFlag flag) {
   if (!connected_) return fail(ErrorKind::kBusy, "MQTT subscribe: not connected");
-  // Retained As Published: a retained message tells that it is one to those who were there when it came, too.
-  const int options = MQTT_SUB_OPT_RETAIN_AS_PUBLISHED | (no_local ? MQTT_SUB_OPT_NO_LOCAL : 0);
+  const int options = (flag == RetainedFlag::kAsPublished ? MQTT_SUB_OPT_RETAIN_AS_PUBLISHED : 0) |
+                      (no_local ? MQTT_SUB_OPT_NO_LOCAL : 0);
   const int code = mosquitto_subscribe_v5(client_.get(), nullptr, filter.c_str(), qos, options, nullptr);
   if (code != MOSQ_ERR_SUCCESS) return failure(code, "subscribe");
   return {};

@@ -51,6 +51,12 @@ struct OutgoingMessage {
   std::optional<std::chrono::seconds> expiry{};
 };
 
+// Which messages IncomingMessage::retained marks.
+enum class RetainedFlag {
+  kAsPublished,  // All that their senders wanted kept, those of now too: who takes commands wants to know.
+  kKept,         // What the broker had kept from before the subscription: the others are news.
+};
+
 // Called on the session's thread, never two at once. Must not call stop() or destroy the session. What it throws goes
 // no further: the message is lost to the listener; after on_connected() the connection is made anew.
 class Listener {
@@ -127,7 +133,8 @@ class Session {
   [[nodiscard]] Result<int> publish(const OutgoingMessage& message);
 
   // Thread-safe. `no_local` must be false for shared filters. Errors: kBusy (not connected), kUsage.
-  [[nodiscard]] Result<void> subscribe(const std::string& filter, int qos, bool no_local);
+  [[nodiscard]] Result<void> subscribe(const std::string& filter, int qos, bool no_local,
+                                       RetainedFlag flag = RetainedFlag::kAsPublished);
   [[nodiscard]] Result<void> unsubscribe(const std::string& filter);
 
   // Replaces the will for connections from now on (its payload carries the epoch).

@@ -68,6 +68,15 @@ std::optional<RequestTopic> parse_request_topic(const DeviceAddress& address, st
   return parsed;
 }
 
+std::optional<DeviceTopic> parse_device_topic(const DeviceAddress& address, std::string_view topic) {
+  const std::string prefix = group_prefix(address);
+  if (!topic.starts_with(prefix)) return std::nullopt;
+  std::string_view rest = topic.substr(prefix.size());
+  const std::string_view node = next_level(rest);
+  if (!is_topic_id(node) || rest.empty()) return std::nullopt;
+  return DeviceTopic{node, rest};
+}
+
 std::string default_reply_topic(const DeviceAddress& address, std::string_view who, std::string_view id) {
   return device_topic(address, "rsp/" + std::string(who) + "/" + std::string(id));
 }

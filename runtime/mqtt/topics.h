@@ -41,6 +41,15 @@ struct RequestTopic {
 // Nothing where the topic is not a command to this device or its group's pool.
 [[nodiscard]] std::optional<RequestTopic> parse_request_topic(const DeviceAddress& address, std::string_view topic);
 
+// What a device says of itself: the topic's levels below root, version and group. Views into the topic.
+struct DeviceTopic {
+  std::string_view node;
+  std::string_view tail;
+};
+
+// Nothing where it is not of the root and group of `address`, whose node does not matter.
+[[nodiscard]] std::optional<DeviceTopic> parse_device_topic(const DeviceAddress& address, std::string_view topic);
+
 // Where the answers to `who` go unless it asked for another place: ".../rsp/{who}/{correlation}".
 [[nodiscard]] std::string default_reply_topic(const DeviceAddress& address, std::string_view who, std::string_view id);
 

@@ -279,6 +279,54 @@ class Ctl(support.CommandTest):
         self.assertTrue(shown.startswith(b"\x1b[?1049h"), shown[:40])
         self.assertTrue(shown.endswith(b"\x1b[?1049l"), shown[-40:])
 
+    def announce(self, device, payload, retain=True):
+        device.client.publish(f"{device.base}/health", json.dumps(payload), qos=0, retain=retain)
+
+    def fleet(self):
+        """Two devices that tell of themselves and answer nothing."""
+        devices = [self.device(lambda *_: None, node=node, epoch=3) for node in ("one", "two")]
+        for number, device in enumerate(devices):
+            self.announce(device, {"at_ms": 1000, "model": {"name": "pilot", "state": "ready"}, "alarms": [],
+                                   "figures": {"queue": number, "tokens_per_second": 2.5, "temperature_c": 45.5, "work_share": 0.5}})
+        return devices
+
+    def test_watch_shows_a_fleet(self):
+        self.fleet()
+        for arguments in (("--fleet",), ("one", "two")):
+            lines = self.ctl("watch", *arguments, "--count", "2", "--period", "0.1")[0].splitlines()
+            self.assertEqual([line.split()[0] for line in lines], ["one", "two"] * 2)
+            self.assertRegex(lines[1], r"^two online  model pilot  queue 1  tokens/s 2\.5  temperature 45\.5 °C  pace 50 %")
+        self.environment.pop("LINNET_CTL_NODE")
+        shown = [json.loads(line) for line in self.ctl("watch", "--json", "--count", "2", "--period", "0.1")[0].splitlines()]
+        self.assertEqual(len(shown), 2)
+        self.assertEqual((shown[1]["group"], shown[1]["connected"]), ("lab", True))
+        rows = {row["node"]: row for row in shown[1]["devices"]}
+        self.assertEqual(set(rows), {"one", "two"})
+        self.assertEqual({key: rows["two"][key] for key in ("state", "model", "queue", "tokens_per_second", "temperature_c", "work_share", "alarms")},
+                         {"state": "online", "model": "pilot", "queue": 1, "tokens_per_second": 2.5, "temperature_c": 45.5, "work_share": 0.5, "alarms": []})
+        self.assertNotIn("seen_s", rows["two"], "what the broker had kept says nothing of now")
+
+    def test_watch_shows_that_one_of_a_fleet_died_and_another_lives(self):
+        one, two = self.fleet()
+        run = self.start("ctl", "watch", "--fleet", "--json", "--period", "0.1")
+        json.loads(run.stdout.readline())
+        one.die()
+        self.announce(two, {"at_ms": 2000, "figures": {"queue": 7}})
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            rows = {row["node"]: row for row in json.loads(run.stdout.readline())["devices"]}
+            if rows["one"]["state"] == "offline" and rows["two"].get("queue") == 7:
+                break
+        self.assertEqual((rows["one"]["state"], rows["two"]["state"], rows["two"]["queue"]), ("offline", "online", 7))
+        self.assertIn("seen_s", rows["two"])
+        run.send_signal(signal.SIGINT)
+        _, words = run.communicate(timeout=20)
+        self.assertEqual((run.returncode, words), (0, b""))
+
+    def test_watch_of_a_fleet_without_anybody_and_of_bad_names(self):
+        self.assertEqual(self.ctl("watch", "--fleet", "--count", "1")[0], "lab: no device was heard of\n")
+        self.assertIn("node 'a/b'", self.ctl("watch", "a/b", "c", code=2)[1])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -38,6 +38,17 @@ TEST(Topics, EverythingElseIsNotACommand) {
   }
 }
 
+TEST(Topics, WhatDevicesOfAGroupSayOfThemselvesIsTakenApart) {
+  const auto said = parse_device_topic({"linnet", "home", ""}, "linnet/1/home/n2/model/current");
+  ASSERT_TRUE(said);
+  EXPECT_EQ(said->node, "n2");
+  EXPECT_EQ(said->tail, "model/current");
+  for (const char* topic : {"", "linnet/1/home", "linnet/1/home/n2", "linnet/1/home/n2/", "linnet/1/home//avail",
+                            "linnet/1/homes/n2/avail", "linnet/2/home/n2/avail", "linnet/1/home/N2/avail"}) {
+    EXPECT_FALSE(parse_device_topic({"linnet", "home", ""}, topic)) << topic;
+  }
+}
+
 TEST(Topics, AddressesAreChecked) {
   EXPECT_TRUE(check_address(kDevice));
   EXPECT_FALSE(check_address({"linnet", "home", "pool"}));

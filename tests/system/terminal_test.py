@@ -13,6 +13,7 @@ import termios
 import time
 import unittest
 
+import paho.mqtt.client as paho
 import world
 
 sys.path.insert(0, str(world.SOURCE / "tests/cli"))
@@ -68,6 +69,24 @@ class Terminal(world.World):
         for words in ("dut  online", "Test board", "model pilot", "tokens/s", "queue", "temperature 45.0 °C", "last requests", "done       infer"):
             self.assertIn(words, screen)
         self.assertLess(screen.count("\n"), 24)
+
+    def test_watch_shows_a_fleet_and_what_is_gone_is_faint(self):
+        gone = paho.Client("gone", protocol=paho.MQTTv5)
+        keys = pathlib.Path(self.folder) / "keys"
+        subprocess.run([world.LINNET, "ctl", "keys", keys, "gone"], check=True, capture_output=True)
+        gone.tls_set(str(keys / "ca.crt"), str(keys / "gone.crt"), str(keys / "gone.key"))
+        gone.connect("localhost", self.port)
+        gone.loop_start()
+        gone.publish("linnet/1/lab/gone/avail", b"offline", qos=1, retain=True).wait_for_publish()
+        gone.disconnect()
+        gone.loop_stop()
+        shown, code = self.on_terminal("watch", "--fleet", "--period", "0.3", until=b"pilot")
+        self.assertEqual(code, 0)
+        self.assertTrue(shown.startswith("\x1b[?1049h") and shown.endswith("\x1b[?1049l"), repr(shown[-80:]))
+        rows = [row for row in shown.split("\x1b[H")[-1].replace("\x1b[K", "").splitlines() if row]
+        self.assertIn("lab  1 of 2 online", rows[0])
+        self.assertRegex(rows[2], r"^  dut +online +pilot +0 .*45\.0 °C")
+        self.assertRegex(rows[3], r"^\x1b\[2m  gone +offline .*\x1b\[0m")
 
     def test_ctrl_c_cancels_what_was_asked(self):
         shown, code = self.on_terminal("infer", "-m", "tiny", "-p", "hello", "-n", "50000", "--id", "cut", until=b"e")

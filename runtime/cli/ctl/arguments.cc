@@ -83,6 +83,9 @@ void declare(CLI::App& app, GpioAction& action) {
 }
 
 void declare(CLI::App& app, WatchAction& action) {
+  app.add_option("NODE", action.nodes,
+                 "Devices: one is shown closely, several a row each\n(default: --node, else all of the group)");
+  add_switch(app, "--fleet", action.fleet, "A row each, and of all of the group where no NODE is given");
   add_range(app, "--period", action.period_s, "S", "Seconds between snapshots (default 1)", 0.1, 3600);
   add_range(app, "--count", action.count, "N", "Ends after N snapshots (default 0: goes on)", 0, kMost);
   add_switch(app, "--plain", action.plain, "A line a snapshot, even on a terminal");
@@ -137,7 +140,7 @@ void add_actions(CLI::App& app, Command& chosen) {
   add_action<CancelAction>(app, "cancel", "Ends a request", chosen);
   add_action<ReplayAction>(app, "replay", "Prints a request's answer again", chosen);
   add_action<InspectAction>(app, "status", "Shows the device's figures", chosen, InspectAction{"status"});
-  add_action<WatchAction>(app, "watch", "Shows them live", chosen);
+  add_action<WatchAction>(app, "watch", "Shows a device live, or many, a row each", chosen);
   add_action<InspectAction>(app, "models", "Lists the device's models", chosen, InspectAction{"models"});
   add_action<InspectAction>(app, "audit", "Lists refusals and privileged acts", chosen, InspectAction{"audit"});
   add_action<ModelAction>(app, "load", "Loads a model", chosen, ModelAction{"load", ""});

@@ -91,7 +91,8 @@ std::optional<LinkEvent> Link::take() {
 
 void Link::on_connected() {
   for (const std::string& filter : filters_) {
-    if (const auto done = session_->subscribe(filter, 1, false); !done) put(Refused{done.error().message});
+    if (const auto done = session_->subscribe(filter, 1, false, mqtt::RetainedFlag::kKept); !done)
+      put(Refused{done.error().message});
   }
   // In order on one connection: the broker has made the subscriptions before it sees what is published after this.
   put(Connected{});

@@ -60,6 +60,8 @@ struct GpioAction {
 };
 
 struct WatchAction {
+  std::vector<std::string> nodes;  // None: the endpoint's, and where that names none, all of its group.
+  bool fleet = false;              // All of the group even where a node is named.
   double period_s = 1;
   std::uint64_t count = 0;  // Snapshots; 0: until interrupted.
   bool plain = false;       // Lines, even on a terminal.

@@ -1,42 +1,14 @@
-// `linnet ctl watch`: a device live, a full screen on a terminal and a line a snapshot elsewhere.
-#include <sys/ioctl.h>
-#include <unistd.h>
-
-#include <algorithm>
-
+// `linnet ctl watch` of one device: a full screen on a terminal, a line a snapshot elsewhere.
 #include "runtime/cli/ctl/actions.h"
+#include "runtime/cli/ctl/full_screen.h"
 #include "runtime/cli/ctl/link.h"
 #include "runtime/cli/ctl/reply.h"
 #include "runtime/cli/ctl/request_text.h"
+#include "runtime/cli/ctl/watch_fleet.h"
 #include "runtime/cli/ctl/watch_state.h"
 
 namespace linnet::cli::ctl {
 namespace {
-
-constexpr std::string_view kEnterScreen = "\x1b[?1049h\x1b[?25l";
-constexpr std::string_view kLeaveScreen = "\x1b[?25h\x1b[?1049l";
-
-// The terminal's other screen while it lives, so that what was there before comes back.
-class FullScreen {
- public:
-  explicit FullScreen(Console& console) : console_(console) { (void)console_.print(kEnterScreen); }
-  FullScreen(const FullScreen&) = delete;
-  FullScreen& operator=(const FullScreen&) = delete;
-  ~FullScreen() { (void)console_.print(kLeaveScreen); }
-
-  // One write, each line cleared to its end: no flicker.
-  Result<void> show(const WatchState& state) {
-    winsize size{};
-    const bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0;
-    std::string text = "\x1b[H";
-    const auto lines = state.screen(known ? size.ws_col : 80, known ? size.ws_row : 24);
-    for (std::size_t i = 0; i < lines.size(); ++i) text += (i == 0 ? "" : "\r\n") + lines[i] + "\x1b[K";
-    return console_.print(text + "\x1b[J");
-  }
-
- private:
-  Console& console_;
-};
 
 class Watch {
  public:
@@ -56,7 +28,7 @@ class Watch {
       if (console_.stop_requested()) break;
       ask();
       next = Clock::now() + period;
-      if (screen_) LINNET_CHECK(screen_->show(state_));
+      if (screen_) LINNET_CHECK(show());
     }
     // Ctrl-C is how a watch ends.
     return {};
@@ -108,7 +80,11 @@ class Watch {
     state_.on_figures(json);
     ++shown_;
     if (json_) return console_.print(json + "\n");
-    return screen_ ? screen_->show(state_) : console_.print(state_.line() + "\n");
+    return screen_ ? show() : console_.print(state_.line() + "\n");
+  }
+
+  Result<void> show() {
+    return screen_->show([this](std::size_t columns, std::size_t rows) { return state_.screen(columns, rows); });
   }
 
   const Endpoint& endpoint_;
@@ -124,10 +100,16 @@ class Watch {
 
 }  // namespace
 
+// One device closely, where one is meant; else a row each.
 Result<void> perform(const WatchAction& action, const CtlOptions& options, Console& console) {
-  LINNET_TRY(const Endpoint endpoint, resolve_endpoint(options));
-  if (endpoint.device.node.empty()) return fail(ErrorKind::kUsage, "no device is named: give --node");
-  return Watch(endpoint, action, options.json, console).run();
+  LINNET_TRY(Endpoint endpoint, resolve_endpoint(options));
+  for (const std::string& node : action.nodes) {
+    LINNET_CHECK(mqtt::check_address({endpoint.device.root, endpoint.device.group, node}));
+  }
+  if (action.nodes.size() == 1) endpoint.device.node = action.nodes.front();
+  const bool fleet = action.fleet || action.nodes.size() > 1 || endpoint.device.node.empty();
+  return fleet ? watch_fleet(endpoint, action, options.json, console)
+               : Watch(endpoint, action, options.json, console).run();
 }
 
 }  // namespace linnet::cli::ctl

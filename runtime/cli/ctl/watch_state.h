@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/cli/ctl/screen_text.h"
+
 namespace linnet::cli::ctl {
 
 class WatchState {
@@ -22,19 +24,19 @@ class WatchState {
 
   explicit WatchState(std::string node) : node_(std::move(node)) {}
 
-  void on_avail(std::string_view payload) { availability_ = payload; }
+  void on_avail(std::string_view payload);
   void on_birth(std::string_view payload);
   // The result of `status`, or a `health` message: figures by name. Rates come from the counters of two of them, and
   // the device's own times of both: `health` is retained, and may be old when it arrives.
   void on_figures(std::string_view json);
   void on_event(std::string_view kind, std::string_view payload);
   void on_connection(bool connected) { connected_ = connected; }
-  void on_refusal(std::string reason) { refusal_ = std::move(reason); }
+  void on_refusal(std::string_view reason);
 
   // One line: for pipes and logs.
   [[nodiscard]] std::string line() const;
   // A screen of at most `rows` lines of at most `columns` characters.
-  [[nodiscard]] std::vector<std::string> screen(std::size_t columns, std::size_t rows) const;
+  [[nodiscard]] std::vector<ScreenLine> screen(std::size_t columns, std::size_t rows) const;
 
   [[nodiscard]] std::optional<double> figure(std::string_view name) const;
 

@@ -38,19 +38,20 @@ TEST(WatchState, TheScreenFitsAndNothingMovesTheCursor) {
   state.on_figures(
       R"({"recent":[{"who":"a\u001b[2J","id":"r1","op":"infer","status":"done","total_ms":12.5,"tokens":9},7]})");
   state.on_event("alarm", "{\"name\":\"\x1b[31m\"}\n");
+  state.on_avail("online\x1b[2J\n");
+  state.on_refusal("no\x1b[2J\n");
   for (const std::size_t rows : {1U, 5U, 12U, 24U, 60U}) {
     for (const std::size_t columns : {1U, 10U, 80U, 200U}) {
       const auto lines = state.screen(columns, rows);
       EXPECT_LE(lines.size(), rows);
-      for (const std::string& line : lines) {
-        EXPECT_EQ(line.find_first_of("\x1b\n\r"), std::string::npos) << line;
-        const auto characters = std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xC0) != 0x80; });
-        EXPECT_LE(static_cast<std::size_t>(characters), columns) << line;
+      for (const ScreenLine& line : lines) {
+        EXPECT_EQ(line.text.find_first_of("\x1b\n\r"), std::string::npos) << line.text;
+        EXPECT_LE(width_of(line.text), columns) << line.text;
       }
     }
   }
   std::string all;
-  for (const std::string& line : state.screen(120, 40)) all += line + "\n";
+  for (const ScreenLine& line : state.screen(120, 40)) all += line.text + "\n";
   EXPECT_NE(all.find("r1"), std::string::npos) << all;
   EXPECT_NE(all.find("model pilot"), std::string::npos) << all;
 }
