@@ -3,17 +3,18 @@
 namespace linnet::kernels {
 namespace {
 
-constexpr Variant<SoftmaxMass> kTable[] = {
+constexpr Variant<const Softmax*> kTable[] = {
 #if defined(__x86_64__)
-    {"avx2", {.avx2 = true}, avx2::softmax_mass},
+    {"avx512", {.avx2 = true, .avx512_vnni = true}, &avx512::kSoftmax},
+    {"avx2", {.avx2 = true}, &avx2::kSoftmax},
 #elif defined(__aarch64__)
-    {"neon", {.neon = true}, neon::softmax_mass},
+    {"neon", {.neon = true}, &neon::kSoftmax},
 #endif
-    {"scalar", {}, scalar::softmax_mass},
+    {"scalar", {}, &scalar::kSoftmax},
 };
 
 }  // namespace
 
-Variants<SoftmaxMass> softmax_mass_variants() { return kTable; }
+Variants<const Softmax*> softmax_variants() { return kTable; }
 
 }  // namespace linnet::kernels

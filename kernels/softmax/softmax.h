@@ -1,4 +1,4 @@
-// The denominator of a softmax over a whole vocabulary, which the probability of a sampled token needs.
+// What choosing a token reads of a whole vocabulary: the largest logit, and the denominator of the softmax.
 #pragma once
 
 #include <cstddef>
@@ -11,18 +11,30 @@ namespace linnet::kernels {
 // i mod 16 (canonical arithmetic). Within 2e-5 over 150,000.
 using SoftmaxMass = float (*)(const float* logits, std::size_t count, float largest, float temperature);
 
+// The index of the largest of [count] logits, of equals the first; `count` where one of them is not finite or there are
+// none.
+using LargestLogit = std::size_t (*)(const float* logits, std::size_t count);
+
+struct Softmax {
+  SoftmaxMass mass;
+  LargestLogit largest;
+};
+
 // Family name: "softmax".
-[[nodiscard]] Variants<SoftmaxMass> softmax_mass_variants();
+[[nodiscard]] Variants<const Softmax*> softmax_variants();
 
 // The variants themselves; each ISA's exist where its file is compiled.
 namespace scalar {
-float softmax_mass(const float* logits, std::size_t count, float largest, float temperature);
+extern const Softmax kSoftmax;
 }
 namespace avx2 {
-float softmax_mass(const float* logits, std::size_t count, float largest, float temperature);
+extern const Softmax kSoftmax;
+}
+namespace avx512 {
+extern const Softmax kSoftmax;
 }
 namespace neon {
-float softmax_mass(const float* logits, std::size_t count, float largest, float temperature);
+extern const Softmax kSoftmax;
 }
 
 }  // namespace linnet::kernels

@@ -88,14 +88,13 @@ bool Generation::ended(JobListener& listener) {
   return !finish_.empty();
 }
 
-Result<void> Generation::take(std::span<const float> logits, JobListener& listener) {
-  const auto sampled = generator_->take(logits);
+Result<void> Generation::tell(const Result<std::optional<engine::Sampled>>& taken, JobListener& listener) {
   LINNET_CHECK(guide_.check());
-  if (!sampled) return tl::unexpected(sampled.error());
-  if (!*sampled) return {};  // A stop token.
+  if (!taken) return tl::unexpected(taken.error());
+  if (!*taken) return {};  // A stop token.
   if (tokens_++ == 0) first_token_ = Clock::now();
-  note_probability(**sampled);
-  pieces_->push((*sampled)->token,
+  note_probability(**taken);
+  pieces_->push((*taken)->token,
                 [&](text::AnswerPart part, std::string_view words) { deliver(listener, part, words); });
   listener.on_text(job_, text::AnswerPart::kText, {}, 1);
   if (stops_.found()) finish(listener, "stop");

@@ -14,7 +14,7 @@
 
 namespace linnet::daemon {
 
-// start() -> begin() -> take() until ended(). Borrows the model, its lane and the job. Not movable: the generator
+// start() -> begin() -> tell() until ended(). Borrows the model, its lane and the job. Not movable: the generator
 // borrows the prompt.
 class Generation {
  public:
@@ -31,8 +31,8 @@ class Generation {
 
   // Whether it has ended, by deadline, cancellation or limit too; what text was held back then goes to the listener.
   [[nodiscard]] bool ended(JobListener& listener);
-  // The token that these logits give, its text to the listener. Errors: those of Generator::take and AnswerGuide.
-  [[nodiscard]] Result<void> take(std::span<const float> logits, JobListener& listener);
+  // What its generator took: the token's text to the listener. Errors: that of `taken`, those of AnswerGuide.
+  [[nodiscard]] Result<void> tell(const Result<std::optional<engine::Sampled>>& taken, JobListener& listener);
 
   // Pages of the KV cache that it holds, and the most that it may come to hold.
   [[nodiscard]] std::size_t held_pages() const;

@@ -116,10 +116,11 @@ Result<void> GenerationGroup::advance() {
   // What was computed from a file that is no longer whole is thrown away before anybody sees it.
   LINNET_CHECK(model_.check_file());
   LINNET_CHECK(computed);
+  model_.steps().take({generators_.data(), running_});
   for (std::size_t i = 0; i < running_; ++i) {
-    const auto logits = model_.steps().logits(i);
-    if (logits.empty()) continue;
-    if (const auto taken = chosen_[i]->generation->take(logits, listener_); !taken) end(*chosen_[i], taken);
+    if (!model_.steps().took(i)) continue;
+    const auto told = chosen_[i]->generation->tell(model_.steps().taken(i), listener_);
+    if (!told) end(*chosen_[i], told);
   }
   leave_ended();
   return {};

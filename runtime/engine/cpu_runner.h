@@ -20,6 +20,7 @@ class CpuRunner final : public StepRunner {
   [[nodiscard]] Result<ConstTensorView> run(Batch batch, std::span<StepCost> costs) override {
     return executor_->run(batch, costs);
   }
+  void share(std::size_t count, FunctionRef<void(std::size_t, std::size_t)> work) override { pool_->run(count, work); }
   void set_observer(MatMulObserver* observer) { executor_->set_observer(observer); }
 
  private:

@@ -103,7 +103,7 @@ Result<void> Engine::Parts::reserve() {
   LINNET_TRY(arena, Arena::create({setup.arena_bytes}));
   cache.emplace(*arena, setup.program, setup.cache);
   cache->reset(setup.program);
-  candidates = arena->take<Candidate>(setup.program.vocabulary);
+  candidates = arena->take<Candidate>(sampler_places(setup) * setup.program.vocabulary);
   rows = arena->take<BatchRow>(setup.options.max_batch_rows);
   return {};
 }
@@ -169,9 +169,18 @@ const MemoryPlan& Engine::plan() const { return parts_->setup.plan; }
 const EngineOptions& Engine::options() const { return parts_->setup.options; }
 std::span<const ChosenKernel> Engine::kernels() const { return parts_->kernels.chosen; }
 bool Engine::is_lost() const { return parts_->runner == nullptr; }
-kernels::SoftmaxMass Engine::softmax_mass() const { return parts_->kernels.softmax_mass; }
-std::span<Candidate> Engine::sampler_scratch() { return parts_->candidates; }
+const kernels::Softmax& Engine::softmax() const { return *parts_->kernels.softmax; }
+std::span<Candidate> Engine::sampler_scratch(std::size_t worker) {
+  const std::size_t vocabulary = program().vocabulary;
+  return parts_->candidates.subspan(worker * vocabulary, vocabulary);
+}
 std::span<BatchRow> Engine::batch_scratch() { return parts_->rows; }
+
+void Engine::share(std::size_t count, FunctionRef<void(std::size_t, std::size_t)> work) {
+  assert(count <= options().max_outputs);
+  if (parts_->runner != nullptr) return parts_->runner->share(count, work);
+  for (std::size_t index = 0; index < count; ++index) work(index, 0);
+}
 
 EngineMetrics Engine::metrics() const {
   EngineMetrics metrics = parts_->metrics;

@@ -22,6 +22,7 @@
 #include "models/gguf/reader.h"
 #include "models/program.h"
 #include "runtime/base/cpu_features.h"
+#include "runtime/base/function_ref.h"
 #include "runtime/base/result.h"
 #include "runtime/base/tensor_view.h"
 #include "runtime/base/units.h"
@@ -148,11 +149,16 @@ class Engine {
   // the processor alone.
   void observe(MatMulObserver* observer);
 
-  // What Generator uses: the chosen kernel, and scratch that is planned with the rest, [vocabulary] and
-  // [max_batch_rows].
-  [[nodiscard]] kernels::SoftmaxMass softmax_mass() const;
-  [[nodiscard]] std::span<Candidate> sampler_scratch();
+  // What Generator uses: the chosen kernels, and scratch that is planned with the rest, [vocabulary] for each thread
+  // that may sample, and [max_batch_rows].
+  [[nodiscard]] const kernels::Softmax& softmax() const;
+  [[nodiscard]] std::span<Candidate> sampler_scratch(std::size_t worker = 0);
   [[nodiscard]] std::span<BatchRow> batch_scratch();
+
+  // Calls work(index, worker) once for each index below `count`, which is at most max_outputs, on the pool's threads
+  // (on a GPU on the caller's), and returns when all have returned. sampler_scratch(worker) is `work`'s alone. `work`
+  // must not throw, nor use this engine otherwise.
+  void share(std::size_t count, FunctionRef<void(std::size_t index, std::size_t worker)> work);
 
  private:
   struct Parts;

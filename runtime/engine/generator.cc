@@ -60,7 +60,7 @@ Generator::Generator(Engine& engine, SequenceId sequence, std::span<const TokenI
       max_tokens_(options.max_tokens),
       cancel_(options.cancel),
       constraint_(options.constraint),
-      sampler_(options.sampling, engine.softmax_mass()),
+      sampler_(options.sampling, engine.softmax()),
       started_(Clock::now()) {
   std::copy(options.stop_tokens.begin(), options.stop_tokens.end(), stop_tokens_.begin());
   for (const TokenId token : prompt) sampler_.accept(token);
@@ -133,11 +133,11 @@ std::size_t Generator::rows(std::span<BatchRow> room) const {
   return count;
 }
 
-Result<std::optional<Sampled>> Generator::take(std::span<const float> logits) {
+Result<std::optional<Sampled>> Generator::take(std::span<const float> logits, std::span<Candidate> scratch) {
   const bool first = timings_.generated_tokens == 0;
   if (first) timings_.prefill_milliseconds = milliseconds_between(started_, Clock::now());
   const TokenMask mask = constraint_ != nullptr ? constraint_->allowed() : TokenMask{};
-  LINNET_TRY(const Sampled sampled, sampler_.sample(logits, mask, engine_->sampler_scratch()));
+  LINNET_TRY(const Sampled sampled, sampler_.sample(logits, mask, scratch));
   if (first) timings_.first_token_milliseconds = milliseconds_between(started_, Clock::now());
   if (is_stop(sampled.token)) {
     finish_ = FinishReason::kStop;
@@ -166,7 +166,7 @@ Result<std::optional<Sampled>> Generator::next() {
   const auto before = Clock::now();
   LINNET_TRY(const auto logits, compute());
   if (logits.empty()) return std::nullopt;
-  auto sampled = take(logits);
+  auto sampled = take(logits, engine_->sampler_scratch());
   if (!first) timings_.decode_milliseconds += milliseconds_between(before, Clock::now());
   return sampled;
 }

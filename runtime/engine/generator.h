@@ -75,8 +75,9 @@ class Generator {
   [[nodiscard]] std::size_t prompt_left() const;
   // Writes the rows that come next, as many as there is room for, and returns their number. Not of an ended one.
   [[nodiscard]] std::size_t rows(std::span<BatchRow> room) const;
-  // The token that the logits of its last row give, as next() returns it.
-  [[nodiscard]] Result<std::optional<Sampled>> take(std::span<const float> logits);
+  // The token that the logits of its last row give, as next() returns it. `scratch` [vocabulary] is overwritten.
+  // Several generators of an engine may take at the same time, each with a scratch of its own.
+  [[nodiscard]] Result<std::optional<Sampled>> take(std::span<const float> logits, std::span<Candidate> scratch);
 
   [[nodiscard]] FinishReason finish() const { return finish_; }
   [[nodiscard]] const GenerationTimings& timings() const { return timings_; }

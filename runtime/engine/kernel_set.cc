@@ -63,7 +63,7 @@ Result<KernelSet> KernelSet::choose(const CpuFeatures& cpu, const kernels::Force
   LINNET_CHECK(choose_one("norm", kernels::unit_norm_variants(), set.unit_norm));
   LINNET_CHECK(choose_one("recurrence", kernels::recurrence_variants(), set.recurrence));
   LINNET_CHECK(choose_one("quantize", kernels::quantize_variants(), set.quantize));
-  LINNET_CHECK(choose_one("softmax", kernels::softmax_mass_variants(), set.softmax_mass));
+  LINNET_CHECK(choose_one("softmax", kernels::softmax_variants(), set.softmax));
   for (const Format format : kernels::all_formats()) {
     const auto index = static_cast<std::size_t>(format);
     if (kernels::info(format).panel_block_bytes != 0) {

@@ -40,7 +40,7 @@ struct KernelSet {
   kernels::UnitNorm unit_norm = nullptr;
   const kernels::Recurrence* recurrence = nullptr;
   kernels::Quantize quantize = nullptr;
-  kernels::SoftmaxMass softmax_mass = nullptr;
+  const kernels::Softmax* softmax = nullptr;
   std::array<const kernels::MatMul*, kFormats> matmul{};      // By format; null where it has no panels.
   std::array<kernels::MatMulFloat, kFormats> matmul_float{};  // By format; null where it is quantised.
   std::vector<ChosenKernel> chosen;                           // One a family (and format), for people.

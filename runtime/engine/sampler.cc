@@ -18,16 +18,8 @@ bool comes_first(const Candidate& a, const Candidate& b) {
   return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
 }
 
-bool all_finite(std::span<const float> values) {
-  constexpr std::uint32_t kExponent = 0x7F800000;
-  bool finite = true;
-  for (const float value : values) finite &= (std::bit_cast<std::uint32_t>(value) & kExponent) != kExponent;
-  return finite;
-}
-
-// The first of the largest. 16 lanes, so that the compiler compares many at a time: a vocabulary of 150,000 is read for
-// every token.
-TokenId largest_of(std::span<const float> logits) {
+// 16 lanes, so that the compiler compares many at a time.
+float largest_of(std::span<const float> logits) {
   constexpr std::size_t kLanes = 16;
   std::array<float, kLanes> lanes;
   lanes.fill(logits.front());
@@ -37,7 +29,7 @@ TokenId largest_of(std::span<const float> logits) {
   }
   float largest = *std::max_element(lanes.begin(), lanes.end());
   for (; i < logits.size(); ++i) largest = std::max(largest, logits[i]);
-  return static_cast<TokenId>(std::find(logits.begin(), logits.end(), largest) - logits.begin());
+  return largest;
 }
 
 // Calls `at` with each id below `count` that `mask` allows, ascending: words that allow none cost one look.
@@ -58,7 +50,7 @@ std::optional<TokenId> largest_allowed(std::span<const float> logits, TokenMask 
   for (std::size_t first = 0; first < std::min(logits.size(), mask.size() * 64); first += 64) {
     if (mask[first / 64] == 0) continue;
     const auto block = logits.subspan(first, std::min<std::size_t>(64, logits.size() - first));
-    if (best && !(logits[static_cast<std::size_t>(largest_of(block)) + first] > logits[*best])) continue;
+    if (best && !(largest_of(block) > logits[*best])) continue;
     for_each_allowed(mask.subspan(first / 64, 1), block.size(), [&](std::size_t token) {
       if (!best || block[token] > logits[*best]) best = first + token;
     });
@@ -78,6 +70,8 @@ double mass_of(std::span<const Candidate> candidates, float largest, float tempe
 tl::unexpected<Error> out_of_range(std::string_view field, std::string_view range) {
   return fail(ErrorKind::kUsage, std::string(field) + " must be " + std::string(range));
 }
+
+tl::unexpected<Error> nothing_allowed() { return fail(ErrorKind::kUsage, "the constraint allows no token here"); }
 
 bool within(float value, float low, float high) { return value >= low && value <= high; }  // False for NaN.
 
@@ -158,33 +152,40 @@ Candidate Sampler::draw(std::span<Candidate> candidates, float largest) {
   return candidates.front();  // Rounding left a crumb of the mass: the first is as good as any.
 }
 
+// The largest logit without a penalty. `largest`: of all, allowed or not.
+Result<Sampled> Sampler::greedy(std::span<const float> logits, TokenMask mask, std::size_t largest) const {
+  if (mask.empty()) {
+    const float mass = options_.want_probability ? kernels_->mass(logits.data(), logits.size(), logits[largest], 1) : 0;
+    return Sampled{static_cast<TokenId>(largest), options_.want_probability ? 1 / mass : 0};
+  }
+  const auto allowed = largest_allowed(logits, mask);
+  if (!allowed) return nothing_allowed();
+  return Sampled{*allowed, 0};
+}
+
 Result<Sampled> Sampler::sample(std::span<const float> logits, TokenMask mask, std::span<Candidate> scratch) {
   assert(scratch.size() >= logits.size());
-  if (!all_finite(logits)) return fail(ErrorKind::kMalformed, "the model computed a logit that is not a number");
-  const auto nothing_allowed = [] { return fail(ErrorKind::kUsage, "the constraint allows no token here"); };
-  if (options_.repetition_penalty == 1.0F && options_.temperature == 0 && !options_.want_probability) {
-    const auto largest = mask.empty() ? std::optional(largest_of(logits)) : largest_allowed(logits, mask);
-    if (!largest) return nothing_allowed();
-    return Sampled{*largest, 0};
-  }
-  if (options_.repetition_penalty == 1.0F && options_.temperature == 0 && mask.empty()) {
-    const TokenId largest = largest_of(logits);
-    return Sampled{largest, 1 / mass_(logits.data(), logits.size(), logits[static_cast<std::size_t>(largest)], 1)};
+  const std::size_t largest = kernels_->largest(logits.data(), logits.size());
+  if (largest == logits.size()) return fail(ErrorKind::kMalformed, "the model computed a logit that is not a number");
+  const bool is_greedy = options_.temperature == 0;
+  if (is_greedy && options_.repetition_penalty == 1.0F && (mask.empty() || !options_.want_probability)) {
+    return greedy(logits, mask, largest);
   }
   const auto candidates = collect(logits, mask, scratch);
   if (candidates.empty()) return nothing_allowed();
   if (options_.repetition_penalty != 1.0F) penalise(candidates);
 
-  const Candidate likeliest = *std::min_element(candidates.begin(), candidates.end(), comes_first);
-  const bool greedy = options_.temperature == 0;
-  const float temperature = greedy ? 1.0F : options_.temperature;
+  const bool as_computed = mask.empty() && options_.repetition_penalty == 1.0F;
+  const Candidate likeliest =
+      as_computed ? candidates[largest] : *std::min_element(candidates.begin(), candidates.end(), comes_first);
+  const float temperature = is_greedy ? 1.0F : options_.temperature;
   double whole = 0;
   if (options_.want_probability) {
     whole = candidates.size() == logits.size() && options_.repetition_penalty == 1.0F
-                ? static_cast<double>(mass_(logits.data(), logits.size(), likeliest.logit, temperature))
+                ? static_cast<double>(kernels_->mass(logits.data(), logits.size(), likeliest.logit, temperature))
                 : mass_of(candidates, likeliest.logit, temperature);
   }
-  if (greedy) return Sampled{likeliest.token, whole > 0 ? static_cast<float>(1 / whole) : 0};
+  if (is_greedy) return Sampled{likeliest.token, whole > 0 ? static_cast<float>(1 / whole) : 0};
   // The draw leaves weights in place of logits.
   const Candidate drawn = draw(candidates, likeliest.logit);
   return Sampled{drawn.token, whole > 0 ? static_cast<float>(static_cast<double>(drawn.logit) / whole) : 0};

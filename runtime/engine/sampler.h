@@ -51,9 +51,9 @@ using TokenMask = std::span<const std::uint64_t>;
 // The state of one sequence's sampling; copyable, allocates nothing.
 class Sampler {
  public:
-  // `options` must have passed check(). `mass`: the variant of the kernel for probabilities.
-  explicit Sampler(const SamplerOptions& options, kernels::SoftmaxMass mass = kernels::scalar::softmax_mass)
-      : options_(options), mass_(mass), random_(options.seed) {}
+  // `options` must have passed check(). `kernels`: their variant; borrowed.
+  explicit Sampler(const SamplerOptions& options, const kernels::Softmax& kernels = kernels::scalar::kSoftmax)
+      : options_(options), kernels_(&kernels), random_(options.seed) {}
 
   // Tells of a token that is now part of the text, for the repetition penalty.
   void accept(TokenId token);
@@ -66,10 +66,11 @@ class Sampler {
   [[nodiscard]] std::span<Candidate> collect(std::span<const float> logits, TokenMask mask,
                                              std::span<Candidate> scratch) const;
   void penalise(std::span<Candidate> candidates) const;
+  [[nodiscard]] Result<Sampled> greedy(std::span<const float> logits, TokenMask mask, std::size_t largest) const;
   [[nodiscard]] Candidate draw(std::span<Candidate> candidates, float largest);
 
   SamplerOptions options_;
-  kernels::SoftmaxMass mass_;
+  const kernels::Softmax* kernels_;
   Xoshiro256 random_;
   std::array<TokenId, SamplerOptions::kMaxWindow> recent_{};  // A ring of the last `repetition_window` tokens.
   std::size_t accepted_ = 0;

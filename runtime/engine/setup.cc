@@ -161,9 +161,11 @@ std::string cache_detail(const models::Program& program, const EngineOptions& op
   return text + (options.cache_format == kernels::CacheFormat::kQ8 ? ", q8" : ", f16");
 }
 
+std::size_t sampler_places(const Setup& setup) { return std::min(setup.options.threads, setup.options.max_outputs); }
+
 Bytes sampler_bytes(const Setup& setup) {
   return measured([&](auto& m) {
-    (void)m.template take<Candidate>(setup.program.vocabulary);
+    (void)m.template take<Candidate>(sampler_places(setup) * setup.program.vocabulary);
     (void)m.template take<BatchRow>(setup.options.max_batch_rows);
   });
 }

@@ -46,6 +46,9 @@ struct Setup {
 // caller and the process hold.
 [[nodiscard]] MemoryPlan plan_of(const Setup& setup, MemoryRow weights, std::vector<MemoryRow> arena);
 
+// Threads that may sample at the same time: each needs room for a vocabulary.
+[[nodiscard]] std::size_t sampler_places(const Setup& setup);
+
 // Rows of the plan for what the engine itself takes from its arena: bookkeeping of sequences, sampler.
 [[nodiscard]] Bytes sampler_bytes(const Setup& setup);
 [[nodiscard]] std::string cache_detail(const models::Program& program, const EngineOptions& options);

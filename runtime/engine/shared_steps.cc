@@ -8,9 +8,12 @@
 namespace linnet::engine {
 
 SharedSteps::SharedSteps(Engine& engine)
-    : engine_(engine), pace_(engine.options().max_outputs), shares_(engine.options().max_outputs) {
-  logits_.resize(engine.options().max_outputs);
-}
+    : engine_(engine),
+      pace_(engine.options().max_outputs),
+      shares_(engine.options().max_outputs),
+      logits_(engine.options().max_outputs),
+      taken_(engine.options().max_outputs),
+      thrown_(engine.options().max_outputs) {}
 
 // Returns how many of them decode.
 std::size_t SharedSteps::share_out(std::span<Generator* const> generators) {
@@ -55,6 +58,23 @@ Result<void> SharedSteps::compute(std::span<Generator* const> generators) {
     logits_[i] = asked ? outputs.row(output++) : std::span<const float>{};
   }
   return {};
+}
+
+void SharedSteps::take(std::span<Generator* const> generators) {
+  engine_.share(generators.size(), [&](std::size_t number, std::size_t worker) {
+    if (!took(number)) return;
+    try {
+      taken_[number] = generators[number]->take(logits_[number], engine_.sampler_scratch(worker));
+    } catch (...) {
+      thrown_[number] = std::current_exception();
+    }
+  });
+  std::exception_ptr first;
+  for (std::exception_ptr& thrown : thrown_) {
+    if (thrown && !first) first = thrown;
+    thrown = nullptr;
+  }
+  if (first) std::rethrow_exception(first);
 }
 
 }  // namespace linnet::engine

@@ -2,10 +2,13 @@
 //
 // Who decodes has a row in every step. Prompts share what rows are left, as many as the running answers can bear
 // (prefill_pace.h), in equal parts: a short prompt is not held up by a long one. No generator's bits depend on who else
-// was there.
+// was there. Choosing a token reads a whole vocabulary: done for one after another it would leave the other threads
+// waiting for as long as a small model's step takes.
 #pragma once
 
 #include <cstddef>
+#include <exception>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -24,9 +27,14 @@ class SharedSteps {
   // Errors: those of Engine::step.
   [[nodiscard]] Result<void> compute(std::span<Generator* const> generators);
 
-  // What the generator of that number of the last compute() takes (Generator::take); empty where its prompt goes on.
-  // Valid until the next compute().
-  [[nodiscard]] std::span<const float> logits(std::size_t number) const { return logits_[number]; }
+  // Lets those of the last compute() whose prompts do not go on take their tokens (Generator::take), several at the
+  // same time on the engine's threads: a constraint is asked on any of them. What one throws is thrown here.
+  void take(std::span<Generator* const> generators);
+
+  // Whether the generator of that number of the last compute() took a token, and what Generator::take gave. Valid until
+  // the next compute().
+  [[nodiscard]] bool took(std::size_t number) const { return !logits_[number].empty(); }
+  [[nodiscard]] const Result<std::optional<Sampled>>& taken(std::size_t number) const { return taken_[number]; }
 
  private:
   std::size_t share_out(std::span<Generator* const> generators);
@@ -34,7 +42,9 @@ class SharedSteps {
   Engine& engine_;
   PrefillPace pace_;
   std::vector<std::size_t> shares_;             // Rows of each generator of this step.
-  std::vector<std::span<const float>> logits_;  // Of each generator of this step.
+  std::vector<std::span<const float>> logits_;  // Of each generator of this step; empty where its prompt goes on.
+  std::vector<Result<std::optional<Sampled>>> taken_;
+  std::vector<std::exception_ptr> thrown_;
 };
 
 }  // namespace linnet::engine

@@ -117,8 +117,8 @@ TEST_P(Determinism, DecodingPageByPageDoesNotShow) {
 TEST_P(Determinism, EachVariantAloneDoesNotShow) {
   const CpuFeatures cpu = hal::detect_cpu_features();
   std::size_t variants = 0;
-  for (const std::string_view family :
-       {"attention", "convert", "elementwise", "rotate", "norm", "quantize", "recurrence", "matmul", "matmul_float"}) {
+  for (const std::string_view family : {"attention", "convert", "elementwise", "rotate", "norm", "quantize",
+                                        "recurrence", "softmax", "matmul", "matmul_float"}) {
     for (const std::string_view name :
          {"avx2", "avx_vnni", "avx512", "avx512_vnni", "neon", "neon_dotprod", "neon_i8mm"}) {
       const std::string text = std::string(family) + "=" + std::string(name);
@@ -126,7 +126,7 @@ TEST_P(Determinism, EachVariantAloneDoesNotShow) {
       if (!KernelSet::choose(cpu, *forced)) continue;  // Not in this build, or not for this processor.
       const auto all_scalar =
           "attention=scalar,convert=scalar,elementwise=scalar,rotate=scalar,norm=scalar,"
-          "quantize=scalar,recurrence=scalar,matmul=scalar,matmul_float=scalar";
+          "quantize=scalar,recurrence=scalar,softmax=scalar,matmul=scalar,matmul_float=scalar";
       const std::string one = text + "," + all_scalar;  // The first entry of a family counts.
       EngineOptions options = with(1, cpu);
       options.forced = *kernels::ForcedVariants::parse(one);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 #include <string>
 
 #include "tests/engine/model_files.h"
@@ -74,9 +75,10 @@ bool step(SharedSteps& steps, std::vector<std::optional<Generator>>& generators,
   if (running.empty()) return false;
   const auto computed = steps.compute(running);
   EXPECT_TRUE(computed) << computed.error().message;
+  steps.take(running);
   for (std::size_t i = 0; i < running.size(); ++i) {
-    if (steps.logits(i).empty()) continue;
-    const auto sampled = running[i]->take(steps.logits(i));
+    if (!steps.took(i)) continue;
+    const auto& sampled = steps.taken(i);
     EXPECT_TRUE(sampled) << sampled.error().message;
     if (*sampled) given[numbers[i]].add(**sampled);
   }
@@ -117,6 +119,36 @@ INSTANTIATE_TEST_SUITE_P(Models, Together,
                            return name;
                          });
 
+// A constraint that runs out of memory.
+struct Breaking final : TokenConstraint {
+  TokenMask allowed() override { throw std::bad_alloc(); }
+  void accept(TokenId) override {}
+};
+
+TEST(SharedSteps, WhatAConstraintThrowsOnAnyThreadComesToTheCaller) {
+  const auto model = load_model("llama-f32");
+  Engine engine = open_model(*model, {.context = 64, .max_sequences = 4, .threads = 2});
+  SharedSteps steps(engine);
+  const std::vector<TokenId> prompt = {1, 2, 3};
+  std::vector<Generator> generators;
+  std::vector<Generator*> all;
+  Breaking breaking;
+  for (int i = 0; i < 4; ++i) {
+    GenerationOptions options{.max_tokens = 30};
+    if (i >= 2) options.constraint = &breaking;
+    generators.push_back(*Generator::start(engine, prompt, options));
+  }
+  for (Generator& generator : generators) all.push_back(&generator);
+  for (int round = 0; round < 20; ++round) {
+    ASSERT_TRUE(steps.compute(all));
+    EXPECT_THROW(steps.take(all), std::bad_alloc);
+  }
+  const std::array<Generator*, 2> sound = {all[0], all[1]};
+  ASSERT_TRUE(steps.compute(sound));
+  EXPECT_NO_THROW(steps.take(sound)) << "the others go on";
+  EXPECT_EQ(steps.taken(0).value()->token, steps.taken(1).value()->token);
+}
+
 TEST(SharedSteps, AShortPromptIsNotHeldUpByALongOne) {
   const auto model = load_model("llama-f32");
   Engine engine = open_model(*model, {.context = 512, .max_sequences = 2, .max_batch_rows = 16});
@@ -127,7 +159,7 @@ TEST(SharedSteps, AShortPromptIsNotHeldUpByALongOne) {
   auto short_one = Generator::start(engine, short_prompt, {.max_tokens = 1});
   const std::array<Generator*, 2> both = {&*long_one, &*short_one};
   int needed = 1;
-  for (; steps.compute(both) && steps.logits(1).empty(); ++needed) ASSERT_LT(needed, 50);
+  for (; steps.compute(both) && !steps.took(1); ++needed) ASSERT_LT(needed, 50);
   EXPECT_EQ(needed, 3) << "half of each step's 16 rows";
   EXPECT_EQ(long_one->prompt_left(), 400U - 8 - 8 - 12) << "what the short one does not need is the long one's";
 }
