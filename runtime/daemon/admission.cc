@@ -23,10 +23,13 @@ tl::expected<void, Refusal> AdmissionQueue::admit(const std::string& who, Clock:
     return tl::unexpected(
         refuse(ReasonCode::kQuotaExceeded, "too many requests of this client wait", expected_wait(1)));
   }
-  if (const auto wait = wait_for_token(who, now)) {
-    return tl::unexpected(refuse(ReasonCode::kQuotaExceeded, "this client asks too often", *wait));
-  }
-  return {};
+  return admit_now(who, now);
+}
+
+tl::expected<void, Refusal> AdmissionQueue::admit_now(const std::string& who, Clock::time_point now) {
+  const auto wait = wait_for_token(who, now);
+  if (!wait) return {};
+  return tl::unexpected(refuse(ReasonCode::kQuotaExceeded, "this client asks too often", *wait));
 }
 
 Refusal AdmissionQueue::refuse(ReasonCode code, const char* reason, std::chrono::milliseconds retry_after) const {

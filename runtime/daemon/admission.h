@@ -53,6 +53,8 @@ class AdmissionQueue {
   // Whether `who` may send one more request now; counts against its rate where it may. Ask before the journal keeps the
   // request: nothing that is refused here was promised.
   [[nodiscard]] tl::expected<void, Refusal> admit(const std::string& who, Clock::time_point now);
+  // The same of its rate alone: for what does not wait in the queue.
+  [[nodiscard]] tl::expected<void, Refusal> admit_now(const std::string& who, Clock::time_point now);
 
   // Puts an admitted (or resumed) request at the end of its priority. Returns how many will start before it.
   std::size_t push(Waiting waiting);

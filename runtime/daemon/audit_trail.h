@@ -11,25 +11,29 @@
 
 namespace linnet::daemon {
 
+enum class AuditKind : int { kAct, kRefusal };
+
 // Thread-safe. Not flushed: whoever floods the device with refusals shall cost neither the disk's space nor its time.
+// Each kind has room of its own: nor shall refusals, which anybody can bring about, wash away what was done.
 class AuditTrail {
  public:
-  static constexpr std::int64_t kMost = 1000;
+  static constexpr std::int64_t kMost = 500;  // Of each kind.
 
-  // `path` may be ":memory:". Errors: those of TelemetrySpool.
-  [[nodiscard]] static Result<AuditTrail> open(const std::string& path);
-  AuditTrail(AuditTrail&& other) noexcept : records_(std::move(other.records_)) {}
+  // Of acts and of refusals; either may be ":memory:". Errors: those of TelemetrySpool.
+  [[nodiscard]] static Result<AuditTrail> open(const std::string& acts, const std::string& refusals);
+  AuditTrail(AuditTrail&& other) noexcept : acts_(std::move(other.acts_)), refusals_(std::move(other.refusals_)) {}
 
-  // One JSON object.
-  void add(std::string_view record);
+  // One JSON object that begins with its time, as `{"at":SECONDS,`.
+  void add(AuditKind kind, std::string_view record);
   // The newest `most`, the oldest of them first, as a JSON list. Errors: those of TelemetrySpool.
   [[nodiscard]] Result<std::string> last(std::size_t most);
 
  private:
-  explicit AuditTrail(TelemetrySpool records) : records_(std::move(records)) {}
+  AuditTrail(TelemetrySpool acts, TelemetrySpool refusals) : acts_(std::move(acts)), refusals_(std::move(refusals)) {}
 
   std::mutex mutex_;
-  TelemetrySpool records_;
+  TelemetrySpool acts_;
+  TelemetrySpool refusals_;
 };
 
 }  // namespace linnet::daemon

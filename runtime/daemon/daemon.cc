@@ -90,7 +90,7 @@ Result<void> Daemon::open_parts() {
 // Where it cannot be on the disk, this process alone knows.
 Result<void> Daemon::open_audit() {
   if (state_->writable()) {
-    auto trail = AuditTrail::open(state_->file("audit.db"));
+    auto trail = AuditTrail::open(state_->file("audit.db"), state_->file("refusals.db"));
     if (!trail) {
       log(LogLevel::kWarning, "audit records are not kept on the disk: " + trail.error().message);
     } else {
@@ -98,7 +98,7 @@ Result<void> Daemon::open_audit() {
     }
   }
   if (audit_) return {};
-  LINNET_TRY(AuditTrail trail, AuditTrail::open(":memory:"));
+  LINNET_TRY(AuditTrail trail, AuditTrail::open(":memory:", ":memory:"));
   audit_.emplace(std::move(trail));
   return {};
 }

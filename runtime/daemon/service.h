@@ -54,6 +54,7 @@ struct ServiceClock {
 
 class AnswerActions;
 class AuditTrail;
+enum class AuditKind : int;
 class GenerationFigures;
 class Pacer;
 
@@ -231,7 +232,8 @@ class Service final : public JobListener {
               std::chrono::milliseconds retry_after = std::chrono::milliseconds(0));
   void reply(const std::string& topic, std::string_view correlation, std::string_view payload, int qos = 1);
   // Tells the log, and who listens to event/audit, of a refusal or a privileged act.
-  void audit(std::string_view who, std::string_view operation, std::string_view id, std::string_view what);
+  void audit(AuditKind kind, std::string_view who, std::string_view operation, std::string_view id,
+             std::string_view what);
   // Does what the answer brings about and returns it as a JSON list, empty where there is nothing.
   std::string act_on_answer(const Active& active, std::optional<double> confidence);
   [[nodiscard]] Result<void> perform(const AnswerActions::Deed& deed);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "runtime/daemon/active.h"
+#include "runtime/daemon/audit_trail.h"
 #include "runtime/daemon/fail_point.h"
 #include "runtime/daemon/log.h"
 #include "runtime/daemon/service.h"
@@ -147,7 +148,8 @@ std::optional<Outcome> Service::replace_outcome(const RequestKey& key, std::stri
     return std::nullopt;
   }
   ++counters_.replaced;
-  audit(key.who, "outcome", key.id, "replaced by failed, " + std::string(reason) + ": " + std::string(detail));
+  audit(AuditKind::kAct, key.who, "outcome", key.id,
+        "replaced by failed, " + std::string(reason) + ": " + std::string(detail));
   return outcome;
 }
 

@@ -77,7 +77,9 @@ void Service::take_in(const IncomingMessage& message) {
   const auto operation = parse_operation(topic->operation);
   const auto refuse = [&](const Rejection& why) {
     const std::string id = request_id_of(message.payload, options_.request);
-    if (why.code == ReasonCode::kNotAuthorized) audit(topic->who, topic->operation, id, "refused: " + why.reason);
+    if (why.code == ReasonCode::kNotAuthorized) {
+      audit(AuditKind::kRefusal, topic->who, topic->operation, id, "refused: " + why.reason);
+    }
     reject(origin_of(*topic, message, id), id, why);
   };
   if (!operation) return refuse({ReasonCode::kImplementationError, "unknown operation"});
@@ -297,6 +299,12 @@ void Service::handle_cancel(const Origin& origin, const Request& request) {
 void Service::handle_replay(const Origin& origin, const Request& request) {
   const auto& arguments = std::get<ReplayArguments>(request.arguments);
   const RequestKey key{std::string(origin.who), arguments.target};
+  // It brings a whole answer for a line: a client's rate holds for it as for work.
+  const auto admitted = [&] {
+    const std::lock_guard lock(mutex_);
+    return queue_.admit_now(key.who, clock_.now());
+  }();
+  if (!admitted) return reject(origin, request.id, admitted.error().rejection, admitted.error().retry_after);
   bool known = false;
   {
     const std::lock_guard lock(mutex_);
@@ -324,7 +332,8 @@ void Service::reject(const Origin& origin, std::string_view id, const Rejection&
   reply(origin.reply_topic, origin.correlation, message);
 }
 
-void Service::audit(std::string_view who, std::string_view operation, std::string_view id, std::string_view what) {
+void Service::audit(AuditKind kind, std::string_view who, std::string_view operation, std::string_view id,
+                    std::string_view what) {
   std::string text = "{\"at\":" + std::to_string(clock_.wall().count()) + ",\"who\":";
   append_json_string(text, who);
   append_json_string(text.append(",\"op\":"), operation);
@@ -332,7 +341,7 @@ void Service::audit(std::string_view who, std::string_view operation, std::strin
   append_json_string(text.append(",\"result\":"), what);
   text.push_back('}');
   log(LogLevel::kNotice, "audit " + text);
-  if (options_.audit != nullptr) options_.audit->add(text);
+  if (options_.audit != nullptr) options_.audit->add(kind, text);
   // Not through the outbox: whoever floods the device with refusals shall not fill it.
   reply(device_topic(options_.address, "event/audit"), "", text);
 }

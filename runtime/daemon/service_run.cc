@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "runtime/daemon/active.h"
+#include "runtime/daemon/audit_trail.h"
 #include "runtime/daemon/fail_point.h"
 #include "runtime/daemon/log.h"
 #include "runtime/daemon/service.h"
@@ -186,7 +187,7 @@ void Service::run_action(Active& active) {
     throw;
   }
   fail_point(FailPoint::kDriven);
-  audit(active.key.who, to_string(active.request.operation), active.key.id,
+  audit(AuditKind::kAct, active.key.who, to_string(active.request.operation), active.key.id,
         result ? "done" : "failed: " + result.error().message);
   if (!result) return end(active.key, OutcomeKind::kFailed, reason_of(result.error().kind), result.error().message);
   std::string message;

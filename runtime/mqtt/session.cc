@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "runtime/mqtt/properties.h"
+#include "runtime/mqtt/topics.h"
 
 namespace linnet::mqtt {
 namespace {
@@ -301,6 +302,7 @@ bool Session::wait_before_retry(int failures) {
 Result<int> Session::publish(const OutgoingMessage& message) {
   // While disconnected libmosquitto would queue without bound and report an error as well: nothing is handed over then.
   if (!connected_) return fail(ErrorKind::kBusy, "MQTT publish: not connected");
+  if (!can_be_published(message.topic)) return fail(ErrorKind::kUsage, "MQTT publish: no broker takes such a topic");
   Properties properties;
   properties.add_byte(MQTT_PROP_PAYLOAD_FORMAT_INDICATOR, 1);
   if (!message.content_type.empty()) properties.add_text(MQTT_PROP_CONTENT_TYPE, message.content_type);

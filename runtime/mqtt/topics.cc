@@ -1,5 +1,7 @@
 #include "runtime/mqtt/topics.h"
 
+#include <mosquitto.h>
+
 #include <algorithm>
 
 namespace linnet::mqtt {
@@ -81,9 +83,16 @@ std::string default_reply_topic(const DeviceAddress& address, std::string_view w
   return device_topic(address, "rsp/" + std::string(who) + "/" + std::string(id));
 }
 
+bool can_be_published(std::string_view topic) {
+  return !topic.empty() && topic.size() <= kLongestTopic &&
+         static_cast<std::size_t>(std::ranges::count(topic, '/')) < kMostLevels &&
+         topic.find_first_of("+#") == std::string_view::npos &&
+         mosquitto_validate_utf8(topic.data(), static_cast<int>(topic.size())) == MOSQ_ERR_SUCCESS;
+}
+
 bool may_reply_to(const DeviceAddress& address, std::string_view who, std::string_view topic,
                   std::string_view allowed_prefix) {
-  if (topic.find_first_of("+#") != std::string_view::npos || topic.find('\0') != std::string_view::npos) return false;
+  if (!can_be_published(topic)) return false;
   const std::string own = device_topic(address, "rsp/" + std::string(who) + "/");
   const auto below = [topic](std::string_view prefix) {
     return topic.starts_with(prefix) && topic.size() > prefix.size();

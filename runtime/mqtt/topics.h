@@ -53,8 +53,15 @@ struct DeviceTopic {
 // Where the answers to `who` go unless it asked for another place: ".../rsp/{who}/{correlation}".
 [[nodiscard]] std::string default_reply_topic(const DeviceAddress& address, std::string_view who, std::string_view id);
 
-// Whether `who` may have its answers sent to `topic`: below its own rsp folder, or below a configured prefix; no
-// wildcards.
+// Whether a broker takes a message for it: brokers end the connection of who publishes elsewhere (mosquitto: from 200
+// levels on), and a request that made the device do that would come again with each connection. At most
+// kLongestTopic bytes in kMostLevels levels, UTF-8 without control characters, no wildcards.
+[[nodiscard]] bool can_be_published(std::string_view topic);
+inline constexpr std::size_t kLongestTopic = 1024;
+inline constexpr std::size_t kMostLevels = 32;
+
+// Whether `who` may have its answers sent to `topic`: below its own rsp folder, or below a configured prefix, and
+// can_be_published().
 [[nodiscard]] bool may_reply_to(const DeviceAddress& address, std::string_view who, std::string_view topic,
                                 std::string_view allowed_prefix);
 

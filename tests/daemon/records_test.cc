@@ -87,14 +87,18 @@ TEST(TelemetrySpool, ADamagedFrameDoesNotHoldUpTheOthers) {
 }
 
 TEST(AuditTrail, KeepsTheNewestAndGivesThemInOrder) {
-  auto trail = AuditTrail::open(fresh_path("audit"));
+  auto trail = AuditTrail::open(fresh_path("acts"), fresh_path("refusals"));
   ASSERT_TRUE(trail);
   EXPECT_EQ(trail->last(5).value(), "[]");
-  for (int i = 0; i < AuditTrail::kMost + 5; ++i) trail->add("{\"n\":" + std::to_string(i) + "}");
-  EXPECT_EQ(trail->last(2).value(), R"([{"n":1003},{"n":1004}])");
+  const auto record = [](int at) { return "{\"at\":" + std::to_string(at) + ",\"n\":1}"; };
+  for (int i = 0; i < AuditTrail::kMost + 5; ++i) {
+    trail->add(AuditKind::kAct, record(2 * i));
+    trail->add(AuditKind::kRefusal, record(2 * i + 1));
+  }
+  EXPECT_EQ(trail->last(3).value(), R"([{"at":1007,"n":1},{"at":1008,"n":1},{"at":1009,"n":1}])");
   const auto all = nlohmann::json::parse(trail->last(5000).value());
-  EXPECT_EQ(all.size(), 1000u);
-  EXPECT_EQ(all.front()["n"], 5);
+  ASSERT_EQ(all.size(), 1000u);
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(all[static_cast<std::size_t>(i)]["at"], 10 + i);
 }
 
 class EnergyTest : public testing::Test {

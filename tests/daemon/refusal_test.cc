@@ -67,6 +67,27 @@ TEST_F(ServiceTest, NobodySendsAnswersElsewhereOrCancelsForAnother) {
   EXPECT_EQ(recorder_.of("r2").back()["status"], "done");
 }
 
+TEST_F(ServiceTest, NobodyHasAnswersSentWhereTheBrokerEndsTheConnection) {
+  std::string deep = "linnet/1/home/n1/rsp/alice/r";
+  for (int i = 0; i < 250; ++i) deep += "/r";
+  Json request = infer("r1");
+  for (const std::string& topic : {deep, "linnet/1/home/n1/rsp/alice/" + std::string(70'000, 'x'),
+                                   std::string("linnet/1/home/n1/rsp/alice/\x01")}) {
+    request["reply_topic"] = topic;
+    send("alice", "infer", request);
+    EXPECT_EQ(recorder_.sent.back().body()["rc"], 0x87);
+    EXPECT_EQ(recorder_.sent.back().topic, "linnet/1/home/n1/rsp/alice/r1") << "the refusal goes elsewhere too";
+    const std::string payload = infer("r2").dump();
+    IncomingMessage message;
+    message.topic = "linnet/1/home/n1/req/alice/status";
+    message.payload = payload;
+    message.response_topic = topic;
+    service_->receive(message);
+    EXPECT_EQ(recorder_.sent.back().topic, "linnet/1/home/n1/rsp/alice/r2");
+  }
+  EXPECT_EQ(service_->counters().accepted, 0u);
+}
+
 TEST_F(ServiceTest, AFullQueueAnswersBusyAndLeavesThePool) {
   options_.admission.waiting = 4;
   start();
@@ -141,7 +162,7 @@ TEST_F(ServiceTest, OverHighWaterAPoolRequestIsToldWhenToComeBack) {
 }
 
 TEST_F(ServiceTest, RefusalsAreKeptForAnOperator) {
-  auto trail = AuditTrail::open(":memory:");
+  auto trail = AuditTrail::open(":memory:", ":memory:");
   ASSERT_TRUE(trail);
   options_.audit = &*trail;
   start();
@@ -157,6 +178,38 @@ TEST_F(ServiceTest, RefusalsAreKeptForAnOperator) {
   EXPECT_GT(records[1]["at"], 1000000);
   send("bob", "audit", {{"id", "a"}});
   EXPECT_EQ(recorder_.sent.back().body()["rc"], 0x87) << "for operators";
+}
+
+TEST_F(ServiceTest, AClientsRateHoldsForReplaysToo) {
+  options_.admission.requests_per_second = 1;
+  options_.admission.burst = 5;
+  start();
+  send("alice", "infer", infer("r1"));
+  service_->run_next(milliseconds(0));
+  const Json replay = {{"id", "p"}, {"args", {{"id", "r1"}}}};
+  for (int i = 0; i < 4; ++i) {
+    send("alice", "replay", replay);
+    EXPECT_EQ(recorder_.sent.back().body()["status"], "done") << i;
+  }
+  send("alice", "replay", replay);
+  EXPECT_EQ(recorder_.sent.back().body()["rc"], 0x97);
+  EXPECT_GT(recorder_.sent.back().body()["retry_after_ms"], 0);
+  send("bob", "replay", {{"id", "p"}, {"args", {{"id", "r1"}}}});
+  EXPECT_NE(recorder_.sent.back().body()["rc"], 0x97) << "the rate is each client's own";
+}
+
+TEST_F(ServiceTest, AFloodOfRefusalsDoesNotWashAwayWhatWasDone) {
+  auto trail = AuditTrail::open(":memory:", ":memory:");
+  ASSERT_TRUE(trail);
+  options_.audit = &*trail;
+  start();
+  send("alice", "gpio", {{"id", "g"}, {"args", {{"line", "LAMP"}, {"active", true}}}});
+  service_->run_next(milliseconds(0));
+  for (int i = 0; i < 1200; ++i) send("mallory", "infer", infer("r" + std::to_string(i)));
+  const Json records = Json::parse(trail->last(1000).value());
+  const auto is_act = [](const Json& record) { return record["who"] == "alice"; };
+  EXPECT_EQ(std::count_if(records.begin(), records.end(), is_act), 1);
+  EXPECT_EQ(records.size(), static_cast<std::size_t>(AuditTrail::kMost) + 1);
 }
 
 }  // namespace

@@ -64,6 +64,25 @@ TEST(Topics, FiltersFollowTheTree) {
   EXPECT_EQ(default_reply_topic(kDevice, "alice", "x1"), "linnet/1/home/n1/rsp/alice/x1");
 }
 
+TEST(Topics, NobodyMakesTheDeviceAnswerWhereTheBrokerWouldEndItsConnection) {
+  const std::string own = "linnet/1/home/n1/rsp/alice/";
+  const auto deep = [](std::size_t levels) {
+    std::string text = "q";
+    for (std::size_t i = 1; i < levels; ++i) text += "/q";
+    return text;
+  };
+  EXPECT_TRUE(may_reply_to(kDevice, "alice", own + deep(kMostLevels - 6), ""));
+  EXPECT_FALSE(may_reply_to(kDevice, "alice", own + deep(kMostLevels - 5), ""));
+  EXPECT_FALSE(may_reply_to(kDevice, "alice", "apps/" + deep(kMostLevels), "apps/"));
+  EXPECT_TRUE(may_reply_to(kDevice, "alice", own + std::string(kLongestTopic - own.size(), 'x'), ""));
+  EXPECT_FALSE(may_reply_to(kDevice, "alice", own + std::string(kLongestTopic - own.size() + 1, 'x'), ""));
+  for (const char* bad : {"\x01", "a\x7f", "\xff", "\xed\xa0\x80", "\xc0\x80", "\xf4\x90\x80\x80"}) {
+    EXPECT_FALSE(may_reply_to(kDevice, "alice", own + bad, "")) << bad;
+  }
+  EXPECT_FALSE(may_reply_to(kDevice, "alice", own + std::string("a\0b", 3), ""));
+  EXPECT_TRUE(may_reply_to(kDevice, "alice", own + "\xc3\xa9", ""));
+}
+
 TEST(Topics, NobodyMakesTheDeviceAnswerElsewhere) {
   EXPECT_TRUE(may_reply_to(kDevice, "alice", "linnet/1/home/n1/rsp/alice/q", ""));
   EXPECT_TRUE(may_reply_to(kDevice, "alice", "apps/alice/inbox", "apps/"));

@@ -210,6 +210,18 @@ class Abuse(world.World):
         time.sleep(0.5)
         self.assertEqual(self.client_.ask("infer", "after", {"prompt": "turn on the radio"}, seconds=60)["status"], "done")
 
+    def test_an_answer_where_the_broker_ends_the_connection_is_refused(self):
+        deep = f"{self.client_.base}/rsp/tester/" + "a/" * 30000
+        properties = Properties(PacketTypes.PUBLISH)
+        properties.ResponseTopic = deep
+        for operation in ("status", "infer", "nothing"):
+            payload = json.dumps({"id": f"deep-{operation}", "args": {"prompt": "turn on the radio"} if operation == "infer" else {}})
+            self.client_.client.publish(f"{self.client_.base}/req/tester/{operation}", payload, qos=1, properties=properties)
+            world.wait_until(lambda: self.client_.outcome_of(f"deep-{operation}"), 20, "it is refused")
+        self.assertEqual(self.client_.outcome_of("deep-status")["rc"], 0x87)
+        self.assertEqual(self.client_.ask("infer", "after", {"prompt": "turn on the radio"})["status"], "done")
+        self.assertEqual(self.device.words().count("connected to the broker"), 1, "it never lost its connection")
+
     def test_a_second_daemon_does_not_harm_the_first(self):
         for number in range(world.scaled(5, 50)):
             second = subprocess.run([world.LINNETD, "-c", self.device.configuration], capture_output=True, text=True, timeout=60)

@@ -166,6 +166,7 @@ std::vector<ScreenLine> WatchState::screen(std::size_t columns, std::size_t rows
   for (const std::string& event : events_) lines.push_back("  " + event);
   if (lines.size() > rows) lines.resize(rows);
   std::vector<ScreenLine> shown;
+  shown.reserve(lines.size());
   for (const std::string& line : lines) shown.push_back({cut(line, columns)});
   return shown;
 }
