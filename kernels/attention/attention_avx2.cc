@@ -150,8 +150,8 @@ void attend_rows(const AttentionPage& page, const RowScales& scales, const Atten
 }
 
 void attend_page(const AttentionPage& page, const AttentionPart& part) {
-  RowScales scales;
-  if (page.format == CacheFormat::kF16) return attend_rows<F16Rows>(page, scales, part);
+  if (page.format == CacheFormat::kF16) return attend_rows<F16Rows>(page, kNoScales, part);
+  RowScales scales{};
   read_scales(page, scales);
   attend_rows<Q8Rows>(page, scales, part);
 }

@@ -12,6 +12,9 @@ struct RowScales {
   float values[kPagePositions + 3];
 };
 
+// Of pages without scales.
+static constexpr RowScales kNoScales{};
+
 static inline void read_scales(const AttentionPage& page, RowScales& scales) {
   q8_scales(page.keys, page.key_stride, page.key_width, page.positions, scales.keys);
   q8_scales(page.values, page.value_stride, page.value_width, page.positions, scales.values);
