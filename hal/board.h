@@ -91,7 +91,7 @@ struct Vitals {
   std::optional<Bytes> cgroup_limit;  // The tightest memory limit that holds this process.
   std::optional<Bytes> cgroup_usage;  // Charged to the group with that limit.
   std::optional<Pressure> cpu_pressure;
-  std::optional<Pressure> memory_pressure;
+  std::optional<Pressure> memory_pressure;  // Of the whole machine.
   std::optional<Pressure> io_pressure;
   std::optional<CpuTime> cpu_time;
   std::optional<Traffic> network;
@@ -101,6 +101,7 @@ struct Vitals {
   std::optional<std::uint64_t> throttle_events;           // Since boot; compare two snapshots.
   std::optional<bool> under_voltage;                      // The supply is too weak now.
   std::optional<Bytes> cgroup_unreclaimable;              // Of the usage: what the kernel cannot give back.
+  std::optional<Pressure> cgroup_pressure;                // Memory, of the group with that limit (v2).
 };
 
 // Keeps the cores' frequency at or under a limit while it lives; restores what it found when destroyed.

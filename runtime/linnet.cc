@@ -127,6 +127,8 @@ Result<void> open_model(const char* path, const linnet_open_options& options, li
   wanted.context = options.context;
   wanted.threads = options.threads;
   wanted.memory_budget = options.memory_budget != 0 ? Bytes{options.memory_budget} : machine.available_memory;
+  wanted.available_memory = machine.available_memory;
+  wanted.files = file.pages();
   wanted.cpu = machine.cpu;
   wanted.forced = machine.forced;
   wanted.text_memory = encoder.memory() + text.memory();

@@ -141,7 +141,13 @@ class LinuxBoard final : public Board {
     vitals.cgroup_limit = memory_group_ ? as_bytes(memory_group_->limit.number()) : std::nullopt;
     vitals.cgroup_usage = memory_group_ ? as_bytes(memory_group_->usage.number()) : std::nullopt;
     const auto stat = memory_group_ ? memory_group_->stat.text(text_) : std::nullopt;
-    vitals.cgroup_unreclaimable = stat ? unreclaimable(*stat) : std::nullopt;
+    const auto cache = stat ? reclaimable(*stat) : std::nullopt;
+    vitals.cgroup_unreclaimable = std::nullopt;
+    if (cache && vitals.cgroup_usage) {
+      vitals.cgroup_unreclaimable =
+          Bytes{vitals.cgroup_usage->count - std::min(vitals.cgroup_usage->count, cache->count)};
+    }
+    vitals.cgroup_pressure = memory_group_ ? pressure(memory_group_->pressure) : std::nullopt;
     vitals.cpu_pressure = pressure(cpu_pressure_);
     vitals.memory_pressure = pressure(memory_pressure_);
     vitals.io_pressure = pressure(io_pressure_);

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
+#include <span>
 
 #include "hal/linux/cgroup.h"
 
@@ -36,7 +37,7 @@ std::optional<MemoryGroup> tightest_group(const Hierarchy& hierarchy) {
     if (limit && (!tightest || *limit < *tightest)) {
       tightest = limit;
       group = MemoryGroup{SensorFile(folder + hierarchy.limit_name), SensorFile(folder + hierarchy.usage_name),
-                          SensorFile(folder + hierarchy.stat_name)};
+                          SensorFile(folder + hierarchy.stat_name), SensorFile(folder + "/memory.pressure")};
     }
     const auto slash = folder.rfind('/');
     if (slash == std::string::npos || slash < hierarchy.top.size()) break;
@@ -66,16 +67,19 @@ std::optional<Bytes> meminfo_field(std::string_view meminfo, std::string_view fi
   return Bytes{static_cast<std::uint64_t>(*kibibytes) * 1024};
 }
 
-std::optional<Bytes> unreclaimable(std::string_view stat) {
-  constexpr std::array<std::string_view, 5> kNames = {"anon ", "shmem ", "slab_unreclaimable ",  // v2
-                                                      "total_rss ", "total_shmem "};             // v1, with all below.
+std::optional<Bytes> reclaimable(std::string_view stat) {
+  constexpr std::array<std::string_view, 3> kNames = {"inactive_file ", "active_file ", "slab_reclaimable "};
+  // v1 counts the group alone under those names; with all below it under others, and no slabs.
+  constexpr std::array<std::string_view, 2> kNamesOfV1 = {"total_inactive_file ", "total_active_file "};
+  const bool v1 = stat.find(kNamesOfV1.front()) != std::string_view::npos;
+  const std::span<const std::string_view> names = v1 ? std::span<const std::string_view>(kNamesOfV1) : kNames;
   std::optional<Bytes> sum;
   while (!stat.empty()) {
     const auto end = stat.find('\n');
     const std::string_view line = stat.substr(0, end);
     stat = end == std::string_view::npos ? std::string_view{} : stat.substr(end + 1);
-    const auto* name = std::ranges::find_if(kNames, [&](std::string_view n) { return line.starts_with(n); });
-    if (name == kNames.end()) continue;
+    const auto name = std::ranges::find_if(names, [&](std::string_view n) { return line.starts_with(n); });
+    if (name == names.end()) continue;
     const auto number = first_number(line.substr(name->size()));
     if (number && *number >= 0) sum = sum.value_or(Bytes{}) + Bytes{static_cast<std::uint64_t>(*number)};
   }

@@ -21,11 +21,13 @@ struct MemoryGroup {
   SensorFile limit;
   SensorFile usage;
   SensorFile stat;
+  SensorFile pressure;  // Absent in v1.
 };
 
-// What a group's memory.stat counts that the kernel cannot give back without swap: anonymous and shared memory, and
-// (v2) the kernel's own. The rest of the usage is page cache, a model's weights above all.
-[[nodiscard]] std::optional<Bytes> unreclaimable(std::string_view stat);
+// What a group's memory.stat counts that the kernel can give back: page cache that is neither shared memory nor locked,
+// a model's weights above all, and (v2) slabs. The rest of the usage is anonymous and shared memory and the kernel's
+// own.
+[[nodiscard]] std::optional<Bytes> reclaimable(std::string_view stat);
 
 // Nothing where no group sets a limit. Reads `root`/proc/self/cgroup.
 [[nodiscard]] std::optional<MemoryGroup> find_memory_group(const std::string& root);

@@ -80,7 +80,7 @@ void add_groups(const std::string& root, std::vector<std::string>& paths) {
     walk("/sys/fs/cgroup/cpu", *path, {"cpu.cfs_quota_us", "cpu.cfs_period_us"});
   }
   if (const auto path = group_path(cgroups, "")) {
-    walk("/sys/fs/cgroup", *path, {"memory.max", "memory.current", "memory.stat", "cpu.max"});
+    walk("/sys/fs/cgroup", *path, {"memory.max", "memory.current", "memory.stat", "memory.pressure", "cpu.max"});
   }
 }
 

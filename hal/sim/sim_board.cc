@@ -34,6 +34,7 @@ class PlayedBoard final : public SimBoard {
     vitals.cgroup_limit = now->cgroup_limit;
     vitals.cgroup_usage = now->cgroup_usage;
     vitals.memory_pressure = now->memory_pressure;
+    vitals.cgroup_pressure = now->cgroup_pressure;
     vitals.cpu_pressure = vitals.io_pressure = std::nullopt;
     vitals.cpu_time = now->cpu_time;
     vitals.network = now->network;

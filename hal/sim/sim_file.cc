@@ -198,6 +198,7 @@ SimVitals read_vitals(Reader& reader, const toml::table& table, const Facts& fac
   vitals.cgroup_limit = reader.bytes(table, "cgroup_limit");
   vitals.cgroup_usage = reader.bytes(table, "cgroup_usage");
   if (const auto some = table["memory_pressure"].value<double>()) vitals.memory_pressure = Pressure{*some, 0};
+  if (const auto some = table["cgroup_pressure"].value<double>()) vitals.cgroup_pressure = Pressure{*some, 0};
   if (const auto ticks = read_counters(reader, table, "cpu_time", "busy", "total")) {
     vitals.cpu_time = CpuTime{ticks->first, ticks->second};
   }

@@ -21,6 +21,7 @@ struct SimVitals {
   std::optional<Bytes> cgroup_limit;
   std::optional<Bytes> cgroup_usage;
   std::optional<Pressure> memory_pressure;
+  std::optional<Pressure> cgroup_pressure;
   std::optional<CpuTime> cpu_time;
   std::optional<Traffic> network;
   std::map<std::string, MilliCelsius> temperatures;  // By zone.

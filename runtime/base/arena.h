@@ -33,6 +33,8 @@ class Arena {
   // After this, take() asserts: nothing more comes from the arena.
   void seal() { sealed_ = true; }
 
+  // All of it.
+  [[nodiscard]] std::span<std::byte> bytes() const { return {base_, capacity_}; }
   [[nodiscard]] Bytes capacity() const { return {capacity_}; }
   [[nodiscard]] Bytes used() const { return {used_}; }
 

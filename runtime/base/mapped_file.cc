@@ -9,19 +9,10 @@
 #include <cstring>
 #include <utility>
 
+#include "runtime/base/pages.h"
+
 namespace linnet {
 namespace {
-
-// Closes a descriptor at the end of a scope; a mapping outlives it.
-struct Descriptor {
-  int number;
-  explicit Descriptor(int fd) : number(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (number >= 0) close(number);
-  }
-};
 
 ErrorKind kind_of(int error) {
   if (error == ENOENT || error == ENOTDIR) return ErrorKind::kAbsent;
@@ -34,22 +25,33 @@ tl::unexpected<Error> system_failure(const std::string& path, int error) {
 
 }  // namespace
 
+void MappedPages::drop(std::span<const std::byte> part) const {
+  const auto pages = whole_pages(part);
+  if (pages.empty() || descriptor < 0) return;
+  // A mapped page stays in the cache whatever is advised, so out of the mapping first.
+  madvise(const_cast<std::byte*>(pages.data()), pages.size(), MADV_DONTNEED);
+  posix_fadvise(descriptor, pages.data() - bytes.data(), static_cast<off_t>(pages.size()), POSIX_FADV_DONTNEED);
+}
+
 Result<MappedFile> MappedFile::open(const std::string& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  MappedFile file(::open(path.c_str(), O_RDONLY | O_CLOEXEC), nullptr, 0);
   struct stat status {};
-  if (file.number < 0 || fstat(file.number, &status) != 0) return system_failure(path, errno);
+  if (file.descriptor_ < 0 || fstat(file.descriptor_, &status) != 0) return system_failure(path, errno);
   if (!S_ISREG(status.st_mode)) return fail(ErrorKind::kMalformed, path + ": not a regular file");
   if (status.st_size == 0) return fail(ErrorKind::kMalformed, path + ": the file is empty");
 
   const auto size = static_cast<std::size_t>(status.st_size);
-  void* data = mmap(nullptr, size, PROT_READ, MAP_SHARED, file.number, 0);
+  void* data = mmap(nullptr, size, PROT_READ, MAP_SHARED, file.descriptor_, 0);
   if (data == MAP_FAILED) return system_failure(path, errno);
-  return MappedFile(static_cast<const std::byte*>(data), size);
+  file.data_ = static_cast<const std::byte*>(data);
+  file.size_ = size;
+  return file;
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept { *this = std::move(other); }
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(descriptor_, other.descriptor_);
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
   return *this;
@@ -57,6 +59,7 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 
 MappedFile::~MappedFile() {
   if (data_ != nullptr) munmap(const_cast<std::byte*>(data_), size_);
+  if (descriptor_ >= 0) close(descriptor_);
 }
 
 }  // namespace linnet

@@ -5,6 +5,8 @@
 #include <optional>
 #include <sstream>
 
+#include "runtime/base/pages.h"
+
 namespace linnet {
 namespace {
 
@@ -29,6 +31,15 @@ Result<ProcessMemory> parse_smaps_rollup(const std::string& text) {
     return fail(ErrorKind::kMalformed, "/proc/self/smaps_rollup: no memory figures in it");
   }
   return ProcessMemory{*anonymous, Bytes{resident->count - anonymous->count}};
+}
+
+Bytes anonymous_memory_now() {
+  std::ifstream file("/proc/self/statm");
+  std::uint64_t size = 0;
+  std::uint64_t resident = 0;
+  std::uint64_t shared = 0;
+  if (!(file >> size >> resident >> shared) || resident < shared) return {};
+  return {(resident - shared) * page_size()};
 }
 
 Result<ProcessMemory> measure_process_memory() {

@@ -17,6 +17,9 @@ struct ProcessMemory {
 // Errors: kIo, kMalformed.
 [[nodiscard]] Result<ProcessMemory> measure_process_memory();
 
+// The anonymous part alone, from /proc/self/statm: cheap however much is mapped. 0 where it cannot be read.
+[[nodiscard]] Bytes anonymous_memory_now();
+
 // The kernel's own answer as text, for the parser's test: "Rss:   1234 kB\n…".
 [[nodiscard]] Result<ProcessMemory> parse_smaps_rollup(const std::string& text);
 

@@ -34,8 +34,8 @@ void declare(CLI::App& app, RunOptions& options) {
   add_template(app, options.template_name);
   add_reasoning(app, options.reasoning);
   add_sampling(app, options.sampling, "Temperature; 0, the default, always takes the likeliest token");
-  add_engine_options(app, options.model,
-                     "Positions of prompt and answer together\n(default: what -n allows, at most the model's own)");
+  add_running_options(app, options.model,
+                      "Positions of prompt and answer together\n(default: what -n allows, at most the model's own)");
   add_json(app, options.json);
 }
 
@@ -47,8 +47,8 @@ void declare(CLI::App& app, ChatOptions& options) {
   add_template(app, options.template_name);
   add_reasoning(app, options.reasoning);
   add_sampling(app, options.sampling, "Temperature (default 0.6); 0 is greedy");
-  add_engine_options(app, options.model,
-                     "Positions of the whole conversation\n(default: 4096, or the model's own if less)");
+  add_running_options(app, options.model,
+                      "Positions of the whole conversation\n(default: 4096, or the model's own if less)");
 }
 
 void declare(CLI::App& app, TokenizeOptions& options) {
@@ -98,7 +98,7 @@ void declare(CLI::App& app, LogitsOptions& options) {
       ->type_name("IDS")
       ->required();
   add_output(app, options.output, "FILE.npy");
-  add_engine_options(app, options.model, "Positions to plan for (default: as many as there are tokens)");
+  add_running_options(app, options.model, "Positions to plan for (default: as many as there are tokens)");
 }
 
 void declare(CLI::App& app, EmbedOptions& options) {
@@ -106,7 +106,7 @@ void declare(CLI::App& app, EmbedOptions& options) {
   app.add_option("--text", options.text, "The text (default: standard input)")->type_name("TEXT");
   add_switch(app, "--lines", options.lines, "Takes each line of standard input as one text");
   app.add_option("-o,--output", options.output, "Writes a NumPy file instead")->type_name("FILE.npy");
-  add_engine_options(app, options.model, "Longest text in tokens (default: 512, or the model's own if less)");
+  add_running_options(app, options.model, "Longest text in tokens (default: 512, or the model's own if less)");
   add_json(app, options.json);
 }
 
@@ -189,7 +189,7 @@ void declare(CLI::App& app, BenchOptions& options) {
   count_option(app, "-r,--repeats", options.repeats, "Repeats (default 5)", 1);
   add_switch(app, "--profile", options.profile, "Shows what each operation takes, reads and computes");
   add_switch(app, "!--no-limits", options.limits, "Does not measure what the machine can do at most");
-  add_engine_options(app, options.model, "Positions to plan for (default: what the measurement needs)");
+  add_running_options(app, options.model, "Positions to plan for (default: what the measurement needs)");
   add_json(app, options.json);
 }
 
@@ -204,7 +204,7 @@ void declare(CLI::App& app, EvalOptions& options) {
       ->check(CLI::IsMember({"intent", "ppl"}));
   count_option(app, "--limit", options.limit, "Takes the first N lines (default 0: all)");
   add_switch(app, "!--no-grammar", options.grammar, "Does not force the form that the model file asks for");
-  add_engine_options(app, options.model, "Positions of a text or window (default: 512)");
+  add_running_options(app, options.model, "Positions of a text or window (default: 512)");
   add_json(app, options.json);
 }
 

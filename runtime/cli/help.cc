@@ -205,7 +205,8 @@ constexpr HelpPage kDoctor{
     "doctor", "Shows what this board is, what it can do, and which models that is enough for.",
     "linnet doctor [OPTIONS]",
     R"(Board, cores, the kernels that were chosen; reading memory and multiplying INT8, measured in a second or two (medians of
-five, with the lowest and the highest); memory that is there for a model; temperatures with the headroom to where the
+five, with the lowest and the highest); memory that is there for a model, and what reading ahead, locking and huge pages
+cost; temperatures with the headroom to where the
 board slows down; power; GPIO lines; GPU; the broker of linnetd's configuration. Last, for models of the usual
 sizes: whether they fit with 4,096 positions, how fast they decode, and the longest context.
 

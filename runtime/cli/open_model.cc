@@ -70,7 +70,9 @@ Result<engine::Engine> open_engine(const ModelFile& file, const ModelOptions& op
                                    EngineNeeds needs, const Console& console) {
   LoadBar bar(console);
   needs.watcher = &bar;
-  return language::open_engine(file, options, machine, needs);
+  LINNET_TRY(engine::Engine engine, language::open_engine(file, options, machine, needs));
+  for (const std::string& line : engine.notes()) console.note("linnet: " + line);
+  return engine;
 }
 
 }  // namespace linnet::cli

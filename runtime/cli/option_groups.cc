@@ -100,6 +100,14 @@ void add_engine_options(CLI::App& app, ModelOptions& model, const std::string& c
   add_switch(app, "!--no-cache", model.cache, "Packs into memory instead of the cache directory");
 }
 
+void add_running_options(CLI::App& app, ModelOptions& model, const std::string& context_text) {
+  add_engine_options(app, model, context_text);
+  add_switch(app, "--mlock", model.memory.lock, "Locks weights and buffers in memory: nothing of them is read again");
+  add_switch(app, "--huge-pages", model.memory.huge_pages, "Asks for huge pages for KV cache and activations");
+  add_switch(app, "--read-ahead", model.memory.read_ahead,
+             "Reads all weights while the model is opened, not with its first\ntokens");
+}
+
 void add_model(CLI::App& app, std::string& path) {
   app.add_option("-m,--model", path, "The model, a GGUF file")->type_name("FILE")->required();
 }

@@ -46,8 +46,10 @@ void add_seed(CLI::App& app, std::uint64_t& target, const std::string& text);
 void add_output(CLI::App& app, std::string& target, const std::string& type);
 void add_threads(CLI::App& app, std::size_t& target);
 void add_model(CLI::App& app, std::string& path);
-// What every command that runs a model takes, but the model itself.
+// What every command that runs or plans a model takes, but the model itself.
 void add_engine_options(CLI::App& app, ModelOptions& model, const std::string& context_text);
+// The same for what runs it, with how memory is asked for.
+void add_running_options(CLI::App& app, ModelOptions& model, const std::string& context_text);
 void add_sampling(CLI::App& app, engine::SamplerOptions& sampling, const std::string& temperature_text);
 void add_template(CLI::App& app, std::string& name);
 void add_reasoning(CLI::App& app, ReasoningOptions& options);

@@ -104,6 +104,9 @@ void read_engine(TomlTable table, DaemonConfig& config) {
   const std::string cache = table.text("kv_cache", "f16");
   if (cache == "q8") config.cache_format = kernels::CacheFormat::kQ8;
   if (cache != "f16" && cache != "q8") table.fault_at("kv_cache", "'engine.kv_cache' must be f16 or q8");
+  config.memory.lock = table.boolean("mlock");
+  config.memory.huge_pages = table.boolean("huge_pages");
+  config.memory.read_ahead = table.boolean("read_ahead");
   config.governor = table.boolean("governor", true);
   const double watts = table.number("power_budget_w", 0, 0, 10'000);
   if (watts > 0) config.power_budget = Milliwatts{static_cast<std::int64_t>(watts * 1000)};

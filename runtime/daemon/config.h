@@ -16,6 +16,7 @@
 #include "runtime/daemon/roles.h"
 #include "runtime/daemon/topics.h"
 #include "runtime/engine/device_choice.h"
+#include "runtime/engine/memory_options.h"
 
 namespace linnet::daemon {
 
@@ -84,6 +85,7 @@ struct DaemonConfig {
   std::optional<Bytes> memory_budget;
   engine::DeviceChoice device = engine::DeviceChoice::kAuto;
   kernels::CacheFormat cache_format = kernels::CacheFormat::kF16;
+  engine::MemoryOptions memory;
   bool governor = true;                    // Whether the worker pauses before the board slows down by itself.
   std::optional<Milliwatts> power_budget;  // Average of the whole board.
   AdmissionLimits admission;

@@ -63,10 +63,12 @@ Result<void> Daemon::open_parts() {
                          .at_once = config_.at_once,
                          .may_pause = config_.may_pause,
                          .device = config_.device,
-                         .cache_format = config_.cache_format};
+                         .cache_format = config_.cache_format,
+                         .memory = config_.memory};
   host_ = std::make_unique<ModelHost>(
       config_.models, config_.default_model, host, [this] { return board_->machine(); },
       [this](const ModelState& model) { publish_model(model); });
+  host_->obey(&memory_watch_);
   config_.mqtt.password = read_password(config_);
   LINNET_TRY(link_, BrokerLink::create(
                         {config_.mqtt, config_.address, config_.pool, config_.pool_models},
@@ -168,6 +170,7 @@ void Daemon::work() {
   while (service_->run_next(kWorkPatience)) {
     try {
       host_->rest(Clock::now());
+      host_->mind_memory();
       ask_canary();
     } catch (...) {
       log(LogLevel::kError, caught().words());
@@ -193,6 +196,7 @@ void Daemon::sample_board(Clock::time_point now) {
     board_->look_for_sensors();
   }
   vitals_ = board_->sample();
+  memory_watch_.sample(vitals_);
   energy_.sample(board_->facts(), vitals_, now);
   energy_budget_.sample(energy_.joules(now), now);
   pacer_.note_budget(energy_budget_.used());

@@ -19,6 +19,7 @@
 #include "runtime/daemon/energy_budget.h"
 #include "runtime/daemon/energy_meter.h"
 #include "runtime/daemon/engine_backend.h"
+#include "runtime/daemon/memory_watch.h"
 #include "runtime/daemon/model_host.h"
 #include "runtime/daemon/pacer.h"
 #include "runtime/daemon/rule_actions.h"
@@ -89,6 +90,7 @@ class Daemon final : private LinkEvents {
   std::optional<StateDirectory> state_;
   std::optional<AuditTrail> audit_;
   std::unique_ptr<DeviceLines> lines_;
+  MemoryWatch memory_watch_;
   std::unique_ptr<ModelHost> host_;
   EnergyMeter energy_;
   EnergyBudget energy_budget_;

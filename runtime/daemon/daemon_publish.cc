@@ -114,6 +114,7 @@ TelemetrySources Daemon::sources() const {
     sources.anonymous_memory = memory->anonymous;
     sources.mapped_memory = memory->mapped;
   }
+  sources.memory = memory_watch_.figures();
   sources.storage_used = state_->storage_used();
   sources.budget_used = energy_budget_.used();
   sources.tariff = config_.tariff;

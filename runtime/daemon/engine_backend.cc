@@ -56,6 +56,7 @@ void EngineBackend::run_group(std::span<const Job* const> jobs, JobListener& lis
       group.hold_to(batch_limit());
       sound = group.advance();
       if (sound) rest(group, started);
+      host_.mind_memory();
       if (sound && others_join) group.let_join();
     }
     host_.set_last_use(Clock::now());

@@ -1,18 +1,21 @@
 #include "runtime/daemon/model_host.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "runtime/base/process_memory.h"
 #include "runtime/daemon/embedding.h"
 #include "runtime/daemon/log.h"
 
 namespace linnet::daemon {
 
-class ModelHost::Watcher final : public language::PreparationWatcher {
+class ModelHost::Watcher final : public language::PreparationWatcher, public engine::LoadWatcher {
  public:
   explicit Watcher(ModelHost& host) : host_(host) {}
   void note(const std::string& line) override { log(LogLevel::kNotice, line); }
   bool unpacking(std::uint64_t, std::uint64_t) override { return goes_on(); }
   bool packing(std::uint64_t, std::uint64_t) override { return goes_on(); }
+  bool loading(std::uint64_t, std::uint64_t) override { return goes_on(); }
 
  private:
   bool goes_on() {
@@ -63,7 +66,7 @@ Result<ModelConfig> ModelHost::config_of(std::string_view name) const {
 Result<std::unique_ptr<ReadyModel>> ModelHost::open(const std::string& name, const ModelConfig& config) {
   LINNET_TRY(const auto machine, machine_());
   Watcher watcher(*this);
-  return ReadyModel::open(name, config, options_, machine, watcher);
+  return ReadyModel::open(name, config, options_, machine, {watcher, &watcher});
 }
 
 // The new model becomes ready before the old one goes; where both do not fit, the old one goes first. `wanted` may be
@@ -124,6 +127,39 @@ void ModelHost::rest(Clock::time_point now) {
   if (!config || config->idle_unload.count() == 0 || now - last_use_ < config->idle_unload) return;
   log(LogLevel::kInfo, "model " + model_->name() + " was not used for its idle_unload_s and is released");
   release();
+}
+
+void ModelHost::mind_memory() {
+  const auto news = memory_ != nullptr ? memory_->news() : std::nullopt;
+  if (!news || !model_) return;
+  engine::Engine& engine = model_->engine();
+  const std::uint64_t steps = engine.metrics().steps;
+  const bool is_idle = steps == std::exchange(steps_before_, steps);
+  const Bytes given_back = news->is_short ? engine.give_back_idle() : Bytes{};
+  if (news->is_short && is_idle) engine.cool_weights();
+  const Bytes streamed_before = engine.metrics().streamed_weights;
+  Bytes streamed = streamed_before;
+  if (news->available) {
+    // What the plan has not touched yet will come on top.
+    const Bytes planned = engine.plan().total(engine::MemoryKind::kAnonymous);
+    const Bytes untouched{planned.count - std::min(planned.count, anonymous_memory_now().count)};
+    streamed = engine.hold_weights({news->available->count - std::min(news->available->count, untouched.count)});
+  }
+  memory_->note(given_back, streamed);
+  tell_of_memory(news->is_short, given_back, {streamed_before, streamed});
+}
+
+// Once when it becomes short, once when weights begin not to fit, and once when either is over.
+void ModelHost::tell_of_memory(bool is_short, Bytes given_back, StreamedWeights streamed) {
+  if (streamed.before.count == 0 && streamed.now.count != 0) {
+    log(LogLevel::kWarning,
+        "memory has no room for all weights: " + to_string(streamed.now) + " of them are read again for each token");
+  }
+  if (streamed.before.count != 0 && streamed.now.count == 0) log(LogLevel::kNotice, "all weights stay in memory again");
+  if (is_short == std::exchange(told_short_, is_short)) return;
+  if (is_short)
+    log(LogLevel::kWarning, "memory is short: " + to_string(given_back) + " of KV cache given back at first");
+  if (!is_short) log(LogLevel::kNotice, "memory is not short any more");
 }
 
 void ModelHost::configure(std::map<std::string, ModelConfig> models, std::string default_model) {

@@ -11,6 +11,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/daemon/config.h"
 #include "runtime/daemon/device_operations.h"
+#include "runtime/daemon/memory_watch.h"
 #include "runtime/daemon/ready_model.h"
 #include "runtime/language/machine.h"
 
@@ -25,7 +26,7 @@ struct ModelState {
   std::optional<Bytes> planned;  // Anonymous memory and the weights that each token touches.
 };
 
-// load(), unload(), swap(), ready(), rest() are for the worker's thread; state() and loaded() for any.
+// load(), unload(), swap(), ready(), rest(), mind_memory() are for the worker's thread; state() and loaded() for any.
 class ModelHost final : public ModelSlots {
  public:
   using MachineSource = std::function<Result<language::Machine>()>;
@@ -42,6 +43,11 @@ class ModelHost final : public ModelSlots {
 
   // The loaded model's file broke: lets go of it, so that the next ready() starts on what is there.
   void drop(const Error& reason);
+
+  // From now on the loaded model gives memory back when this says that it is short. Borrowed.
+  void obey(MemoryWatch* memory) { memory_ = memory; }
+  // Does so where there is news: between steps, and while nobody asks.
+  void mind_memory();
 
   // Releases a model that was not used for its idle_unload_s.
   void rest(Clock::time_point now);
@@ -73,6 +79,11 @@ class ModelHost final : public ModelSlots {
   [[nodiscard]] Result<void> replace_by(std::string_view wanted);
   [[nodiscard]] Result<std::unique_ptr<ReadyModel>> open(const std::string& name, const ModelConfig& config);
   void release();
+  struct StreamedWeights {
+    Bytes before;
+    Bytes now;
+  };
+  void tell_of_memory(bool is_short, Bytes given_back, StreamedWeights streamed);
   void tell(const ModelState& state);
   void tell_ready();
 
@@ -84,7 +95,10 @@ class ModelHost final : public ModelSlots {
   MachineSource machine_;
   Observer observer_;
   std::unique_ptr<ReadyModel> model_;
-  std::string last_ready_;  // Loaded now, or the last that was.
+  MemoryWatch* memory_ = nullptr;
+  bool told_short_ = false;
+  std::uint64_t steps_before_ = 0;  // That the engine had computed when there was news last.
+  std::string last_ready_;          // Loaded now, or the last that was.
   Clock::time_point last_use_{};
   std::atomic<bool> interrupted_{false};
   std::atomic<Clock::rep> progress_{0};

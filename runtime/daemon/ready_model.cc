@@ -33,7 +33,7 @@ std::optional<FileIdentity> FileIdentity::of(const std::string& path) {
 
 Result<std::unique_ptr<ReadyModel>> ReadyModel::open(const std::string& name, const ModelConfig& config,
                                                      const HostOptions& options, const language::Machine& machine,
-                                                     language::PreparationWatcher& watcher) {
+                                                     OpeningWatchers watchers) {
   const std::uint64_t faults = bus_faults();
   const auto named = FileIdentity::of(config.path);
   language::ModelOptions how;
@@ -43,7 +43,8 @@ Result<std::unique_ptr<ReadyModel>> ReadyModel::open(const std::string& name, co
   how.memory_budget = options.memory_budget;
   how.device = options.device;
   how.cache_format = options.cache_format;
-  LINNET_TRY(auto file, language::open_model(how, machine, watcher));
+  how.memory = options.memory;
+  LINNET_TRY(auto file, language::open_model(how, machine, watchers.preparation));
   std::unique_ptr<ReadyModel> model(new ReadyModel(name, std::move(file)));
   model->faults_at_open_ = faults;
   model->named_ = named;
@@ -58,8 +59,10 @@ Result<std::unique_ptr<ReadyModel>> ReadyModel::open(const std::string& name, co
   const language::EngineNeeds needs{.max_sequences = lanes,
                                     .full_sequences = options.at_once,
                                     .max_outputs = options.at_once,
-                                    .text_memory = text_memory};
+                                    .text_memory = text_memory,
+                                    .watcher = watchers.load};
   LINNET_TRY(model->engine_, language::open_engine(model->file_, how, machine, needs));
+  for (const std::string& line : model->engine_->notes()) watchers.preparation.note("model " + name + ": " + line);
   model->steps_.emplace(*model->engine_);
   LINNET_CHECK(model->check_file());
   return model;

@@ -59,6 +59,13 @@ struct HostOptions {
   std::size_t may_pause = 0;  // Answers that may be paused beside them: lanes and sequences more, in the same pages.
   engine::DeviceChoice device = engine::DeviceChoice::kCpu;
   kernels::CacheFormat cache_format = kernels::CacheFormat::kF16;
+  engine::MemoryOptions memory = {};
+};
+
+// Who is told while a model is opened.
+struct OpeningWatchers {
+  language::PreparationWatcher& preparation;
+  engine::LoadWatcher* load = nullptr;
 };
 
 // One thread at a time.
@@ -68,7 +75,7 @@ class ReadyModel {
   [[nodiscard]] static Result<std::unique_ptr<ReadyModel>> open(const std::string& name, const ModelConfig& config,
                                                                 const HostOptions& options,
                                                                 const language::Machine& machine,
-                                                                language::PreparationWatcher& watcher);
+                                                                OpeningWatchers watchers);
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] engine::Engine& engine() { return *engine_; }

@@ -135,6 +135,10 @@ void Telemetry::add_service(Figures& figures, const TelemetrySources& sources, d
   add(figures, "memory_anonymous_bytes", sources.anonymous_memory);
   add(figures, "memory_mapped_bytes", sources.mapped_memory);
   add(figures, "memory_planned_bytes", sources.planned_memory);
+  figures["memory_short"] = sources.memory.is_short ? 1 : 0;
+  figures["memory_reliefs"] = static_cast<double>(sources.memory.reliefs);
+  figures["memory_given_back_bytes"] = static_cast<double>(sources.memory.given_back.count);
+  figures["weights_streamed_bytes"] = static_cast<double>(sources.memory.streamed.count);
   add(figures, "storage_used", sources.storage_used);
   add(figures, "budget_used", sources.budget_used);
   add(figures, "work_share", sources.work_share);
@@ -168,6 +172,7 @@ void Telemetry::add_board(Figures& figures, const hal::Facts& facts, const hal::
   add(figures, "cgroup_limit_bytes", vitals.cgroup_limit);
   add(figures, "cgroup_usage_bytes", vitals.cgroup_usage);
   if (vitals.memory_pressure) figures["memory_pressure"] = vitals.memory_pressure->some / 100;
+  if (vitals.cgroup_pressure) figures["cgroup_pressure"] = vitals.cgroup_pressure->some / 100;
   if (vitals.cpu_pressure) figures["cpu_pressure"] = vitals.cpu_pressure->some / 100;
   add(figures, "throttle_events", vitals.throttle_events);
   add_usage(figures, vitals, seconds);
@@ -265,7 +270,12 @@ void write_prometheus(std::string& out, const Figures& figures, const ServiceCou
       {"joules_per_token", "linnet_energy_per_token_joules"},
       {"work_share", "linnet_work_share_ratio"},
       {"inconsistency", "linnet_inconsistency_ratio"},
-      {"memory_pressure", "linnet_memory_pressure_ratio"}};
+      {"memory_pressure", "linnet_memory_pressure_ratio"},
+      {"cgroup_pressure", "linnet_cgroup_memory_pressure_ratio"},
+      {"memory_short", "linnet_memory_short"},
+      {"memory_reliefs", "linnet_memory_reliefs_total"},
+      {"memory_given_back_bytes", "linnet_memory_given_back_bytes_total"},
+      {"weights_streamed_bytes", "linnet_weights_streamed_bytes"}};
   for (const auto& [figure, name] : gauges) {
     const auto found = figures.find(figure);
     if (found == figures.end()) continue;

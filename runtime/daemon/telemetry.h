@@ -16,6 +16,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/daemon/histogram.h"
 #include "runtime/daemon/journal.h"
+#include "runtime/daemon/memory_watch.h"
 #include "runtime/daemon/service.h"
 
 namespace linnet::daemon {
@@ -59,10 +60,11 @@ struct TelemetrySources {
   std::optional<Bytes> planned_memory;    // Of the loaded model.
   std::optional<Bytes> anonymous_memory;  // Of this process: what only it holds.
   std::optional<Bytes> mapped_memory;     // Of this process: pages of files, the model above all.
-  std::optional<double> storage_used;     // Share of the state directory's file system.
-  std::optional<double> budget_used;      // Share of the day's energy budget.
-  double tariff = 0;                      // Of a kilowatt hour; 0: no cost is told.
-  std::optional<double> work_share;       // Of the time, as the governor allows.
+  MemoryFigures memory;
+  std::optional<double> storage_used;  // Share of the state directory's file system.
+  std::optional<double> budget_used;   // Share of the day's energy budget.
+  double tariff = 0;                   // Of a kilowatt hour; 0: no cost is told.
+  std::optional<double> work_share;    // Of the time, as the governor allows.
 };
 
 // Figures by name, in the units that the names say; absent ones are not there. Rates are over the time since the last

@@ -13,8 +13,10 @@ Result<std::unique_ptr<CpuRunner>> CpuRunner::create(Arena& arena, Setup& setup,
   }
   const std::size_t copies = copied_vector_numbers(setup.weights, setup.program);
   load_vectors(setup.weights, setup.program, copies != 0 ? arena.take<float>(copies) : std::span<float>{});
+  runner->residency_.emplace(setup.weights, setup.program, setup.options.files);
   runner->executor_.emplace(ExecutorParts{.program = setup.program,
                                           .weights = setup.weights,
+                                          .residency = *runner->residency_,
                                           .plan = setup.buffers,
                                           .kernels = kernels,
                                           .cache = cache,

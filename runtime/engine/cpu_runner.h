@@ -21,12 +21,14 @@ class CpuRunner final : public StepRunner {
     return executor_->run(batch, costs);
   }
   void share(std::size_t count, FunctionRef<void(std::size_t, std::size_t)> work) override { pool_->run(count, work); }
+  [[nodiscard]] WeightResidency& residency() { return *residency_; }
   void set_observer(MatMulObserver* observer) { executor_->set_observer(observer); }
 
  private:
   CpuRunner() = default;
 
   std::unique_ptr<ThreadPool> pool_;
+  std::optional<WeightResidency> residency_;
   std::optional<Executor> executor_;
 };
 

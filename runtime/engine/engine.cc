@@ -1,5 +1,6 @@
 #include "runtime/engine/engine.h"
 
+#include <algorithm>
 #include <cassert>
 #include <string>
 #include <utility>
@@ -8,9 +9,11 @@
 #include "runtime/base/arena.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/mapped_file.h"
+#include "runtime/base/pages.h"
 #include "runtime/engine/cpu_runner.h"
 #include "runtime/engine/cuda/open_device.h"
 #include "runtime/engine/cuda/plan.h"
+#include "runtime/engine/memory_wishes.h"
 #include "runtime/engine/setup.h"
 
 namespace linnet::engine {
@@ -32,6 +35,7 @@ struct Engine::Parts {
   std::string lost;              // Why it is null.
   std::span<StepCost> costs;
   EngineMetrics metrics;
+  std::vector<std::string> notes;
 
   [[nodiscard]] Result<void> read(gguf::Reader model, const EngineOptions& options);
   [[nodiscard]] Result<void> start();
@@ -39,6 +43,7 @@ struct Engine::Parts {
   [[nodiscard]] Result<void> start_cpu();
   [[nodiscard]] Result<void> check_budget() const;
   [[nodiscard]] Result<void> reserve();
+  [[nodiscard]] Result<void> hold_in_memory();
   [[nodiscard]] Result<void> admit(Batch batch);
   void lose_device(Error& error);
   [[nodiscard]] Result<void> replace_gpu();
@@ -90,7 +95,21 @@ Result<void> Engine::Parts::start_cpu() {
   LINNET_TRY(cpu, CpuRunner::create(*arena, setup, kernels, *cache));
   arena->seal();
   runner = cpu.get();
-  return {};
+  return hold_in_memory();
+}
+
+// Weights that do not fit beside the rest of the plan are not held; of those that are, what was asked for.
+Result<void> Engine::Parts::hold_in_memory() {
+  const auto& available = setup.options.available_memory;
+  if (available && setup.plan.budgeted() > *available) {
+    const Bytes own = setup.plan.total(MemoryKind::kAnonymous);
+    const Bytes streamed = cpu->residency().hold({available->count - std::min(available->count, own.count)});
+    if (streamed.count != 0) {
+      notes.push_back(to_string(*available) + " of memory are too little for all weights: " + to_string(streamed) +
+                      " of them are read again for each token");
+    }
+  }
+  return grant(setup.options.memory, arena->bytes(), cpu->residency().held(), setup.options.watcher, notes);
 }
 
 Result<void> Engine::Parts::check_budget() const {
@@ -101,6 +120,8 @@ Result<void> Engine::Parts::check_budget() const {
 // What every runner needs.
 Result<void> Engine::Parts::reserve() {
   LINNET_TRY(arena, Arena::create({setup.arena_bytes}));
+  // Before anything is touched.
+  if (setup.options.memory.huge_pages) note_refusal(use_huge_pages(arena->bytes()), notes);
   cache.emplace(*arena, setup.program, setup.cache);
   cache->reset(setup.program);
   candidates = arena->take<Candidate>(sampler_places(setup) * setup.program.vocabulary);
@@ -113,7 +134,10 @@ Result<Engine> Engine::open(const std::string& path, const EngineOptions& option
   LINNET_TRY(parts->file, MappedFile::open(path));
   auto header = gguf::Reader::open(parts->file->bytes());
   auto ready = header ? parts->read(std::move(*header), options) : tl::unexpected(header.error());
-  if (ready) ready = parts->start();
+  if (ready) {
+    parts->setup.options.files = {parts->file->pages()};
+    ready = parts->start();
+  }
   if (!ready) return tl::unexpected(with_context(path, std::move(ready).error()));
   return Engine(std::move(parts));
 }
@@ -168,6 +192,7 @@ const models::Program& Engine::program() const { return parts_->setup.program; }
 const MemoryPlan& Engine::plan() const { return parts_->setup.plan; }
 const EngineOptions& Engine::options() const { return parts_->setup.options; }
 std::span<const ChosenKernel> Engine::kernels() const { return parts_->kernels.chosen; }
+std::span<const std::string> Engine::notes() const { return parts_->notes; }
 bool Engine::is_lost() const { return parts_->runner == nullptr; }
 const kernels::Softmax& Engine::softmax() const { return *parts_->kernels.softmax; }
 std::span<Candidate> Engine::sampler_scratch(std::size_t worker) {
@@ -186,6 +211,7 @@ EngineMetrics Engine::metrics() const {
   EngineMetrics metrics = parts_->metrics;
   metrics.pages = parts_->cache->shape().pages;
   metrics.pages_in_use = metrics.pages - parts_->cache->free_pages();
+  if (parts_->cpu) metrics.streamed_weights = parts_->cpu->residency().streamed();
   return metrics;
 }
 
@@ -213,6 +239,16 @@ Result<void> Engine::copy(SequenceId from, SequenceId to) {
     return fail(ErrorKind::kUnsupported, "sequences on a GPU cannot be copied yet");
   }
   return parts_->cache->copy(from, to);
+}
+
+Bytes Engine::give_back_idle() { return {parts_->cache->give_back_idle()}; }
+
+Bytes Engine::hold_weights(Bytes room) {
+  return parts_->runner == parts_->cpu.get() && parts_->cpu ? parts_->cpu->residency().hold(room) : Bytes{};
+}
+
+void Engine::cool_weights() {
+  if (parts_->runner == parts_->cpu.get() && parts_->cpu) parts_->cpu->residency().cool();
 }
 
 // Checks every row and makes the cache hold them, or changes nothing.

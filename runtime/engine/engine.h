@@ -23,6 +23,7 @@
 #include "models/program.h"
 #include "runtime/base/cpu_features.h"
 #include "runtime/base/function_ref.h"
+#include "runtime/base/mapped_file.h"
 #include "runtime/base/result.h"
 #include "runtime/base/tensor_view.h"
 #include "runtime/base/units.h"
@@ -30,6 +31,7 @@
 #include "runtime/engine/device_choice.h"
 #include "runtime/engine/kernel_set.h"
 #include "runtime/engine/kv_cache.h"
+#include "runtime/engine/memory_options.h"
 #include "runtime/engine/memory_plan.h"
 #include "runtime/engine/sampler.h"
 #include "runtime/engine/step_cost.h"
@@ -62,6 +64,13 @@ struct EngineOptions {
   bool weights_in_memory = false;
   DeviceChoice device = DeviceChoice::kCpu;
   CudaOptions cuda = {};
+  // The mappings that hold the model's bytes, so that what does not stay in memory can be dropped; open(path) knows its
+  // own.
+  std::vector<MappedPages> files = {};
+  // What the machine has for this process, where a person's budget may say more: of weights that do not fit in it, only
+  // so many stay in memory (weight_residency.h).
+  std::optional<Bytes> available_memory = {};
+  MemoryOptions memory = {};
   LoadWatcher* watcher = nullptr;  // Told during open() alone, which borrows it.
 
   static constexpr std::size_t kDefaultContext = 4096;  // A conversation, at 12 KiB (0.5B) to 128 KiB (8B) a position.
@@ -78,6 +87,7 @@ struct EngineMetrics {
   double milliseconds = 0;             // In step().
   std::size_t pages_in_use = 0;
   std::size_t pages = 0;
+  Bytes streamed_weights;  // Now: read again for each token.
 };
 
 // Owns the mapping, the arena and the threads. Movable.
@@ -110,6 +120,8 @@ class Engine {
   [[nodiscard]] const EngineOptions& options() const;
   [[nodiscard]] std::span<const ChosenKernel> kernels() const;  // Of the processor.
   [[nodiscard]] const DeviceReport& device() const { return plan().device; }
+  // What did not become of EngineOptions::memory, and of weights that do not fit: lines for people.
+  [[nodiscard]] std::span<const std::string> notes() const;
   // Whether a GPU was lost and nothing took over: every step fails until the model is opened again.
   [[nodiscard]] bool is_lost() const;
   [[nodiscard]] EngineMetrics metrics() const;
@@ -134,6 +146,17 @@ class Engine {
   // Makes `to`, another open sequence, hold what `from` holds: a prefix is computed once for several answers. Errors:
   // kExhausted (no pages for it), with `to` empty; kUnsupported (on a GPU).
   [[nodiscard]] Result<void> copy(SequenceId from, SequenceId to);
+
+  // What can be done where memory runs short, between steps: no open sequence loses anything, answers are the same
+  // bits, nothing is allocated. On a GPU they do nothing.
+  //
+  // Forgets kept sequences and gives the memory of pages that no open one holds back. Returns how much that was.
+  Bytes give_back_idle();
+  // Of the memory that there is, weights may take `room`: those that do not fit are read again for each token. Returns
+  // how much that is.
+  Bytes hold_weights(Bytes room);
+  // No step has been computed for a while: the kernel may take the weights before what others use.
+  void cool_weights();
 
   // Computes the rows and extends their sequences. Returns [rows that want logits, vocabulary] in the order of the
   // batch, valid until the next step. Errors, before anything is changed: kUsage (no rows or too many, an id outside

@@ -26,6 +26,7 @@ constexpr std::size_t kChunksPerThread = 8;
 Executor::Executor(const ExecutorParts& parts, const Workspace& workspace)
     : program_(parts.program),
       weights_(parts.weights),
+      residency_(parts.residency),
       plan_(parts.plan),
       kernels_(parts.kernels),
       cache_(parts.cache),
@@ -228,6 +229,7 @@ void Executor::execute(const models::MatMul& op) {
   if (quantised) quantise(in);
 
   const std::size_t share = groups_a_chunk(product_groups(op.projections, weights_), pool_.threads());
+  if (residency_.streamed().count != 0) return project_in_pieces(op, in, share);
   std::size_t chunks = 0;
   for (const models::Projection& projection : op.projections) chunks += (groups_of(projection) + share - 1) / share;
   pool_.run(chunks, [&](std::size_t chunk, std::size_t worker) {
@@ -240,6 +242,25 @@ void Executor::execute(const models::MatMul& op) {
       chunk -= own;
     }
   });
+}
+
+// Weights that do not all stay in memory: each piece is read while the one before it is used, and dropped.
+void Executor::project_in_pieces(const models::MatMul& op, TensorView in, std::size_t share) {
+  for (const models::Projection& projection : op.projections) {
+    const std::size_t all = (weights_.view(projection.weight).rows + kPanelRows - 1) / kPanelRows;
+    const auto project_groups = [&](std::size_t first, std::size_t count) {
+      pool_.run((count + share - 1) / share, [&](std::size_t chunk, std::size_t worker) {
+        project(projection, in, first + chunk * share, std::min(share, count - chunk * share), worker);
+      });
+    };
+    const auto pieces = residency_.pieces(projection.weight);
+    if (pieces.empty()) project_groups(0, all);
+    for (const WeightPiece& piece : pieces) {
+      residency_.begin(piece);
+      project_groups(piece.first_group, piece.groups);
+      residency_.end(piece);
+    }
+  }
 }
 
 // Outputs [16 * first_group, + 16 * groups) of one projection for all rows: x = dot, or x + (dot + bias).

@@ -17,6 +17,7 @@
 #include "runtime/engine/step_cost.h"
 #include "runtime/engine/step_runner.h"
 #include "runtime/engine/thread_pool.h"
+#include "runtime/engine/weight_residency.h"
 #include "runtime/engine/weights.h"
 #include "runtime/engine/workspace.h"
 
@@ -35,6 +36,7 @@ class MatMulObserver {
 struct ExecutorParts {
   const models::Program& program;
   const Weights& weights;
+  WeightResidency& residency;
   const BufferPlan& plan;
   const KernelSet& kernels;
   KvCache& cache;
@@ -121,6 +123,7 @@ class Executor final : public StepRunner {
   void quantise(TensorView in);
   void project(const models::Projection& projection, TensorView in, std::size_t first_group, std::size_t groups,
                std::size_t worker);
+  void project_in_pieces(const models::MatMul& op, TensorView in, std::size_t share);
   void multiply(const WeightView& matrix, TensorView in, std::size_t first_group, std::size_t groups, float* out,
                 std::size_t stride) const;
   void sort_by_expert(TensorView experts, std::size_t count);
@@ -159,6 +162,7 @@ class Executor final : public StepRunner {
 
   const models::Program& program_;
   const Weights& weights_;
+  WeightResidency& residency_;
   const BufferPlan& plan_;
   const KernelSet& kernels_;
   KvCache& cache_;

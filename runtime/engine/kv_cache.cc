@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cassert>
+#include <functional>
 #include <string>
 #include <utility>
 #include <variant>
 
+#include "runtime/base/pages.h"
 #include "runtime/engine/memory_plan.h"
 
 namespace linnet::engine {
@@ -187,6 +189,45 @@ void KvCache::lose_all() {
     if (held.use == Use::kKept) held.use = Use::kFree;
     held.lost = held.use == Use::kOpen;
   }
+}
+
+std::size_t KvCache::give_back_idle() {
+  if (numbers_.empty()) return 0;
+  for (std::size_t i = 0; i < sequences_.size(); ++i) {
+    if (sequences_[i].use != Use::kKept) continue;
+    forget_from(SequenceId{static_cast<std::uint32_t>(i)}, 0);
+    sequences_[i].use = Use::kFree;
+  }
+  // Descending: the lowest page is given first again, and neighbours go back in one call.
+  std::ranges::sort(free_pages_.first(free_count_), std::greater<>());
+  std::size_t bytes = 0;
+  for (const StateStorage& state : states_) {
+    if (state.page != 0) bytes += state.ring != 0 ? give_back_rings(state) : give_back_pages(state);
+  }
+  return bytes;
+}
+
+std::size_t KvCache::give_back_pages(const StateStorage& state) {
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < free_count_;) {
+    std::size_t count = 1;
+    while (i + count < free_count_ && free_pages_[i + count] + count == free_pages_[i]) ++count;
+    i += count;
+    const std::size_t lowest = free_pages_[i - 1];
+    bytes +=
+        give_back(std::as_writable_bytes(numbers_.subspan(state.offset + lowest * state.page, count * state.page)));
+  }
+  return bytes;
+}
+
+std::size_t KvCache::give_back_rings(const StateStorage& state) {
+  const std::size_t size = state.ring * state.page;
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < sequences_.size(); ++i) {
+    if (sequences_[i].use == Use::kOpen) continue;
+    bytes += give_back(std::as_writable_bytes(numbers_.subspan(state.offset + i * size, size)));
+  }
+  return bytes;
 }
 
 std::uint16_t* KvCache::keys(models::StateId state, SequenceId id, std::size_t number, std::size_t head) const {

@@ -102,6 +102,10 @@ class KvCache {
   [[nodiscard]] Result<void> commit();
   void drop_claims();
 
+  // Forgets what kept sequences hold and gives the storage of pages that no open sequence holds back to the system,
+  // which hands out zeros when it is used again. Returns the bytes that were in memory. Of a cache with storage here.
+  std::size_t give_back_idle();
+
   // Forgets the positions from `length` on and gives back the pages that held nothing else. Where a window's positions
   // before `length` are overwritten already, or a recurrent state has passed it, nothing can be kept: the sequence is
   // empty then.
@@ -187,6 +191,8 @@ class KvCache {
   [[nodiscard]] bool make_room(std::size_t pages, std::optional<SequenceId> except = std::nullopt);
   [[nodiscard]] bool copy_prefix(const Prefix& from, SequenceId to);
   void copy_positions(const StateStorage& state, const Prefix& from, SequenceId to);
+  [[nodiscard]] std::size_t give_back_pages(const StateStorage& state);
+  [[nodiscard]] std::size_t give_back_rings(const StateStorage& state);
   void open_empty(SequenceId id);
   void forget_from(SequenceId id, std::size_t length);
 

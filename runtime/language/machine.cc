@@ -1,6 +1,5 @@
 #include "runtime/language/machine.h"
 
-#include <algorithm>
 #include <cstdlib>
 #include <string_view>
 
@@ -8,6 +7,7 @@
 #include "hal/cpu.h"
 #include "hal/linux/cores.h"
 #include "hal/linux/linux_board.h"
+#include "hal/memory_pressure.h"
 #include "hal/placement.h"
 
 namespace linnet::language {
@@ -26,22 +26,13 @@ Result<engine::CudaOptions> cuda_options() {
 
 }  // namespace
 
-std::optional<Bytes> available_memory(const hal::Vitals& vitals) {
-  std::optional<Bytes> group = vitals.cgroup_limit;
-  if (group && vitals.cgroup_unreclaimable) {
-    group = Bytes{group->count - std::min(group->count, vitals.cgroup_unreclaimable->count)};
-  }
-  if (!vitals.memory_available || !group) return vitals.memory_available ? vitals.memory_available : group;
-  return std::min(*vitals.memory_available, *group);
-}
-
 Result<Machine> machine_with(const hal::Vitals& vitals) {
   Machine machine;
   const char* forced = std::getenv("LINNET_KERNEL");
   LINNET_TRY(machine.forced, kernels::ForcedVariants::parse(forced == nullptr ? "" : forced));
   LINNET_TRY(machine.cuda, cuda_options());
   machine.cpu = hal::detect_cpu_features();
-  machine.available_memory = available_memory(vitals);
+  machine.available_memory = hal::available_memory(vitals);
   machine.threads = hal::place_threads(hal::read_core_facts(""), hal::allowed_cores()).threads;
   return machine;
 }

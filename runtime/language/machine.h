@@ -22,10 +22,6 @@ struct Machine {
   engine::CudaOptions cuda;        // From LINNET_CUDA_FOLDER and LINNET_CUDA_GRAPHS.
 };
 
-// What can be taken without swapping, by the kernel's estimate and inside the tightest control group. Of a group's
-// limit what others hold that cannot be given back is not there; its page cache is.
-[[nodiscard]] std::optional<Bytes> available_memory(const hal::Vitals& vitals);
-
 // The machine itself. Errors: kUsage (LINNET_KERNEL or LINNET_CUDA_GRAPHS is not of its form).
 [[nodiscard]] Result<Machine> inspect_machine();
 

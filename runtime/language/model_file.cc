@@ -55,6 +55,13 @@ Result<ModelFile> with_other_parts(ModelFile file) {
 
 }  // namespace
 
+std::vector<MappedPages> ModelFile::pages() const {
+  const auto* mapped = std::get_if<MappedFile>(&bytes);
+  std::vector<MappedPages> pages{mapped != nullptr ? mapped->pages() : MappedPages{bytes_of(bytes)}};
+  for (const FilePart& part : other_parts) pages.push_back(part.mapped.pages());
+  return pages;
+}
+
 Result<ModelFile> open_as_it_is(const std::string& path) {
   LINNET_TRY(MappedFile mapped, MappedFile::open(path));
   LINNET_TRY(ModelFile file, with_header(path, std::move(mapped)));

@@ -30,6 +30,8 @@ struct ModelFile {
   std::vector<FilePart> other_parts = {};  // Of a split file, whose header then speaks of all.
 
   [[nodiscard]] bool in_memory() const { return std::holds_alternative<MemoryFile>(bytes); }
+  // Of all parts.
+  [[nodiscard]] std::vector<MappedPages> pages() const;
 };
 
 // Maps the file, or all parts of a split file whose first is named, and reads the header. Errors, with the path: those

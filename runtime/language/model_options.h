@@ -8,6 +8,7 @@
 #include "kernels/attention/cache_row.h"
 #include "runtime/base/units.h"
 #include "runtime/engine/device_choice.h"
+#include "runtime/engine/memory_options.h"
 
 namespace linnet::language {
 
@@ -18,6 +19,7 @@ struct ModelOptions {
   std::optional<Bytes> memory_budget;  // Absent: what the machine has free.
   engine::DeviceChoice device = engine::DeviceChoice::kAuto;
   kernels::CacheFormat cache_format = kernels::CacheFormat::kF16;  // Of keys and values.
+  engine::MemoryOptions memory;
   bool cache = true;  // Whether a plain quantised file may be packed into the cache directory.
 };
 

@@ -41,6 +41,9 @@ engine::EngineOptions engine_options(const ModelFile& file, const ModelOptions& 
   result.max_outputs = needs.max_outputs;
   result.threads = options.threads != 0 ? options.threads : machine.threads;
   result.memory_budget = options.memory_budget ? options.memory_budget : machine.available_memory;
+  result.available_memory = machine.available_memory;
+  result.memory = options.memory;
+  result.files = file.pages();
   result.cpu = machine.cpu;
   result.forced = machine.forced;
   result.device = options.device;

@@ -70,6 +70,9 @@ TEST(Arguments, RunTakesEveryOption) {
                                        "cuda",
                                        "--kv-cache",
                                        "q8",
+                                       "--mlock",
+                                       "--huge-pages",
+                                       "--read-ahead",
                                        "--json",
                                        "--no-cache",
                                        "--no-grammar",
@@ -89,6 +92,7 @@ TEST(Arguments, RunTakesEveryOption) {
   EXPECT_EQ(run.model.cache_format, kernels::CacheFormat::kQ8);
   EXPECT_EQ(run.model.memory_budget->count, 1536U << 20);
   EXPECT_EQ(*run.system, "s");
+  EXPECT_TRUE(run.model.memory.lock && run.model.memory.huge_pages && run.model.memory.read_ahead);
   EXPECT_TRUE(run.raw && run.json && !run.model.cache && !run.grammar);
 }
 

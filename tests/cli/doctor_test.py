@@ -48,6 +48,7 @@ class Here(support.CommandTest):
         report = self.doctor("--quick")
         self.assertEqual(report["source"], "this machine")
         self.assertIsNone(report["limits"])
+        self.assertIsNone(report["memory"]["options"])
         self.assertGreater(report["memory"]["installed_bytes"], 0)
         self.assertLessEqual(report["threads"], os.cpu_count())
         self.assertEqual([row["size"] for row in report["models"][::2]], SIZES)
@@ -64,6 +65,12 @@ class Here(support.CommandTest):
         for name in ("int8_peak_gop_s", "int4_weights_gb_s", "int8_weights_gb_s"):
             self.assertLessEqual(limits[name]["low"], limits[name]["median"])
             self.assertGreater(limits[name]["low"], 0)
+        options = report["memory"]["options"]
+        for name in ("first_touch_ms_per_gb", "read_ahead_ms_per_gb", "mlock_ms_per_gb", "huge_pages_gain"):
+            if options[name] is not None:
+                self.assertGreater(options[name]["median"], 0, name)
+        self.assertIsNotNone(options["first_touch_ms_per_gb"])
+        self.assertNotEqual(options["huge_pages_gain"] is None, options["no_huge_pages"] == "")
         speeds = {(row["size"], row["type"]): row["decode_tokens_per_second"] for row in report["models"]}
         self.assertGreater(speeds["0.5B", "int4"], speeds["7B", "int4"])
 
@@ -120,7 +127,7 @@ class Elsewhere(support.CommandTest):
         soc = next(zone for zone in report["temperatures"] if zone["zone"] == "soc-thermal")
         self.assertEqual((soc["celsius"], soc["throttles_at_celsius"]), (40.692, 75))
         self.assertAlmostEqual(soc["headroom_celsius"], 34.308)
-        self.assertEqual(report["memory"]["for_a_model_bytes"], 4294967296 - 100000000)
+        self.assertEqual(report["memory"]["for_a_model_bytes"], 4294967296 - 150000000)
         fits = {row["size"]: row["fits"] for row in report["models"] if row["type"] == "int4"}
         self.assertTrue(fits["3B"])
         self.assertFalse(fits["8B"])

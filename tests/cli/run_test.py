@@ -45,6 +45,10 @@ class Run(support.ModelTest):
         free = [self.ok_json(*sampling) for _ in range(2)]
         self.assertNotEqual(free[0]["seed"], free[1]["seed"])
 
+    def test_memory_may_be_asked_for(self):
+        plain = self.ok("run", "-m", self.model, "-p", "x", "-n", "20")
+        self.assertEqual(self.ok("run", "-m", self.model, "-p", "x", "-n", "20", "--mlock", "--huge-pages", "--read-ahead"), plain)
+
     def test_the_context_ends_it(self):
         report = self.ok_json("run", "-m", self.model, "-p", "x", "-n", "0", "--ctx", "40", "--raw")
         self.assertEqual(report["finish"], "length")

@@ -33,6 +33,9 @@ threads = 2
 memory_budget = "512M"
 device = "cpu"
 kv_cache = "q8"
+mlock = true
+huge_pages = true
+read_ahead = true
 governor = false
 power_budget_w = 7.5
 [models.pilot]
@@ -94,6 +97,7 @@ TEST(Config, AWholeFileIsRead) {
   EXPECT_EQ(config->memory_budget->count, 512ull << 20);
   EXPECT_EQ(config->device, engine::DeviceChoice::kCpu);
   EXPECT_EQ(config->cache_format, kernels::CacheFormat::kQ8);
+  EXPECT_TRUE(config->memory.lock && config->memory.huge_pages && config->memory.read_ahead);
   EXPECT_FALSE(config->governor);
   EXPECT_EQ(config->power_budget, Milliwatts{7500});
   EXPECT_EQ(config->default_model, "pilot") << "the only model is the default";

@@ -333,5 +333,33 @@ TEST_F(EngineBackendTest, ASchemaAndResponseJsonHoldTheAnswer) {
   EXPECT_TRUE(watcher_.text.starts_with("{")) << watcher_.text;
 }
 
+// Memory runs short while an answer is being given: it says what it said before, and nothing is kept for the next one.
+TEST_F(EngineBackendTest, GivesMemoryBackAndAnswersTheSame) {
+  MemoryWatch memory;
+  host_->obey(&memory);
+  run({job("before")});
+  hal::Vitals vitals;
+  vitals.memory_pressure = hal::Pressure{40, 10};
+  vitals.memory_available = Bytes{0};
+  watcher_.during = [&] { memory.sample(vitals); };
+  run({job("short")});
+  EXPECT_EQ(watcher_.texts["short"], watcher_.texts["before"]);
+  const MemoryFigures short_of = memory.figures();
+  EXPECT_TRUE(short_of.is_short);
+  EXPECT_GE(short_of.reliefs, 1u);
+  EXPECT_GT(short_of.given_back.count, 0u);
+  EXPECT_GT(short_of.streamed.count, 0u);
+  vitals.memory_pressure = hal::Pressure{0, 0};
+  vitals.memory_available = Bytes{std::uint64_t{1} << 40};
+  watcher_.during = nullptr;
+  memory.sample(vitals);
+  host_->mind_memory();
+  EXPECT_FALSE(memory.figures().is_short);
+  EXPECT_EQ(memory.figures().streamed.count, 0u) << "all weights stay again";
+  EXPECT_EQ(memory.figures().reliefs, short_of.reliefs);
+  run({job("after")});
+  EXPECT_EQ(watcher_.texts["after"], watcher_.texts["before"]);
+}
+
 }  // namespace
 }  // namespace linnet::daemon

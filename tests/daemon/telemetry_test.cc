@@ -133,7 +133,7 @@ std::map<std::string, double> every_figure(Telemetry& telemetry, ServiceCounters
   facts.power_rails = {{"VDD_IN", true}};
   hal::Vitals vitals;
   vitals.memory_available = vitals.cgroup_limit = vitals.cgroup_usage = Bytes{1};
-  vitals.cpu_pressure = vitals.memory_pressure = vitals.io_pressure = hal::Pressure{1, 1};
+  vitals.cpu_pressure = vitals.memory_pressure = vitals.cgroup_pressure = vitals.io_pressure = hal::Pressure{1, 1};
   vitals.temperatures = {MilliCelsius{40000}};
   vitals.rail_powers = {Milliwatts{5000}};
   vitals.throttle_events = 1;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 #include <vector>
 
@@ -116,6 +117,48 @@ TEST(KvCache, APoolThatIsEmptyRefusesTheWholeStep) {
   EXPECT_EQ(held.cache.length(b), 0u);
   EXPECT_EQ(held.cache.free_pages(), 1u);
   extend(held.cache, b, 256);
+}
+
+TEST(KvCache, GivesBackWhatNoOpenSequenceHolds) {
+  constexpr auto kF16 = kernels::CacheFormat::kF16;
+  Held held(CacheShape::for_all(3, 1024));
+  const auto fill = [&](SequenceId id, std::uint16_t value) {
+    for (std::size_t state = 0; state < 2; ++state) {
+      const auto& kv = std::get<models::KvCache>(held.program.states[state]);
+      for (std::size_t page = 0; page < held.cache.pages(id).size(); ++page) {
+        std::fill_n(held.cache.keys(StateId{static_cast<std::uint32_t>(state)}, id, page, 0), page_numbers(kv, kF16),
+                    value);
+      }
+    }
+  };
+  const SequenceId open = *held.cache.begin();
+  const SequenceId kept = *held.cache.begin();
+  const SequenceId ended = *held.cache.begin();
+  for (const SequenceId id : {kept, open, ended}) {
+    extend(held.cache, id, 500);
+    fill(id, 7);
+  }
+  const std::uint16_t* const storage = held.cache.keys(StateId{0}, kept, 0, 0);
+  held.cache.keep(kept);
+  held.cache.end(ended);
+  // Four pages in each of the states, less what shares a page of the system's with a neighbour.
+  const std::size_t pages = 4 * page_numbers(held.program, kF16) * sizeof(std::uint16_t);
+  const std::size_t given = held.cache.give_back_idle();
+  EXPECT_LE(given, pages);
+  EXPECT_GE(given, pages * 3 / 4);
+  EXPECT_EQ(held.cache.give_back_idle(), 0u) << "it is gone already";
+  EXPECT_EQ(storage[page_numbers(held.program, kF16) / 4], 0) << "zeros from now on";
+  for (std::size_t page = 0; page < 2; ++page) {
+    const auto& kv = std::get<models::KvCache>(held.program.states[0]);
+    const std::uint16_t* const keys = held.cache.keys(StateId{0}, open, page, 0);
+    EXPECT_EQ(std::count(keys, keys + page_numbers(kv, kF16), 7), static_cast<std::ptrdiff_t>(page_numbers(kv, kF16)))
+        << "in use";
+  }
+  EXPECT_EQ(held.cache.length(open), 500u);
+  EXPECT_EQ(held.cache.free_pages(), held.cache.shape().pages - 2);
+  const SequenceId next = *held.cache.begin();
+  extend(held.cache, next, 1024);
+  EXPECT_EQ(held.cache.pages(next).size(), 4u);
 }
 
 }  // namespace

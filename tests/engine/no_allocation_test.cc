@@ -184,6 +184,28 @@ TEST(NoAllocation, SharedStepsAndPrefixes) {
   EXPECT_GE(reused, 1500u);
 }
 
+// Memory runs short, and is there again.
+TEST(NoAllocation, GivingMemoryBack) {
+  auto opened = Engine::open(data_path("llama-f16.gguf"), {.context = 300, .max_sequences = 2, .threads = 2});
+  ASSERT_TRUE(opened) << opened.error().message;
+  Engine& engine = *opened;
+  const std::vector<TokenId> prompt = {1, 2, 3, 4, 5};
+  const auto before = linnet_allocation_count();
+  auto generator = Generator::start(engine, prompt, {.max_tokens = 60});
+  ASSERT_TRUE(generator);
+  std::size_t tokens = 0;
+  for (auto token = generator->next(); token && *token; token = generator->next()) {
+    ++tokens;
+    if (tokens % 10 != 0) continue;
+    engine.give_back_idle();
+    engine.hold_weights({tokens % 20 == 0 ? 0U : 1U << 30});
+    engine.cool_weights();
+  }
+  EXPECT_EQ(linnet_allocation_count() - before, 0u);
+  EXPECT_EQ(tokens, 60u);
+  EXPECT_GT(engine.metrics().streamed_weights.count, 0u);
+}
+
 TEST(NoAllocation, QuantisedModelWithProfile) {
   const auto model = load_model("llama-q4_0");
   Engine engine = open_model(*model, {.threads = 2, .cpu = hal::detect_cpu_features()});

@@ -225,5 +225,29 @@ TEST(PrefixPages, OfKeptSequencesTheOldestGoes) {
   EXPECT_EQ(cache.length(running), 512U);
 }
 
+// Memory runs short in the middle of an answer: what was kept is gone, the answer goes on.
+TEST(Prefix, GivenBackIsComputedAgain) {
+  for (const char* name : {"llama-q4_0", "qwen35-q8_0"}) {
+    const auto model = load_model(name);
+    const auto prompt = text(300);
+    const auto other = text(200, 50);
+    Engine alone = open_model(*model, {.context = 600, .max_sequences = 2});
+    const Given expected = generate(alone, prompt);
+    Engine engine = open_model(*model, {.context = 600, .max_sequences = 2});
+    EXPECT_TRUE(generate(engine, prompt).same_answer(expected));
+    auto generator = Generator::start(engine, other, options_of());
+    ASSERT_TRUE(generator);
+    std::vector<TokenId> ids;
+    for (auto token = generator->next(); token && *token; token = generator->next()) {
+      ids.push_back((*token)->token);
+      engine.give_back_idle();
+    }
+    EXPECT_EQ(ids, generate(alone, other, false).ids);
+    const Given again = generate(engine, prompt);
+    EXPECT_TRUE(again.same_answer(expected));
+    EXPECT_LT(again.reused, 290u) << "it was forgotten";
+  }
+}
+
 }  // namespace
 }  // namespace linnet::engine::test

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdio>
 #include <vector>
 
 namespace linnet::engine {
@@ -67,6 +68,26 @@ TEST(ThreadPool, WorkersAreConstantAndDistinct) {
     });
   }
   EXPECT_NE(owner[0], owner[1]);
+}
+
+// Cores of unequal speed: the slow worker's chunks take four times as long, so it takes a fifth of them, not a half,
+// and the job ends when the fast one does.
+TEST(ThreadPool, WorkIsSharedBySpeedNotByCount) {
+  constexpr std::size_t kChunks = 100;
+  constexpr std::chrono::milliseconds kFast{1};
+  const auto pool = pool_of(2);
+  std::vector<std::size_t> taken(2);
+  const auto start = std::chrono::steady_clock::now();
+  pool->run(kChunks, [&](std::size_t, std::size_t worker) {
+    ++taken[worker];
+    std::this_thread::sleep_for(worker == 1 ? 4 * kFast : kFast);
+  });
+  const auto took = std::chrono::steady_clock::now() - start;
+  const double share = static_cast<double>(taken[1]) / kChunks;
+  std::printf("[ FIGURES  ] a worker of a quarter of the speed took %.2f of the work\n", share);
+  EXPECT_GT(share, 0.10);
+  EXPECT_LT(share, 0.32);
+  EXPECT_LT(took, kChunks / 2 * 4 * kFast) << "equal shares would wait for the slow one";
 }
 
 TEST(ThreadPool, RefusesCountsThatMakeNoSense) {

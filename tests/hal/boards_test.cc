@@ -152,10 +152,12 @@ TEST(Boards, TheUnknownOneIsServedToo) {
 TEST(Boards, MemoryOfAGroupIsWhatCannotBeGivenBack) {
   const Vitals v2 = sampled(*recorded("x86-laptop"));
   EXPECT_EQ(v2.cgroup_limit->count, 2147483648u);
-  EXPECT_EQ(v2.cgroup_unreclaimable->count, 48483648u) << "anonymous and unreclaimable slab, not the page cache";
+  EXPECT_EQ(v2.cgroup_unreclaimable->count, 97000000u) << "anonymous and the kernel's own, not page cache and slabs";
+  EXPECT_DOUBLE_EQ(v2.cgroup_pressure->some, 12.5);
   const Vitals v1 = sampled(*recorded("rk3588"));
   EXPECT_EQ(v1.cgroup_limit->count, 4294967296u);
-  EXPECT_EQ(v1.cgroup_unreclaimable->count, 100000000u);
+  EXPECT_EQ(v1.cgroup_unreclaimable->count, 150000000u) << "the usage less what the whole tree's page cache has";
+  EXPECT_FALSE(v1.cgroup_pressure) << "v1 has none";
 }
 
 // Threads by what the mask, siblings, isolation, capacity and quota leave.

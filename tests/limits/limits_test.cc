@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "hal/cpu.h"
+#include "runtime/limits/memory_costs.h"
 
 namespace linnet::limits {
 namespace {
@@ -47,6 +48,17 @@ TEST(Measure, RefusesAVariantThatDoesNotExist) {
   MeasureOptions options = small(1);
   options.forced = *kernels::ForcedVariants::parse("limits=fast");
   EXPECT_EQ(measure(options, [](std::size_t, std::size_t) { return true; }).error().kind, ErrorKind::kUsage);
+}
+
+TEST(MemoryCosts, AreMeasuredOrRefusedInWords) {
+  const auto costs = measure_memory_costs(small(2));
+  ASSERT_TRUE(costs) << costs.error().message;
+  expect_sound(costs->first_touch);
+  if (costs->read_ahead) expect_sound(*costs->read_ahead);
+  if (costs->lock) expect_sound(*costs->lock);
+  EXPECT_TRUE(costs->lock || costs->lock_limit) << "only a limit keeps it from being measured";
+  EXPECT_NE(costs->huge_pages.has_value(), !costs->no_huge_pages.empty());
+  if (costs->huge_pages) expect_sound(*costs->huge_pages);
 }
 
 }  // namespace

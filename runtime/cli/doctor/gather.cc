@@ -9,6 +9,7 @@
 #include "hal/linux/gpio_plugin.h"
 #include "hal/linux/linux_board.h"
 #include "hal/linux/sensor_file.h"
+#include "hal/memory_pressure.h"
 #include "hal/sim/sim_board.h"
 #include "runtime/cli/doctor/report.h"
 #include "runtime/cli/open_model.h"
@@ -98,17 +99,20 @@ std::vector<unsigned> all_cores(const hal::Facts& facts) {
   return cores;
 }
 
-Result<limits::MachineLimits> measure(const Machine& machine, const hal::Placement& placement,
-                                      std::optional<Bytes> available, const Console& console) {
+Result<void> measure(Report& report, const Machine& machine, const Console& console) {
   ProgressBar bar(console, "measuring", ProgressUnit::kItems);
-  const limits::MeasureOptions options{.threads = placement.threads,
-                                       .cpu = machine.cpu,
-                                       .forced = machine.forced,
-                                       .buffer = limits::buffer_within(available)};
-  return limits::measure(options, [&](std::size_t done, std::size_t all) {
-    bar.update(done, all);
-    return !console.stop_requested();
-  });
+  limits::MeasureOptions options{.threads = report.placement.threads,
+                                 .cpu = machine.cpu,
+                                 .forced = machine.forced,
+                                 .buffer = limits::buffer_within(report.available)};
+  LINNET_TRY(report.limits, limits::measure(options, [&](std::size_t done, std::size_t all) {
+               bar.update(done, all);
+               return !console.stop_requested();
+             }));
+  options.buffer = std::min(options.buffer, limits::kMostForCosts);
+  options.repeats = 9;  // Each is brief, and a single disturbance long.
+  LINNET_TRY(report.memory_costs, limits::measure_memory_costs(options));
+  return {};
 }
 
 GpuReport look_for_gpu(const engine::CudaOptions& options) {
@@ -134,8 +138,7 @@ Result<void> examine_here(Report& report, const DoctorOptions& options, const Co
     report.not_run = "not measured (--quick)";
     return {};
   }
-  LINNET_TRY(report.limits, measure(machine, report.placement, report.available, console));
-  return {};
+  return measure(report, machine, console);
 }
 
 }  // namespace
@@ -148,7 +151,7 @@ Result<Report> gather(const DoctorOptions& options, const Console& console) {
   report.facts = place.board->facts();
   report.vitals = place.board->empty_vitals();
   place.board->sample(report.vitals);
-  report.available = language::available_memory(report.vitals);
+  report.available = hal::available_memory(report.vitals);
   report.placement = hal::place_threads(report.facts, place.is_here ? hal::allowed_cores() : all_cores(report.facts));
   if (place.board->gpio() != nullptr) report.lines = place.board->gpio()->lines();
   report.no_lines = place.no_lines;

@@ -62,6 +62,26 @@ void add_limits(JsonWriter& json, const Report& report) {
   json.end_object();
 }
 
+// null where nothing was measured, and each that cannot be had here.
+void add_memory_options(JsonWriter& json, const std::optional<limits::MemoryCosts>& costs) {
+  json.key("options");
+  if (!costs) {
+    json.null();
+    return;
+  }
+  const auto add = [&](std::string_view name, const std::optional<limits::Spread>& spread) {
+    if (spread) return add_spread(json, name, *spread);
+    json.key(name).null();
+  };
+  json.begin_object();
+  add("first_touch_ms_per_gb", costs->first_touch);
+  add("read_ahead_ms_per_gb", costs->read_ahead);
+  add("mlock_ms_per_gb", costs->lock);
+  json.member("mlock_limit_bytes", count_of(costs->lock_limit));
+  add("huge_pages_gain", costs->huge_pages);
+  json.member("no_huge_pages", costs->no_huge_pages).end_object();
+}
+
 void add_vitals(JsonWriter& json, const Report& report) {
   const hal::Vitals& vitals = report.vitals;
   json.key("memory").begin_object().member("installed_bytes", report.facts.memory.count);
@@ -70,7 +90,10 @@ void add_vitals(JsonWriter& json, const Report& report) {
   json.member("cgroup_usage_bytes", count_of(vitals.cgroup_usage));
   json.member("cgroup_unreclaimable_bytes", count_of(vitals.cgroup_unreclaimable));
   json.member("for_a_model_bytes", count_of(report.available));
-  json.member("pressure_percent", some_of(vitals.memory_pressure)).end_object();
+  json.member("pressure_percent", some_of(vitals.memory_pressure));
+  json.member("cgroup_pressure_percent", some_of(vitals.cgroup_pressure));
+  add_memory_options(json, report.memory_costs);
+  json.end_object();
   json.key("temperatures").begin_array();
   for (std::size_t i = 0; i < report.facts.thermal_zones.size(); ++i) {
     const hal::ThermalZone& zone = report.facts.thermal_zones[i];

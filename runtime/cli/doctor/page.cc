@@ -99,6 +99,21 @@ std::string pressure_text(const std::optional<hal::Pressure>& pressure) {
   return pressure ? formatted("%.1f %%", pressure->some) : "not told (PSI is off)";
 }
 
+// What --read-ahead, --mlock and --huge-pages cost here, and bring.
+void add_memory_options(Page& page, const limits::MemoryCosts& costs) {
+  std::string words = costs.read_ahead ? formatted("%.0f ms", costs.read_ahead->median)
+                                       : std::string("not by this kernel (Linux before 5.14)");
+  page.row("read ahead", words + formatted(" a GB that is in the page cache; by the first tokens: %.0f ms",
+                                           costs.first_touch.median));
+  words = costs.lock ? formatted("%.0f ms a GB; ", costs.lock->median) : std::string("not measured; ");
+  page.row("mlock", words + (costs.lock_limit ? "this process may lock " + to_string(*costs.lock_limit)
+                                              : std::string("this process may lock all")));
+  page.row("huge pages", costs.huge_pages
+                             ? formatted("buffers are read %.2f times as fast (%.2f to %.2f)", costs.huge_pages->median,
+                                         costs.huge_pages->low, costs.huge_pages->high)
+                             : costs.no_huge_pages);
+}
+
 void add_memory(Page& page, const Report& report) {
   const hal::Vitals& vitals = report.vitals;
   page.heading("Memory");
@@ -112,6 +127,7 @@ void add_memory(Page& page, const Report& report) {
   }
   page.row("for a model", report.available ? to_string(*report.available) : "not known");
   page.row("pressure", pressure_text(vitals.memory_pressure) + " of the last 10 s somebody waited for memory");
+  if (report.memory_costs) add_memory_options(page, *report.memory_costs);
 }
 
 void add_sensors(Page& page, const Report& report) {

@@ -13,6 +13,7 @@
 #include "runtime/cli/options.h"
 #include "runtime/limits/advice.h"
 #include "runtime/limits/limits.h"
+#include "runtime/limits/memory_costs.h"
 
 namespace linnet::cli::doctor {
 
@@ -43,6 +44,7 @@ struct Report {
   std::vector<KernelRow> kernels;      // Empty where the board is not this machine.
   std::optional<std::string> not_run;  // Why nothing was measured.
   std::optional<limits::MachineLimits> limits;
+  std::optional<limits::MemoryCosts> memory_costs;
   std::optional<Bytes> available;  // For a model.
   std::vector<limits::Advice> advice;
   std::vector<hal::LineInfo> lines;

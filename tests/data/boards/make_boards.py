@@ -207,7 +207,9 @@ def rk3588():
         board.zone(name, 39769)
     board.put("/proc/self/cgroup", "4:memory:/linnet\n3:cpu,cpuacct:/linnet\n0::/")
     for path, content in {"memory/linnet/memory.limit_in_bytes": 4294967296, "memory/linnet/memory.usage_in_bytes": 3000000000,
-                          "memory/linnet/memory.stat": "cache 2900000000\nrss 100000000\ntotal_rss 100000000\ntotal_shmem 0",
+                          "memory/linnet/memory.stat": "cache 2900000000\nrss 100000000\nshmem 0\ninactive_file 20000000\nactive_file 5000000\n"
+                                                      "total_rss 100000000\ntotal_shmem 0\ntotal_inactive_file 2000000000\n"
+                                                      "total_active_file 850000000",
                           "memory/memory.limit_in_bytes": 9223372036854771712,
                           "cpu/linnet/cpu.cfs_quota_us": 350000, "cpu/linnet/cpu.cfs_period_us": 100000,
                           "cpu/cpu.cfs_quota_us": -1, "cpu/cpu.cfs_period_us": 100000}.items():
@@ -239,7 +241,10 @@ def x86_laptop():
     for path, content in {"system.slice/linnetd.service/memory.max": 2147483648,
                           "system.slice/linnetd.service/memory.current": 1900000000,
                           "system.slice/linnetd.service/memory.stat": "anon 47483648\nfile 1800000000\nkernel 52516352\nshmem 0\n"
+                                                                      "inactive_file 1400000000\nactive_file 400000000\n"
                                                                       "slab_reclaimable 3000000\nslab_unreclaimable 1000000",
+                          "system.slice/linnetd.service/memory.pressure": "some avg10=12.50 avg60=3.10 avg300=0.80 total=9000000\n"
+                                                                          "full avg10=4.00 avg60=1.00 avg300=0.20 total=3000000",
                           "system.slice/linnetd.service/cpu.max": "250000 100000",
                           "system.slice/memory.max": "max", "system.slice/cpu.max": "max 100000"}.items():
         board.put("/sys/fs/cgroup/" + path, content)
