@@ -1,5 +1,7 @@
 #include "runtime/base/process_memory.h"
 
+#include <malloc.h>
+
 #include <charconv>
 #include <fstream>
 #include <optional>
@@ -40,6 +42,12 @@ Bytes anonymous_memory_now() {
   std::uint64_t shared = 0;
   if (!(file >> size >> resident >> shared) || resident < shared) return {};
   return {(resident - shared) * page_size()};
+}
+
+void return_free_memory() {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
 }
 
 Result<ProcessMemory> measure_process_memory() {

@@ -110,6 +110,7 @@ void ModelHost::release() {
   if (!model_) return;
   const std::string name = model_->name();
   model_.reset();
+  return_free_memory();
   tell({.name = name, .state = "released", .reason = "", .context = 0, .planned = std::nullopt});
 }
 
