@@ -95,6 +95,9 @@ TEST(Pages, HugeOnesAreHadOrRefusedInWords) {
 TEST(Pages, ALockThatIsRefusedNamesTheLimit) {
   const char* emulator = std::getenv("LINNET_EMULATOR");
   if (emulator != nullptr && *emulator != '\0') GTEST_SKIP() << "the emulator keeps the limits to itself";
+#ifdef LINNET_NO_MLOCK
+  GTEST_SKIP() << "a sanitizer answers mlock()";
+#endif
   const pid_t child = fork();
   if (child == 0) {
     const rlimit little{64 << 10, 64 << 10};
