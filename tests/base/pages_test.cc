@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <string>
@@ -66,7 +67,13 @@ TEST(Pages, AFileIsDroppedAndReadAgain) {
   for (const std::byte byte : bytes) ASSERT_EQ(byte, std::byte{'x'});
 }
 
+bool is_emulated() {
+  const char* emulator = std::getenv("LINNET_EMULATOR");
+  return emulator != nullptr && *emulator != '\0';
+}
+
 TEST(Pages, AFileIsReadAhead) {
+  if (is_emulated()) GTEST_SKIP() << "the emulator says yes to advice and does nothing";
   const auto file = MappedFile::open(write_pages());
   ASSERT_TRUE(file);
   file->pages().drop(file->bytes());
@@ -93,8 +100,7 @@ TEST(Pages, HugeOnesAreHadOrRefusedInWords) {
 
 // In a process of its own, which has no right to pass its limit.
 TEST(Pages, ALockThatIsRefusedNamesTheLimit) {
-  const char* emulator = std::getenv("LINNET_EMULATOR");
-  if (emulator != nullptr && *emulator != '\0') GTEST_SKIP() << "the emulator keeps the limits to itself";
+  if (is_emulated()) GTEST_SKIP() << "the emulator keeps the limits to itself";
 #ifdef LINNET_NO_MLOCK
   GTEST_SKIP() << "a sanitizer answers mlock()";
 #endif
