@@ -29,8 +29,8 @@ struct WeightPiece {
 class WeightResidency {
  public:
   // Of a program's matrices those that lie in `files` and are read by every token, in the order in which it does;
-  // vectors, tables and experts are the kernel's to keep. Weights are
-  // dropped only where all of `files` are files. Borrows the weights' bytes.
+  // vectors, tables and experts are the kernel's to keep. Weights are dropped only where all of `files` are files.
+  // Borrows the weights' bytes.
   WeightResidency(const Weights& weights, const models::Program& program, std::vector<MappedPages> files);
 
   // Everything stays: so it begins.
