@@ -27,6 +27,8 @@ class MemoryWatch {
 
   // The last judgement, once; nothing until the next sample.
   [[nodiscard]] std::optional<hal::MemoryState> news();
+  // The process's own memory when it was sampled.
+  [[nodiscard]] Bytes anonymous() const;
 
   // What the worker did.
   void note(Bytes given_back, Bytes streamed);
@@ -37,6 +39,7 @@ class MemoryWatch {
   mutable std::mutex mutex_;
   hal::MemoryState state_;
   bool is_new_ = false;
+  Bytes anonymous_{};
   MemoryFigures figures_;
 };
 

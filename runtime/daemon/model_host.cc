@@ -143,7 +143,7 @@ void ModelHost::mind_memory() {
   if (news->available) {
     // What the plan has not touched yet will come on top.
     const Bytes planned = engine.plan().total(engine::MemoryKind::kAnonymous);
-    const Bytes untouched{planned.count - std::min(planned.count, anonymous_memory_now().count)};
+    const Bytes untouched{planned.count - std::min(planned.count, memory_->anonymous().count)};
     streamed = engine.hold_weights({news->available->count - std::min(news->available->count, untouched.count)});
   }
   memory_->note(given_back, streamed);
