@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <atomic>
 #include <chrono>
-#include <cstdio>
+#include <thread>
 #include <vector>
 
 namespace linnet::engine {
@@ -70,24 +72,41 @@ TEST(ThreadPool, WorkersAreConstantAndDistinct) {
   EXPECT_NE(owner[0], owner[1]);
 }
 
-// Cores of unequal speed: the slow worker's chunks take four times as long, so it takes a fifth of them, not a half,
-// and the job ends when the fast one does.
+// Two workers whose pace no clock decides: the fast one computes four chunks in the time that the slow one takes for
+// one.
+class UnequalPace {
+ public:
+  static constexpr std::size_t kRatio = 4;
+
+  explicit UnequalPace(std::size_t chunks) : chunks_(chunks) {}
+
+  void compute(std::size_t worker) {
+    const std::size_t mine = begun_[worker].fetch_add(1);
+    const std::size_t other = worker == 0 ? mine / kRatio + 1 : (mine + 1) * kRatio;
+    // The last chunks have nobody to wait for. A pool that hands out equal shares would wait for ever: it may go on,
+    // unequal.
+    for (std::size_t turns = 0; begun_[1 - worker].load() < other && !all_are_begun() && turns < kPatience; ++turns) {
+      std::this_thread::sleep_for(std::chrono::microseconds(10));
+    }
+  }
+
+  std::size_t taken(std::size_t worker) const { return begun_[worker].load(); }
+
+ private:
+  static constexpr std::size_t kPatience = 100'000;
+
+  bool all_are_begun() const { return begun_[0].load() + begun_[1].load() == chunks_; }
+
+  std::size_t chunks_;
+  std::array<std::atomic<std::size_t>, 2> begun_{};
+};
+
 TEST(ThreadPool, WorkIsSharedBySpeedNotByCount) {
   constexpr std::size_t kChunks = 100;
-  constexpr std::chrono::milliseconds kFast{1};
-  const auto pool = pool_of(2);
-  std::vector<std::size_t> taken(2);
-  const auto start = std::chrono::steady_clock::now();
-  pool->run(kChunks, [&](std::size_t, std::size_t worker) {
-    ++taken[worker];
-    std::this_thread::sleep_for(worker == 1 ? 4 * kFast : kFast);
-  });
-  const auto took = std::chrono::steady_clock::now() - start;
-  const double share = static_cast<double>(taken[1]) / kChunks;
-  std::printf("[ FIGURES  ] a worker of a quarter of the speed took %.2f of the work\n", share);
-  EXPECT_GT(share, 0.10);
-  EXPECT_LT(share, 0.32);
-  EXPECT_LT(took, kChunks / 2 * 4 * kFast) << "equal shares would wait for the slow one";
+  UnequalPace pace(kChunks);
+  pool_of(2)->run(kChunks, [&](std::size_t, std::size_t worker) { pace.compute(worker); });
+  EXPECT_EQ(pace.taken(0) + pace.taken(1), kChunks);
+  EXPECT_NEAR(static_cast<double>(pace.taken(1)), kChunks / (UnequalPace::kRatio + 1.0), 1.0);
 }
 
 TEST(ThreadPool, RefusesCountsThatMakeNoSense) {
