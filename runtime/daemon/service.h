@@ -242,6 +242,7 @@ class Service final : public JobListener {
                                                std::string_view actions) const;
   void record(const Active& active, const JobReport& report);
   void note_token(Active& active, std::uint64_t tokens, Clock::time_point now);
+  void close_chunks();
   void close_chunk(Active& active);
   void send_chunk(const Active& active, std::uint64_t sequence);
   void forget(const RequestKey& key);

@@ -29,7 +29,15 @@ void Service::on_text(const Job& job, text::AnswerPart part, std::string_view te
   const auto now = clock_.now();
   if (tokens > 0) note_token(active, tokens, now);
   if (!text.empty() && active.stream.breaks_before(part)) close_chunk(active);
-  if (active.stream.append(part, text, tokens, now)) close_chunk(active);
+  if (!active.stream.append(part, text, tokens, now)) return;
+  if (active.stream.chunks() == 0) return close_chunk(active);
+  close_chunks();
+}
+
+// With the mutex held. Answers that are given together send their chunks together: their messages then share the way
+// through the connection's thread, the broker and the clients, which all take time from the decoder's cores.
+void Service::close_chunks() {
+  for (const auto& [key, active] : active_) close_chunk(*active);
 }
 
 // With the mutex held.

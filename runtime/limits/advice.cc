@@ -25,12 +25,13 @@ std::size_t longest_context(const ModelSize& model, WeightBits bits, std::size_t
 }  // namespace
 
 double expected_tokens_per_second(const ModelSize& model, WeightBits bits, const MachineLimits& limits) {
-  // The best of the repeats: other programs can only have slowed the rest.
-  const double layers_rate = bits == WeightBits::kInt4 ? limits.int4_weights_gb_s.high : limits.int8_weights_gb_s.high;
+  // Medians: on a machine that others use as well, the best of a second's repeats is not what a model gets.
+  const double layers_rate =
+      bits == WeightBits::kInt4 ? limits.int4_weights_gb_s.median : limits.int8_weights_gb_s.median;
   const double weights = static_cast<double>(model.layers_a_token(bits).count) / (layers_rate * 1e9) +
-                         static_cast<double>(model.head(bits).count) / (limits.int8_weights_gb_s.high * 1e9);
+                         static_cast<double>(model.head(bits).count) / (limits.int8_weights_gb_s.median * 1e9);
   const double operations = kOperationsALayer * static_cast<double>(model.layers) * kOperationSeconds * kReferenceGbS /
-                            limits.read.front().gb_s.high;
+                            limits.read.front().gb_s.median;
   return 1.0 / (weights + operations);
 }
 

@@ -52,7 +52,8 @@ class Parrot final : public Backend {
   bool serves(std::string_view) const override { return true; }
   void run(std::span<const Job> jobs, JobListener& listener) override {
     batches.push_back(jobs.size());
-    for (const Job& job : jobs) listener.on_end(job, say(job, listener));
+    if (in_chorus) say_in_chorus(jobs, listener);
+    for (const Job& job : jobs) listener.on_end(job, in_chorus ? JobReport{.finish = "stop"} : say(job, listener));
     while (const auto job = listener.on_room("parrot", least)) listener.on_end(*job, say(*job, listener));
   }
 
@@ -72,6 +73,18 @@ class Parrot final : public Backend {
     return report;
   }
 
+  // A word of each answer by turns, as from common steps; each answer begins a step after the one before it.
+  void say_in_chorus(std::span<const Job> jobs, JobListener& listener) {
+    for (std::size_t step = 0; step < script.size() + jobs.size() - 1; ++step) {
+      for (std::size_t i = 0; i < jobs.size(); ++i) {
+        if (i <= step && step - i < script.size())
+          listener.on_text(jobs[i], text::AnswerPart::kText, script[step - i], 1);
+      }
+      if (during) during();
+    }
+  }
+
+  bool in_chorus = false;
   std::size_t limit = 2;
   Priority least = Priority::kLow;  // Of what joins.
   std::vector<std::string> script = {"Hello", " ", "world"};

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -44,6 +46,22 @@ TEST_F(ServiceTest, TheChunksMakeTheText) {
   EXPECT_GT(next, 5u);
   EXPECT_EQ(text, messages.back()["text"]);
   EXPECT_EQ(messages.back()["n_chunks"], next);
+}
+
+TEST_F(ServiceTest, AnswersThatAreGivenTogetherSendTheirChunksTogether) {
+  parrot_.in_chorus = true;
+  parrot_.script.assign(40, "ab ");
+  parrot_.during = [this] { clock_.time += milliseconds(20); };
+  std::map<std::chrono::nanoseconds, int> sent_at;
+  for (const char* id : {"1", "2"}) send("alice", "infer", infer(id));
+  recorder_.during = [&] { ++sent_at[clock_.time]; };
+  service_->run_next(milliseconds(0));
+  for (const std::string id : {"1", "2"}) EXPECT_EQ(recorder_.of(id).back()["text"].get<std::string>().size(), 120u);
+  // All but the two first words, which waited for nobody, the last of an answer, and the outcomes.
+  const auto pairs =
+      std::count_if(sent_at.begin(), sent_at.end(), [](const auto& moment) { return moment.second == 2; });
+  EXPECT_GT(pairs, 10);
+  EXPECT_LE(sent_at.size(), static_cast<std::size_t>(pairs) + 4);
 }
 
 TEST_F(ServiceTest, ADuplicateIsAnsweredWithTheSameBytesAndNotRunAgain) {

@@ -86,8 +86,8 @@ class Broker:
 class Client:
     """A requester: keeps every message about each of its requests, in order."""
 
-    def __init__(self, port, who="tester", group="lab", node="dut", clean=True):
-        self.who, self.base = who, f"linnet/1/{group}/{node}"
+    def __init__(self, port, who="tester", group="lab", node="dut", clean=True, listens=True):
+        self.who, self.base, self.listens = who, f"linnet/1/{group}/{node}", listens
         self.messages = collections.defaultdict(list)  # id -> [decoded message]
         self.payloads = collections.defaultdict(list)  # id -> [bytes of each outcome]
         self.events, self.states = [], {}
@@ -107,7 +107,7 @@ class Client:
 
     def _on_connect(self, client, _userdata, _flags, reason, _properties):
         if reason == 0:
-            for tail in (f"rsp/{self.who}/#", "avail", "birth", "health", "event/#"):
+            for tail in (f"rsp/{self.who}/#", "avail", "birth", "health", "event/#") if self.listens else ():
                 client.subscribe(f"{self.base}/{tail}", qos=1)
             self.connected.set()
 
