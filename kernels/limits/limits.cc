@@ -8,6 +8,7 @@ constexpr Variant<const Limits*> kVariants[] = {
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kLimits},
     {"avx2", {.avx2 = true}, &avx2::kLimits},
 #elif defined(__aarch64__)
+    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kLimits},
     {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kLimits},
     {"neon", {.neon = true}, &neon::kLimits},
 #endif

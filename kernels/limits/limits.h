@@ -48,5 +48,8 @@ extern const Limits kLimits;
 namespace neon_dotprod {
 extern const Limits kLimits;
 }
+namespace neon_i8mm {
+extern const Limits kLimits;
+}
 
 }  // namespace linnet::kernels

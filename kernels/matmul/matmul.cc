@@ -10,6 +10,7 @@ constexpr Variant<const MatMul*> kQ8_0[] = {
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ8_0},
     {"avx2", {.avx2 = true}, &avx2::kMatMulQ8_0},
 #elif defined(__aarch64__)
+    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulQ8_0},
     {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulQ8_0},
     {"neon", {.neon = true}, &neon::kMatMulQ8_0},
 #endif
@@ -20,6 +21,7 @@ constexpr Variant<const MatMul*> kQ4_0[] = {
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ4_0},
     {"avx2", {.avx2 = true}, &avx2::kMatMulQ4_0},
 #elif defined(__aarch64__)
+    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulQ4_0},
     {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulQ4_0},
     {"neon", {.neon = true}, &neon::kMatMulQ4_0},
 #endif
@@ -30,6 +32,7 @@ constexpr Variant<const MatMul*> kQ4_1[] = {
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ4_1},
     {"avx2", {.avx2 = true}, &avx2::kMatMulQ4_1},
 #elif defined(__aarch64__)
+    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulQ4_1},
     {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulQ4_1},
     {"neon", {.neon = true}, &neon::kMatMulQ4_1},
 #endif
@@ -40,6 +43,7 @@ constexpr Variant<const MatMul*> kQ5_0[] = {
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ5_0},
     {"avx2", {.avx2 = true}, &avx2::kMatMulQ5_0},
 #elif defined(__aarch64__)
+    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulQ5_0},
     {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulQ5_0},
     {"neon", {.neon = true}, &neon::kMatMulQ5_0},
 #endif
@@ -50,6 +54,7 @@ constexpr Variant<const MatMul*> kQ5_1[] = {
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ5_1},
     {"avx2", {.avx2 = true}, &avx2::kMatMulQ5_1},
 #elif defined(__aarch64__)
+    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulQ5_1},
     {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulQ5_1},
     {"neon", {.neon = true}, &neon::kMatMulQ5_1},
 #endif
@@ -60,6 +65,7 @@ constexpr Variant<const MatMul*> kIQ4_NL[] = {
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulIQ4_NL},
     {"avx2", {.avx2 = true}, &avx2::kMatMulIQ4_NL},
 #elif defined(__aarch64__)
+    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulIQ4_NL},
     {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulIQ4_NL},
     {"neon", {.neon = true}, &neon::kMatMulIQ4_NL},
 #endif
@@ -70,6 +76,7 @@ constexpr Variant<const MatMul*> kQ4_K[] = {
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ4_K},
     {"avx2", {.avx2 = true}, &avx2::kMatMulQ4_K},
 #elif defined(__aarch64__)
+    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulQ4_K},
     {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulQ4_K},
     {"neon", {.neon = true}, &neon::kMatMulQ4_K},
 #endif
@@ -80,6 +87,7 @@ constexpr Variant<const MatMul*> kQ5_K[] = {
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ5_K},
     {"avx2", {.avx2 = true}, &avx2::kMatMulQ5_K},
 #elif defined(__aarch64__)
+    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulQ5_K},
     {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulQ5_K},
     {"neon", {.neon = true}, &neon::kMatMulQ5_K},
 #endif
@@ -90,6 +98,7 @@ constexpr Variant<const MatMul*> kQ6_K[] = {
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ6_K},
     {"avx2", {.avx2 = true}, &avx2::kMatMulQ6_K},
 #elif defined(__aarch64__)
+    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulQ6_K},
     {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulQ6_K},
     {"neon", {.neon = true}, &neon::kMatMulQ6_K},
 #endif
@@ -100,6 +109,7 @@ constexpr Variant<const MatMul*> kQ4_64[] = {
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ4_64},
     {"avx2", {.avx2 = true}, &avx2::kMatMulQ4_64},
 #elif defined(__aarch64__)
+    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulQ4_64},
     {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulQ4_64},
     {"neon", {.neon = true}, &neon::kMatMulQ4_64},
 #endif
@@ -110,6 +120,7 @@ constexpr Variant<const MatMul*> kQ4_128[] = {
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ4_128},
     {"avx2", {.avx2 = true}, &avx2::kMatMulQ4_128},
 #elif defined(__aarch64__)
+    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulQ4_128},
     {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulQ4_128},
     {"neon", {.neon = true}, &neon::kMatMulQ4_128},
 #endif

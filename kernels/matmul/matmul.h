@@ -100,5 +100,18 @@ extern const MatMul kMatMulQ6_K;
 extern const MatMul kMatMulQ4_64;
 extern const MatMul kMatMulQ4_128;
 }  // namespace neon_dotprod
+namespace neon_i8mm {
+extern const MatMul kMatMulQ8_0;
+extern const MatMul kMatMulQ4_0;
+extern const MatMul kMatMulQ4_1;
+extern const MatMul kMatMulQ5_0;
+extern const MatMul kMatMulQ5_1;
+extern const MatMul kMatMulIQ4_NL;
+extern const MatMul kMatMulQ4_K;
+extern const MatMul kMatMulQ5_K;
+extern const MatMul kMatMulQ6_K;
+extern const MatMul kMatMulQ4_64;
+extern const MatMul kMatMulQ4_128;
+}  // namespace neon_i8mm
 
 }  // namespace linnet::kernels

@@ -25,6 +25,7 @@ struct Halves {
 template <class Weights>
 class Product {
  public:
+  void begin(std::int32_t start) { start_ = vdupq_n_s32(start); }
   void add(const int8x16_t (&columns)[4], int8x16_t activations) {
     Halves first;
     first.add(columns[0], repeat<0>(activations));
@@ -35,9 +36,10 @@ class Product {
     low_ = vpadalq_s16(vpadalq_s16(low_, first.low), second.low);
     high_ = vpadalq_s16(vpadalq_s16(high_, first.high), second.high);
   }
-  int32x4_t sums() const { return vpaddq_s32(low_, high_); }
+  int32x4_t sums() const { return vaddq_s32(vpaddq_s32(low_, high_), start_); }
 
  private:
+  int32x4_t start_;
   int32x4_t low_ = vdupq_n_s32(0);
   int32x4_t high_ = vdupq_n_s32(0);
 };
@@ -46,21 +48,24 @@ class Product {
 template <class Weights>
 requires Weights::kIsShort class Product<Weights> {
  public:
+  void begin(std::int32_t start) { start_ = vdupq_n_s32(start); }
   void add(const int8x16_t (&columns)[4], int8x16_t activations) {
     halves_.add(columns[0], repeat<0>(activations));
     halves_.add(columns[1], repeat<1>(activations));
     halves_.add(columns[2], repeat<2>(activations));
     halves_.add(columns[3], repeat<3>(activations));
   }
-  int32x4_t sums() const { return vpaddq_s32(vpaddlq_s16(halves_.low), vpaddlq_s16(halves_.high)); }
+  int32x4_t sums() const { return vaddq_s32(vpaddq_s32(vpaddlq_s16(halves_.low), vpaddlq_s16(halves_.high)), start_); }
 
  private:
+  int32x4_t start_;
   Halves halves_;
 };
 
 template <class Weights>
 constexpr MatMul entries() {
-  return {tile_neon::one_row<Product, Weights>, tile_neon::many_rows<Product, Weights>};
+  using Multiply = tile_neon::EachRow<Product, 4>;
+  return {tile_neon::one_row<Multiply, Weights>, tile_neon::many_rows<Multiply, Weights>};
 }
 
 }  // namespace

@@ -2,30 +2,15 @@
 #  error "this file is compiled with -march=armv8.2-a+dotprod"
 #endif
 
-#include "kernels/matmul/tile_neon.h"
+#include "kernels/matmul/tile_neon_dotprod.h"
 
 namespace linnet::kernels::neon_dotprod {
 namespace {
 
-// A lane's four products of bytes are one instruction (SDOT); four activations are picked by its lane operand.
-template <class Weights>
-class Product {
- public:
-  void add(const int8x16_t (&columns)[4], int8x16_t activations) {
-    sums_ = vdotq_laneq_s32(sums_, columns[0], activations, 0);
-    sums_ = vdotq_laneq_s32(sums_, columns[1], activations, 1);
-    sums_ = vdotq_laneq_s32(sums_, columns[2], activations, 2);
-    sums_ = vdotq_laneq_s32(sums_, columns[3], activations, 3);
-  }
-  int32x4_t sums() const { return sums_; }
-
- private:
-  int32x4_t sums_ = vdupq_n_s32(0);
-};
-
 template <class Weights>
 constexpr MatMul entries() {
-  return {tile_neon::one_row<Product, Weights>, tile_neon::many_rows<Product, Weights>};
+  using Multiply = tile_neon::EachRow<tile_neon::DotProduct, 8>;
+  return {tile_neon::one_row<Multiply, Weights>, tile_neon::many_rows<Multiply, Weights>};
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
-// The tiles of the NEON variants, which differ in how they multiply bytes alone: a `Product` of 16 weights and rows.
+// The tiles of the NEON variants, which differ in how they multiply bytes alone (`Multiply`).
 //
-// Everything is static: this header is compiled once with and once without dot-product instructions.
+// Everything is static: this header is compiled once for each instruction set.
 #pragma once
 
 #include <arm_neon.h>
@@ -10,8 +10,6 @@
 
 namespace linnet::kernels::tile_neon {
 
-inline constexpr std::size_t kTileRows = 4;  // Activation rows at once.
-static_assert(kActivationRows % kTileRows == 0);
 inline constexpr std::size_t kGroup = 4;  // Panels that stay in the L2 cache while all activations pass.
 inline constexpr std::size_t kScaleBytes = 2 * kPanelRows;
 inline constexpr std::size_t kNibbleBytes = 256;  // Of 16 rows x 32 columns.
@@ -203,40 +201,94 @@ struct Q6_K {
   }
 };
 
-// Exact products of a part's columns that share scale `index` with the kTokens rows of a block of activations.
-template <template <class> class Product, class Weights, std::size_t kTokens, std::size_t kQuads>
-static inline void dot(const std::byte* codes, std::size_t index, const std::int8_t* values, std::size_t quad,
-                       Product<Weights> (&products)[kTokens][kQuads]) {
-  constexpr std::size_t kSixteens = 2 / Weights::kScales;
-  for (std::size_t half = index * kSixteens; half < (index + 1) * kSixteens; ++half) {
-    int8x16_t activations[kTokens];
-    for (std::size_t t = 0; t < kTokens; ++t) activations[t] = vld1q_s8(values + t * kActivationBlock + 16 * half);
-    for (std::size_t q = 0; q < kQuads; ++q) {
-      int8x16_t columns[4];
-      Weights::unpack(codes, half, quad + q, columns);
-      for (std::size_t t = 0; t < kTokens; ++t) products[t][q].add(columns, activations[t]);
-    }
+// The numbers of a block's kTokens rows, which lie side by side, as registers where they fill them.
+template <std::size_t kTokens>
+class RowScales {
+ public:
+  explicit RowScales(const float* from) : from_(from) {
+    for (std::size_t four = 0; four < kFours; ++four) fours_[four] = vld1q_f32(from + 4 * four);
   }
-}
+  float operator[](std::size_t t) const { return t / 4 < kFours ? fours_[t / 4][t % 4] : from_[t]; }
+
+ private:
+  static constexpr std::size_t kFours = kTokens / 4;
+  const float* from_;
+  float32x4_t fours_[kFours + 1];
+};
+
+// What products of unsigned codes begin with: the offset's part, taken off all codes of a row at once.
+template <std::int32_t kOffset, std::size_t kTokens>
+class RowStarts {
+ public:
+  explicit RowStarts(const std::int32_t* sums) : sums_(sums) {
+    for (std::size_t four = 0; four < kFours; ++four) fours_[four] = vmulq_n_s32(vld1q_s32(sums + 4 * four), -kOffset);
+  }
+  std::int32_t operator[](std::size_t t) const {
+    if constexpr (kOffset == 0) return 0;
+    return t / 4 < kFours ? fours_[t / 4][t % 4] : -kOffset * sums_[t];
+  }
+
+ private:
+  static constexpr std::size_t kFours = kOffset == 0 ? 0 : kTokens / 4;
+  const std::int32_t* sums_;
+  int32x4_t fours_[kFours + 1];
+};
+
+// How a block of codes is multiplied: `Products` adds columns 16 half … 16 half + 15 of kQuads quads times kTokens rows
+// of activations, exactly, to what each row starts with, and tells the sums of four rows of weights at a time. Rows of
+// activations lie kActivationBlock apart.
+
+// Each row of activations by itself: `Product` multiplies one with one quad.
+template <template <class> class Product, std::size_t kRows>
+struct EachRow {
+  static constexpr std::size_t kTileRows = kRows;  // Activation rows at once.
+  static_assert(kActivationRows % kTileRows == 0);
+
+  template <class Weights, std::size_t kTokens, std::size_t kQuads>
+  class Products {
+   public:
+    explicit Products(const RowStarts<Weights::kOffset, kTokens>& starts) {
+      for (std::size_t t = 0; t < kTokens; ++t) {
+        for (Product<Weights>& product : products_[t]) product.begin(starts[t]);
+      }
+    }
+    void add(const std::byte* codes, std::size_t half, std::size_t quad, const std::int8_t* values) {
+      for (std::size_t q = 0; q < kQuads; ++q) {
+        int8x16_t columns[4];
+        Weights::unpack(codes, half, quad + q, columns);
+        for (std::size_t t = 0; t < kTokens; ++t) {
+          products_[t][q].add(columns, vld1q_s8(values + t * kActivationBlock + 16 * half));
+        }
+      }
+    }
+    int32x4_t sums(std::size_t t, std::size_t q) const { return products_[t][q].sums(); }
+
+   private:
+    Product<Weights> products_[kTokens][kQuads];
+  };
+};
 
 // Quads `quad` … `quad + kQuads - 1` of part `part` of a panel block times kTokens activation rows of one tile, from
 // row `r` on; `b` is the activations' block.
-template <template <class> class Product, class Weights, std::size_t kTokens, std::size_t kQuads>
+template <class Multiply, class Weights, std::size_t kTokens, std::size_t kQuads>
 static inline void add_block(const std::byte* block, const Q8Activations& in, std::size_t r, std::size_t b,
                              std::size_t quad, float32x4_t (&accumulators)[kTokens][kQuads]) {
+  constexpr std::size_t kHalves = 2 / Weights::kScales;
   const Q8Place place = in.place(r);
   const std::size_t first = place.first + b * place.stride;
   const std::size_t part = b % Weights::kParts;
+  const RowScales<kTokens> row_scales(in.scales + first);
   for (std::size_t index = 0; index < Weights::kScales; ++index) {
-    Product<Weights> products[kTokens][kQuads];
-    dot(Weights::codes(block, part), index, in.values + first * kActivationBlock, quad, products);
+    typename Multiply::template Products<Weights, kTokens, kQuads> products(
+        RowStarts<Weights::kOffset, kTokens>(in.sums + first));
+    for (std::size_t half = index * kHalves; half < (index + 1) * kHalves; ++half) {
+      products.add(Weights::codes(block, part), half, quad, in.values + first * kActivationBlock);
+    }
     for (std::size_t q = 0; q < kQuads; ++q) {
       const float32x4_t scales = Weights::scales(block, part, index, quad + q);
       for (std::size_t t = 0; t < kTokens; ++t) {
-        const std::int32_t sum = in.sums[first + t];
-        const int32x4_t dot = vsubq_s32(products[t][q].sums(), vdupq_n_s32(Weights::kOffset * sum));
-        const float32x4_t scale = vmulq_n_f32(scales, in.scales[first + t]);
-        accumulators[t][q] = vfmaq_f32(accumulators[t][q], vcvtq_f32_s32(dot), scale);
+        const float32x4_t scale = vmulq_n_f32(scales, row_scales[t]);
+        accumulators[t][q] = vfmaq_f32(accumulators[t][q], vcvtq_f32_s32(products.sums(t, q)), scale);
       }
     }
   }
@@ -245,25 +297,24 @@ static inline void add_block(const std::byte* block, const Q8Activations& in, st
       const float32x4_t minima = Weights::minima(block, part, quad + q);
       for (std::size_t t = 0; t < kTokens; ++t) {
         const float32x4_t sum = vdupq_n_f32(static_cast<float>(in.sums[first + t]));
-        const float32x4_t minimum = vmulq_n_f32(minima, in.scales[first + t]);
-        accumulators[t][q] = vfmaq_f32(accumulators[t][q], sum, minimum);
+        accumulators[t][q] = vfmaq_f32(accumulators[t][q], sum, vmulq_n_f32(minima, row_scales[t]));
       }
     }
   }
 }
 
 // One panel times kTokens activation rows, kQuads quads at a time: as many as leave the accumulators in registers.
-template <template <class> class Product, class Weights, std::size_t kTokens>
+template <class Multiply, class Weights, std::size_t kTokens>
 static inline void tile(const std::byte* panel, const Q8Activations& in, std::size_t r, float* out,
                         std::size_t out_stride) {
-  constexpr std::size_t kQuads = kTokens <= 2 ? 4 : 2;
+  constexpr std::size_t kQuads = kTokens <= 2 ? 4 : kTokens <= 4 ? 2 : 1;
   for (std::size_t quad = 0; quad < 4; quad += kQuads) {
     float32x4_t accumulators[kTokens][kQuads];
     for (auto& row : accumulators) {
       for (float32x4_t& accumulator : row) accumulator = vdupq_n_f32(0.0F);
     }
     for (std::size_t b = 0; b < in.blocks(); ++b) {
-      add_block<Product, Weights>(panel + b / Weights::kParts * Weights::kBlockBytes, in, r, b, quad, accumulators);
+      add_block<Multiply, Weights>(panel + b / Weights::kParts * Weights::kBlockBytes, in, r, b, quad, accumulators);
     }
     for (std::size_t t = 0; t < kTokens; ++t) {
       for (std::size_t q = 0; q < kQuads; ++q) vst1q_f32(out + t * out_stride + 4 * (quad + q), accumulators[t][q]);
@@ -277,22 +328,22 @@ static inline std::size_t panel_size(const Q8Activations& in) {
   return in.blocks() / Weights::kParts * Weights::kBlockBytes;
 }
 
-template <template <class> class Product, class Weights, std::size_t kTokens>
+template <class Multiply, class Weights, std::size_t kTokens>
 static void tiles(const std::byte* panels, std::size_t panel_count, const Q8Activations& in, std::size_t r, float* out,
                   std::size_t out_stride) {
   for (std::size_t p = 0; p < panel_count; ++p) {
-    tile<Product, Weights, kTokens>(panels + p * panel_size<Weights>(in), in, r, out + r * out_stride + 16 * p,
-                                    out_stride);
+    tile<Multiply, Weights, kTokens>(panels + p * panel_size<Weights>(in), in, r, out + r * out_stride + 16 * p,
+                                     out_stride);
   }
 }
 
-template <template <class> class Product, class Weights>
+template <class Multiply, class Weights>
 static void one_row(const std::byte* panels, std::size_t panel_count, const Q8Activations& in, float* out,
                     std::size_t out_stride) {
-  tiles<Product, Weights, 1>(panels, panel_count, in, 0, out, out_stride);
+  tiles<Multiply, Weights, 1>(panels, panel_count, in, 0, out, out_stride);
 }
 
-template <template <class> class Product, class Weights>
+template <class Multiply, class Weights>
 static void many_rows(const std::byte* panels, std::size_t panel_count, const Q8Activations& in, float* out,
                       std::size_t out_stride) {
   for (std::size_t p = 0; p < panel_count; p += kGroup) {
@@ -300,13 +351,19 @@ static void many_rows(const std::byte* panels, std::size_t panel_count, const Q8
     const std::byte* const group = panels + p * panel_size<Weights>(in);
     float* const group_out = out + 16 * p;
     std::size_t r = 0;
-    for (; r + kTileRows <= in.rows; r += kTileRows) {
-      tiles<Product, Weights, kTileRows>(group, count, in, r, group_out, out_stride);
+    for (; r + Multiply::kTileRows <= in.rows; r += Multiply::kTileRows) {
+      tiles<Multiply, Weights, Multiply::kTileRows>(group, count, in, r, group_out, out_stride);
+    }
+    if constexpr (Multiply::kTileRows > 4) {
+      if (r + 4 <= in.rows) {
+        tiles<Multiply, Weights, 4>(group, count, in, r, group_out, out_stride);
+        r += 4;
+      }
     }
     switch (in.rows - r) {
-      case 3: tiles<Product, Weights, 3>(group, count, in, r, group_out, out_stride); break;
-      case 2: tiles<Product, Weights, 2>(group, count, in, r, group_out, out_stride); break;
-      case 1: tiles<Product, Weights, 1>(group, count, in, r, group_out, out_stride); break;
+      case 3: tiles<Multiply, Weights, 3>(group, count, in, r, group_out, out_stride); break;
+      case 2: tiles<Multiply, Weights, 2>(group, count, in, r, group_out, out_stride); break;
+      case 1: tiles<Multiply, Weights, 1>(group, count, in, r, group_out, out_stride); break;
       default: break;
     }
   }
