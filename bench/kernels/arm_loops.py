@@ -4,8 +4,8 @@
     arm_loops.py OBJECT [--functions REGEX] [--objdump llvm-objdump] [--mca llvm-mca]
 
 In each function whose demangled name matches, the loop with the most dot-product instructions (SDOT, UDOT, SMMLA, USMMLA)
-that has no other loop inside is taken, and its instructions and its cycles by llvm-mca's models of three cores are given
-for 1,000 multiply-adds. A vector SDOT counts as 16 of them, a SMMLA as 32. Works on anybody's object file.
+that has no other loop inside is taken (of several, the shortest), and its instructions and its cycles by llvm-mca's models of three cores are given
+for 1,000 multiply-adds (LLVM 19; 14 has no models of these cores). A vector SDOT counts as 16 of them, a SMMLA as 32. Works on anybody's object file.
 """
 import argparse
 import re
@@ -20,7 +20,7 @@ ITERATIONS = 100
 
 def functions_of(objdump, path):
     """{name: [(address, words)]} in the order of the file."""
-    listing = subprocess.run([objdump, "-d", "--demangle", "--no-show-raw-insn", path], capture_output=True, text=True, check=True).stdout
+    listing = subprocess.run([objdump, "-d", f"--mattr={FEATURES}", "--demangle", "--no-show-raw-insn", path], capture_output=True, text=True, check=True).stdout
     found, lines = {}, None
     for line in listing.splitlines():
         if head := re.match(r"[0-9a-f]+ <(.*)>:$", line):
@@ -60,24 +60,30 @@ def cycles(mca, core, body):
     return int(total[1]) / ITERATIONS if total else None
 
 
+def short(name):
+    """A demangled name without its namespaces and parameters."""
+    name = re.sub(r"\(anonymous namespace\)::|\b\w+::", "", re.sub(r"^void ", "", name))
+    return name.split("(")[0]
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("object")
     arguments.add_argument("--functions", default=".", metavar="REGEX")
-    arguments.add_argument("--objdump", default=shutil.which("llvm-objdump") or "llvm-objdump-19")
-    arguments.add_argument("--mca", default=shutil.which("llvm-mca") or "llvm-mca-19")
+    arguments.add_argument("--objdump", default=shutil.which("llvm-objdump-19") or "llvm-objdump")
+    arguments.add_argument("--mca", default=shutil.which("llvm-mca-19") or "llvm-mca")
     options = arguments.parse_args()
     print(f"| function | multiply-adds a turn | instructions for 1,000 | {' | '.join(f'cycles, {core}' for core in CORES)} |\n|---|---|---|{'---|' * len(CORES)}")
     for name, lines in functions_of(options.objdump, options.object).items():
         if not re.search(options.functions, name):
             continue
-        body = max(loops_of(lines), key=multiply_adds, default=[])
+        body = max(loops_of(lines), key=lambda loop: (multiply_adds(loop), -len(loop)), default=[])
         count = multiply_adds(body)
         if count == 0:
             continue
         figures = [cycles(options.mca, core, body) for core in CORES]
         cells = " | ".join("" if figure is None else f"{figure * 1000 / count:.1f}" for figure in figures)
-        print(f"| `{name.replace('(anonymous namespace)::', '')[:110]}` | {count} | {len(body) * 1000 / count:.0f} | {cells} |")
+        print(f"| `{short(name)}` | {count} | {len(body) * 1000 / count:.0f} | {cells} |")
 
 
 if __name__ == "__main__":

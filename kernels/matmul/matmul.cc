@@ -5,13 +5,15 @@
 namespace linnet::kernels {
 namespace {
 
+// neon_i8mm comes after neon_dotprod: by the models of three cores it is 3 to 5 % slower (bench/RESULTS.md) as long as
+// rows of activations are paired at each use. LINNET_KERNEL=matmul=neon_i8mm tries it on a board.
 constexpr Variant<const MatMul*> kQ8_0[] = {
 #if defined(__x86_64__)
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ8_0},
     {"avx2", {.avx2 = true}, &avx2::kMatMulQ8_0},
 #elif defined(__aarch64__)
-    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulQ8_0},
     {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulQ8_0},
+    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulQ8_0},
     {"neon", {.neon = true}, &neon::kMatMulQ8_0},
 #endif
     {"scalar", {}, &scalar::kMatMulQ8_0},
@@ -21,8 +23,8 @@ constexpr Variant<const MatMul*> kQ4_0[] = {
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ4_0},
     {"avx2", {.avx2 = true}, &avx2::kMatMulQ4_0},
 #elif defined(__aarch64__)
-    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulQ4_0},
     {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulQ4_0},
+    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulQ4_0},
     {"neon", {.neon = true}, &neon::kMatMulQ4_0},
 #endif
     {"scalar", {}, &scalar::kMatMulQ4_0},
@@ -32,8 +34,8 @@ constexpr Variant<const MatMul*> kQ4_1[] = {
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ4_1},
     {"avx2", {.avx2 = true}, &avx2::kMatMulQ4_1},
 #elif defined(__aarch64__)
-    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulQ4_1},
     {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulQ4_1},
+    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulQ4_1},
     {"neon", {.neon = true}, &neon::kMatMulQ4_1},
 #endif
     {"scalar", {}, &scalar::kMatMulQ4_1},
@@ -43,8 +45,8 @@ constexpr Variant<const MatMul*> kQ5_0[] = {
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ5_0},
     {"avx2", {.avx2 = true}, &avx2::kMatMulQ5_0},
 #elif defined(__aarch64__)
-    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulQ5_0},
     {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulQ5_0},
+    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulQ5_0},
     {"neon", {.neon = true}, &neon::kMatMulQ5_0},
 #endif
     {"scalar", {}, &scalar::kMatMulQ5_0},
@@ -54,8 +56,8 @@ constexpr Variant<const MatMul*> kQ5_1[] = {
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ5_1},
     {"avx2", {.avx2 = true}, &avx2::kMatMulQ5_1},
 #elif defined(__aarch64__)
-    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulQ5_1},
     {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulQ5_1},
+    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulQ5_1},
     {"neon", {.neon = true}, &neon::kMatMulQ5_1},
 #endif
     {"scalar", {}, &scalar::kMatMulQ5_1},
@@ -65,8 +67,8 @@ constexpr Variant<const MatMul*> kIQ4_NL[] = {
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulIQ4_NL},
     {"avx2", {.avx2 = true}, &avx2::kMatMulIQ4_NL},
 #elif defined(__aarch64__)
-    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulIQ4_NL},
     {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulIQ4_NL},
+    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulIQ4_NL},
     {"neon", {.neon = true}, &neon::kMatMulIQ4_NL},
 #endif
     {"scalar", {}, &scalar::kMatMulIQ4_NL},
@@ -76,8 +78,8 @@ constexpr Variant<const MatMul*> kQ4_K[] = {
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ4_K},
     {"avx2", {.avx2 = true}, &avx2::kMatMulQ4_K},
 #elif defined(__aarch64__)
-    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulQ4_K},
     {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulQ4_K},
+    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulQ4_K},
     {"neon", {.neon = true}, &neon::kMatMulQ4_K},
 #endif
     {"scalar", {}, &scalar::kMatMulQ4_K},
@@ -87,8 +89,8 @@ constexpr Variant<const MatMul*> kQ5_K[] = {
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ5_K},
     {"avx2", {.avx2 = true}, &avx2::kMatMulQ5_K},
 #elif defined(__aarch64__)
-    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulQ5_K},
     {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulQ5_K},
+    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulQ5_K},
     {"neon", {.neon = true}, &neon::kMatMulQ5_K},
 #endif
     {"scalar", {}, &scalar::kMatMulQ5_K},
@@ -98,8 +100,8 @@ constexpr Variant<const MatMul*> kQ6_K[] = {
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ6_K},
     {"avx2", {.avx2 = true}, &avx2::kMatMulQ6_K},
 #elif defined(__aarch64__)
-    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulQ6_K},
     {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulQ6_K},
+    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulQ6_K},
     {"neon", {.neon = true}, &neon::kMatMulQ6_K},
 #endif
     {"scalar", {}, &scalar::kMatMulQ6_K},
@@ -109,8 +111,8 @@ constexpr Variant<const MatMul*> kQ4_64[] = {
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ4_64},
     {"avx2", {.avx2 = true}, &avx2::kMatMulQ4_64},
 #elif defined(__aarch64__)
-    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulQ4_64},
     {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulQ4_64},
+    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulQ4_64},
     {"neon", {.neon = true}, &neon::kMatMulQ4_64},
 #endif
     {"scalar", {}, &scalar::kMatMulQ4_64},
@@ -120,8 +122,8 @@ constexpr Variant<const MatMul*> kQ4_128[] = {
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kMatMulQ4_128},
     {"avx2", {.avx2 = true}, &avx2::kMatMulQ4_128},
 #elif defined(__aarch64__)
-    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulQ4_128},
     {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kMatMulQ4_128},
+    {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kMatMulQ4_128},
     {"neon", {.neon = true}, &neon::kMatMulQ4_128},
 #endif
     {"scalar", {}, &scalar::kMatMulQ4_128},
