@@ -53,13 +53,18 @@ class Parrot final : public Backend {
   void run(std::span<const Job> jobs, JobListener& listener) override {
     batches.push_back(jobs.size());
     if (in_chorus) say_in_chorus(jobs, listener);
-    for (const Job& job : jobs) listener.on_end(job, in_chorus ? JobReport{.finish = "stop"} : say(job, listener));
+    for (const Job& job : jobs) listener.on_end(job, in_chorus ? said() : say(job, listener));
     while (const auto job = listener.on_room("parrot", least)) listener.on_end(*job, say(*job, listener));
   }
 
-  Result<JobReport> say(const Job& job, JobListener& listener) {
+  static JobReport said() {
     JobReport report;
     report.finish = "stop";
+    return report;
+  }
+
+  Result<JobReport> say(const Job& job, JobListener& listener) {
+    JobReport report = said();
     for (const std::string& word : script) {
       if (*job.cancelled) report.finish = "cancelled";
       if (*job.cancelled) break;

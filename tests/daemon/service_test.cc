@@ -32,7 +32,7 @@ TEST_F(ServiceTest, ARequestIsAcceptedStreamedAndDoneOnce) {
 }
 
 TEST_F(ServiceTest, TheChunksMakeTheText) {
-  parrot_.script.assign(100, "ab ");
+  parrot_.script.assign(300, "ab ");
   send("alice", "infer", infer("r1"));
   service_->run_next(milliseconds(0));
   std::string text;
