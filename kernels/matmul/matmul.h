@@ -34,84 +34,39 @@ struct MatMul {
 // The variants for one weight format with panels. Family name: "matmul".
 [[nodiscard]] Variants<const MatMul*> matmul_variants(Format format);
 
+// One variant's entry points for every format with panels.
+struct MatMulSet {
+  MatMul q8_0;
+  MatMul q4_0;
+  MatMul q4_1;
+  MatMul q5_0;
+  MatMul q5_1;
+  MatMul iq4_nl;
+  MatMul q4_k;
+  MatMul q5_k;
+  MatMul q6_k;
+  MatMul q4_64;
+  MatMul q4_128;
+};
+
 // The variants themselves; each ISA's exist where its file is compiled.
 namespace scalar {
-extern const MatMul kMatMulQ8_0;
-extern const MatMul kMatMulQ4_0;
-extern const MatMul kMatMulQ4_1;
-extern const MatMul kMatMulQ5_0;
-extern const MatMul kMatMulQ5_1;
-extern const MatMul kMatMulIQ4_NL;
-extern const MatMul kMatMulQ4_K;
-extern const MatMul kMatMulQ5_K;
-extern const MatMul kMatMulQ6_K;
-extern const MatMul kMatMulQ4_64;
-extern const MatMul kMatMulQ4_128;
-}  // namespace scalar
+extern const MatMulSet kMatMuls;
+}
 namespace avx2 {
-extern const MatMul kMatMulQ8_0;
-extern const MatMul kMatMulQ4_0;
-extern const MatMul kMatMulQ4_1;
-extern const MatMul kMatMulQ5_0;
-extern const MatMul kMatMulQ5_1;
-extern const MatMul kMatMulIQ4_NL;
-extern const MatMul kMatMulQ4_K;
-extern const MatMul kMatMulQ5_K;
-extern const MatMul kMatMulQ6_K;
-extern const MatMul kMatMulQ4_64;
-extern const MatMul kMatMulQ4_128;
-}  // namespace avx2
+extern const MatMulSet kMatMuls;
+}
 namespace avx512_vnni {
-extern const MatMul kMatMulQ8_0;
-extern const MatMul kMatMulQ4_0;
-extern const MatMul kMatMulQ4_1;
-extern const MatMul kMatMulQ5_0;
-extern const MatMul kMatMulQ5_1;
-extern const MatMul kMatMulIQ4_NL;
-extern const MatMul kMatMulQ4_K;
-extern const MatMul kMatMulQ5_K;
-extern const MatMul kMatMulQ6_K;
-extern const MatMul kMatMulQ4_64;
-extern const MatMul kMatMulQ4_128;
-}  // namespace avx512_vnni
+extern const MatMulSet kMatMuls;
+}
 namespace neon {
-extern const MatMul kMatMulQ8_0;
-extern const MatMul kMatMulQ4_0;
-extern const MatMul kMatMulQ4_1;
-extern const MatMul kMatMulQ5_0;
-extern const MatMul kMatMulQ5_1;
-extern const MatMul kMatMulIQ4_NL;
-extern const MatMul kMatMulQ4_K;
-extern const MatMul kMatMulQ5_K;
-extern const MatMul kMatMulQ6_K;
-extern const MatMul kMatMulQ4_64;
-extern const MatMul kMatMulQ4_128;
-}  // namespace neon
+extern const MatMulSet kMatMuls;
+}
 namespace neon_dotprod {
-extern const MatMul kMatMulQ8_0;
-extern const MatMul kMatMulQ4_0;
-extern const MatMul kMatMulQ4_1;
-extern const MatMul kMatMulQ5_0;
-extern const MatMul kMatMulQ5_1;
-extern const MatMul kMatMulIQ4_NL;
-extern const MatMul kMatMulQ4_K;
-extern const MatMul kMatMulQ5_K;
-extern const MatMul kMatMulQ6_K;
-extern const MatMul kMatMulQ4_64;
-extern const MatMul kMatMulQ4_128;
-}  // namespace neon_dotprod
+extern const MatMulSet kMatMuls;
+}
 namespace neon_i8mm {
-extern const MatMul kMatMulQ8_0;
-extern const MatMul kMatMulQ4_0;
-extern const MatMul kMatMulQ4_1;
-extern const MatMul kMatMulQ5_0;
-extern const MatMul kMatMulQ5_1;
-extern const MatMul kMatMulIQ4_NL;
-extern const MatMul kMatMulQ4_K;
-extern const MatMul kMatMulQ5_K;
-extern const MatMul kMatMulQ6_K;
-extern const MatMul kMatMulQ4_64;
-extern const MatMul kMatMulQ4_128;
-}  // namespace neon_i8mm
+extern const MatMulSet kMatMuls;
+}
 
 }  // namespace linnet::kernels

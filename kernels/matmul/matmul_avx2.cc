@@ -325,16 +325,18 @@ void many_rows(const std::byte* panels, std::size_t panel_count, const Q8Activat
 
 }  // namespace
 
-const MatMul kMatMulQ8_0{one_row<Q8_0>, many_rows<Q8_0>};
-const MatMul kMatMulQ4_0{one_row<Q4_0>, many_rows<Q4_0>};
-const MatMul kMatMulQ4_1{one_row<Q4_1>, many_rows<Q4_1>};
-const MatMul kMatMulQ5_0{one_row<Q5_0>, many_rows<Q5_0>};
-const MatMul kMatMulQ5_1{one_row<Q5_1>, many_rows<Q5_1>};
-const MatMul kMatMulIQ4_NL{one_row<IQ4_NL>, many_rows<IQ4_NL>};
-const MatMul kMatMulQ4_K{one_row<Q4_K>, many_rows<Q4_K>};
-const MatMul kMatMulQ5_K{one_row<Q5_K>, many_rows<Q5_K>};
-const MatMul kMatMulQ6_K{one_row<Q6_K>, many_rows<Q6_K>};
-const MatMul kMatMulQ4_64{one_row<Q4_64>, many_rows<Q4_64>};
-const MatMul kMatMulQ4_128{one_row<Q4_128>, many_rows<Q4_128>};
+const MatMulSet kMatMuls = {
+    .q8_0 = {one_row<Q8_0>, many_rows<Q8_0>},
+    .q4_0 = {one_row<Q4_0>, many_rows<Q4_0>},
+    .q4_1 = {one_row<Q4_1>, many_rows<Q4_1>},
+    .q5_0 = {one_row<Q5_0>, many_rows<Q5_0>},
+    .q5_1 = {one_row<Q5_1>, many_rows<Q5_1>},
+    .iq4_nl = {one_row<IQ4_NL>, many_rows<IQ4_NL>},
+    .q4_k = {one_row<Q4_K>, many_rows<Q4_K>},
+    .q5_k = {one_row<Q5_K>, many_rows<Q5_K>},
+    .q6_k = {one_row<Q6_K>, many_rows<Q6_K>},
+    .q4_64 = {one_row<Q4_64>, many_rows<Q4_64>},
+    .q4_128 = {one_row<Q4_128>, many_rows<Q4_128>},
+};
 
 }  // namespace linnet::kernels::avx2

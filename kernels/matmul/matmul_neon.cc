@@ -62,24 +62,10 @@ requires Weights::kIsShort class Product<Weights> {
   Halves halves_;
 };
 
-template <class Weights>
-constexpr MatMul entries() {
-  using Multiply = tile_neon::EachRow<Product, 4>;
-  return {tile_neon::one_row<Multiply, Weights>, tile_neon::many_rows<Multiply, Weights>};
-}
+using Rows = tile_neon::EachRow<Product, 4>;
 
 }  // namespace
 
-const MatMul kMatMulQ8_0 = entries<tile_neon::Q8_0>();
-const MatMul kMatMulQ4_0 = entries<tile_neon::Q4_0>();
-const MatMul kMatMulQ4_1 = entries<tile_neon::Q4_1>();
-const MatMul kMatMulQ5_0 = entries<tile_neon::Q5_0>();
-const MatMul kMatMulQ5_1 = entries<tile_neon::Q5_1>();
-const MatMul kMatMulIQ4_NL = entries<tile_neon::IQ4_NL>();
-const MatMul kMatMulQ4_K = entries<tile_neon::Q4_K>();
-const MatMul kMatMulQ5_K = entries<tile_neon::Q5_K>();
-const MatMul kMatMulQ6_K = entries<tile_neon::Q6_K>();
-const MatMul kMatMulQ4_64 = entries<tile_neon::Q4_64>();
-const MatMul kMatMulQ4_128 = entries<tile_neon::Q4_128>();
+const MatMulSet kMatMuls = tile_neon::every_format<Rows, Rows>();
 
 }  // namespace linnet::kernels::neon

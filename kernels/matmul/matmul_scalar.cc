@@ -160,16 +160,18 @@ constexpr MatMul entries() {
 
 }  // namespace
 
-const MatMul kMatMulQ8_0 = entries<Q8_0PanelBlock>();
-const MatMul kMatMulQ4_0 = entries<Q4_0PanelBlock>();
-const MatMul kMatMulQ4_1 = entries<Q4_1PanelBlock>();
-const MatMul kMatMulQ5_0 = entries<Q5_0PanelBlock>();
-const MatMul kMatMulQ5_1 = entries<Q5_1PanelBlock>();
-const MatMul kMatMulIQ4_NL = entries<IQ4_NLPanelBlock>();
-const MatMul kMatMulQ4_K = entries<Q4_KPanelBlock>();
-const MatMul kMatMulQ5_K = entries<Q5_KPanelBlock>();
-const MatMul kMatMulQ6_K = entries<Q6_KPanelBlock>();
-const MatMul kMatMulQ4_64 = entries<Q4_64PanelBlock>();
-const MatMul kMatMulQ4_128 = entries<Q4_128PanelBlock>();
+const MatMulSet kMatMuls = {
+    .q8_0 = entries<Q8_0PanelBlock>(),
+    .q4_0 = entries<Q4_0PanelBlock>(),
+    .q4_1 = entries<Q4_1PanelBlock>(),
+    .q5_0 = entries<Q5_0PanelBlock>(),
+    .q5_1 = entries<Q5_1PanelBlock>(),
+    .iq4_nl = entries<IQ4_NLPanelBlock>(),
+    .q4_k = entries<Q4_KPanelBlock>(),
+    .q5_k = entries<Q5_KPanelBlock>(),
+    .q6_k = entries<Q6_KPanelBlock>(),
+    .q4_64 = entries<Q4_64PanelBlock>(),
+    .q4_128 = entries<Q4_128PanelBlock>(),
+};
 
 }  // namespace linnet::kernels::scalar

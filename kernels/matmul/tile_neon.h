@@ -369,4 +369,22 @@ static void many_rows(const std::byte* panels, std::size_t panel_count, const Q8
   }
 }
 
+// Every format, with one row of activations multiplied as `OneRow` says and more as `ManyRows` does.
+template <class OneRow, class ManyRows>
+static constexpr MatMulSet every_format() {
+  return {
+      .q8_0 = {one_row<OneRow, Q8_0>, many_rows<ManyRows, Q8_0>},
+      .q4_0 = {one_row<OneRow, Q4_0>, many_rows<ManyRows, Q4_0>},
+      .q4_1 = {one_row<OneRow, Q4_1>, many_rows<ManyRows, Q4_1>},
+      .q5_0 = {one_row<OneRow, Q5_0>, many_rows<ManyRows, Q5_0>},
+      .q5_1 = {one_row<OneRow, Q5_1>, many_rows<ManyRows, Q5_1>},
+      .iq4_nl = {one_row<OneRow, IQ4_NL>, many_rows<ManyRows, IQ4_NL>},
+      .q4_k = {one_row<OneRow, Q4_K>, many_rows<ManyRows, Q4_K>},
+      .q5_k = {one_row<OneRow, Q5_K>, many_rows<ManyRows, Q5_K>},
+      .q6_k = {one_row<OneRow, Q6_K>, many_rows<ManyRows, Q6_K>},
+      .q4_64 = {one_row<OneRow, Q4_64>, many_rows<ManyRows, Q4_64>},
+      .q4_128 = {one_row<OneRow, Q4_128>, many_rows<ManyRows, Q4_128>},
+  };
+}
+
 }  // namespace linnet::kernels::tile_neon
