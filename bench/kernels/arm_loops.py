@@ -4,8 +4,9 @@
     arm_loops.py OBJECT [--functions REGEX] [--objdump llvm-objdump] [--mca llvm-mca]
 
 In each function whose demangled name matches, the loop with the most dot-product instructions (SDOT, UDOT, SMMLA, USMMLA)
-that has no other loop inside is taken (of several, the shortest), and its instructions and its cycles by llvm-mca's models of three cores are given
-for 1,000 multiply-adds (LLVM 19; 14 has no models of these cores). A vector SDOT counts as 16 of them, a SMMLA as 32. Works on anybody's object file.
+that has no other loop inside is taken (of several, the shortest), and its instructions and its cycles by llvm-mca's models of
+three cores are given for 1,000 multiply-adds (LLVM 19; 14 has no models of these cores). A vector SDOT counts as 16 of them, a
+SMMLA as 32, also where a row is padding. Works on anybody's object file.
 """
 import argparse
 import re

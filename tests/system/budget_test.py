@@ -35,12 +35,9 @@ class Budget(world.World):
     def setUp(self):
         super().setUp()
         broker = self.broker()
-        self.device = self.daemon(broker.port, start=False, more=f'[models.tiny]\npath = "{TEXT}"\n')
-        (self.device.folder / "board.toml").write_text(BOARD)
-        configuration = self.device.configuration.read_text()
-        self.device.configuration.write_text(configuration.replace("[telemetry]\n", f"[telemetry]\nenergy_budget_wh = {BUDGET_WATT_HOURS}\n"))
         self.began = time.monotonic()
-        self.device.start()
+        self.device = self.daemon(broker.port, board=BOARD, telemetry=f"energy_budget_wh = {BUDGET_WATT_HOURS}",
+                                  more=f'[models.tiny]\npath = "{TEXT}"\n')
         self.requester = self.client(broker.port)
         self.wait_ready(self.device, self.requester)
 

@@ -41,10 +41,8 @@ class Thermal(world.World):
     def setUp(self):
         super().setUp()
         broker = self.broker()
-        self.device = self.daemon(broker.port, start=False, more=f'[models.tiny]\npath = "{TEXT}"\n')
-        (self.device.folder / "board.toml").write_text(BOARD)
         self.began = time.monotonic()
-        self.device.start()
+        self.device = self.daemon(broker.port, board=BOARD, more=f'[models.tiny]\npath = "{TEXT}"\n')
         self.requester = self.client(broker.port)
         self.wait_ready(self.device, self.requester)
 

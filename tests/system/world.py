@@ -198,6 +198,7 @@ port = {port}
 {mqtt}
 [telemetry]
 period_s = 1
+{telemetry}
 [queue]
 waiting = 1000
 waiting_per_client = 1000
@@ -220,20 +221,22 @@ active = true
 {more}
 """
 
-    def __init__(self, folder, port, node="dut", model=PILOT, top="", mqtt="", more="", state="state", lines=0):
-        """`lines`: so many more that clients may drive, L0, L1 …; `record` is what the board says was done to any."""
+    def __init__(self, folder, port, node="dut", model=PILOT, top="", mqtt="", telemetry="", more="", state="state", lines=0,
+                 board=None):
+        """`lines`: so many more that clients may drive, L0, L1 …; `record` is what the board says was done to any. `board`:
+        the text of another board, with lines LAMP and DOOR."""
         self.folder = pathlib.Path(folder)
         self.node, self.process, self.starts = node, None, 0
         self.state = self.folder / state
         self.state.mkdir(exist_ok=True)
-        board = self.folder / "board.toml"
+        script = self.folder / "board.toml"
         self.record = self.folder / "lines.txt"
         names = [f"L{number}" for number in range(lines)]
-        board.write_text(self.BOARD.format(record=self.record) + "".join(f'[[line]]\nname = "{name}"\n' for name in names))
+        script.write_text((board or self.BOARD.format(record=self.record)) + "".join(f'[[line]]\nname = "{name}"\n' for name in names))
         more += "".join(f"[lines.{name}]\nremote = true\n" for name in names)
         self.configuration = self.folder / f"{node}.toml"
         self.configuration.write_text(self.CONFIGURATION.format(
-            state=self.state, board=board, node=node, port=port, model=model, top=top, mqtt=mqtt, more=more))
+            state=self.state, board=script, node=node, port=port, model=model, top=top, mqtt=mqtt, telemetry=telemetry, more=more))
         self.log = self.folder / f"{node}.log"
 
     def start(self, environment=None, wrapper=()):
