@@ -6,8 +6,8 @@
     python llama_cpp.py SOURCE BUILD greedy MODEL LINNET [FLOAT]   20 texts of 100 tokens: llama.cpp against Linnet's program
 
 Where two texts part, how far each side's own token was ahead of the other's is printed. FLOAT is MODEL's weights de-quantised: how far
-each side's logits lie from its own (as Linnet computes it) along llama.cpp's text, and how many of llama.cpp's texts stay the same when it keeps its
-cache in float32 instead of float16.
+each side's logits lie from its own (as Linnet computes it) along llama.cpp's text. At the end it says how many texts, of llama.cpp and of Linnet, stay the
+same when llama.cpp keeps its cache in float32 instead of float16.
 
 SOURCE is llama.cpp's tree, BUILD a build of its static libraries (cmake -DBUILD_SHARED_LIBS=OFF, targets llama and ggml). The PyPI source package
 llama-cpp-python carries the tree under vendor/. Needs g++, gguf, numpy.
@@ -150,23 +150,23 @@ def parting(ours, theirs, our_rows, their_rows):
 def compare_greedy(peer, folder, model, linnet, reference=None):
     prompts = [tokens_of(linnet, model, prompt) for prompt in PROMPTS]
     texts, logits = peer_texts(peer, model, prompts, "f16", folder / "peer")
-    same, errors = 0, []
+    own, errors = [], []
     for words, prompt, theirs, rows in zip(PROMPTS, prompts, texts, logits):
         ours = our_text(linnet, model, words)
+        own.append(ours)
         our_rows = our_logits(linnet, model, prompt, theirs, len(rows), folder / "ours.npy")
         parts = parting(ours, theirs, our_rows, rows)
-        same += parts is None
         line = f"{len(ours)} tokens the same" if parts is None else "{} tokens the same, then ours ahead by {:.4f} here, theirs by {:.4f} there".format(*parts)
         if reference:
             exact = our_logits(linnet, reference, prompt, theirs, len(rows), folder / "exact.npy")
             errors.append([np.abs(a - b).mean() for a, b in ((our_rows, exact), (rows, exact), (our_rows, rows))])
             line += "; mean error ours {:.4f}, llama.cpp's {:.4f}, apart {:.4f}".format(*errors[-1])
         print(f"{line}: {words!r}", flush=True)
-    print(f"{same} of {len(PROMPTS)} texts are the same", flush=True)
+    print(f"{sum(map(list.__eq__, texts, own))} of {len(PROMPTS)} texts are the same", flush=True)
     if reference:
         print("mean error over all: ours {:.4f}, llama.cpp's {:.4f}, apart {:.4f}".format(*np.mean(errors, axis=0)))
-        again, _ = peer_texts(peer, model, prompts, "f32", folder / "peer")
-        print(f"llama.cpp with a float32 cache and with a float16 one: {sum(map(list.__eq__, texts, again))} texts the same")
+    again, _ = peer_texts(peer, model, prompts, "f32", folder / "peer")
+    print(f"llama.cpp with a float32 cache repeats {sum(map(list.__eq__, texts, again))} of its texts and {sum(map(list.__eq__, own, again))} of ours")
 
 
 def main():

@@ -16,6 +16,7 @@ import tempfile
 from llama_cpp import build_peer
 
 PIECE = 2500
+WINDOW = 2048  # Positions: no piece is cut, as llama.cpp is given whole ones.
 
 
 def pieces(path):
@@ -41,8 +42,8 @@ def first_pieces(linnet, model, path, tokens):
 def ours(linnet, model, texts, folder):
     data = folder / "texts.jsonl"
     data.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
-    run = subprocess.run([linnet, "eval", "-m", model, "--data", data, "--metric", "ppl", "--threads", "1", "--json"], capture_output=True,
-                         text=True, check=True)
+    command = [linnet, "eval", "-m", model, "--data", data, "--metric", "ppl", "--ctx", str(WINDOW), "--threads", "1", "--json"]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
     report = json.loads(run.stdout)
     return report["perplexity"], report["n_tokens"]
 

@@ -5,16 +5,14 @@
 namespace linnet::kernels {
 namespace {
 
-// neon_i8mm comes after neon_dotprod: by the models of three cores it is 3 to 5 % slower (bench/RESULTS.md) as long as
-// rows of activations are paired at each use. LINNET_KERNEL=matmul=neon_i8mm tries it on a board.
 template <MatMul MatMulSet::*kFormat>
 constexpr Variant<const MatMul*> kVariants[] = {
 #if defined(__x86_64__)
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &(avx512_vnni::kMatMuls.*kFormat)},
     {"avx2", {.avx2 = true}, &(avx2::kMatMuls.*kFormat)},
 #elif defined(__aarch64__)
-    {"neon_dotprod", {.neon = true, .dotprod = true}, &(neon_dotprod::kMatMuls.*kFormat)},
     {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &(neon_i8mm::kMatMuls.*kFormat)},
+    {"neon_dotprod", {.neon = true, .dotprod = true}, &(neon_dotprod::kMatMuls.*kFormat)},
     {"neon", {.neon = true}, &(neon::kMatMuls.*kFormat)},
 #endif
     {"scalar", {}, &(scalar::kMatMuls.*kFormat)},

@@ -223,7 +223,7 @@ void dot(const std::byte* codes, std::size_t index, const std::int8_t* values, _
         __m256i second;
         Weights::unpack(codes, c, h, first, second);
         for (std::size_t t = 0; t < kTokens; ++t) {
-          const std::int8_t* const eight = values + t * kActivationBlock + 8 * c;
+          const std::int8_t* const eight = values + q8_offset(t, kTokens, 8 * c);
           const __m256i low = multiply<Weights>(first, broadcast(eight));
           const __m256i high = multiply<Weights>(second, broadcast(eight + 4));
           if constexpr (kWidenEach) {

@@ -196,23 +196,40 @@ struct Prepared {
 template <std::size_t kTokens>
 constexpr std::size_t kSlabBlocks = Prepared<Q8_0>::kEntries / kTokens / 8 * 8;
 
-// Sums of 16 activations each.
-void sum_halves(const std::int8_t* values, std::size_t entries, std::int32_t factor, std::int32_t* sums) {
-  const __m256i ones = _mm256_set1_epi8(1);
-  for (std::size_t i = 0; i < entries; ++i) {
-    const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(values + 32 * i));
-    const __m256i fours = _mm256_dpbusd_epi32(_mm256_setzero_si256(), ones, bytes);
-    const __m256i eights = _mm256_add_epi32(fours, _mm256_shuffle_epi32(fours, 0x4E));
-    const __m256i halves = _mm256_add_epi32(eights, _mm256_shuffle_epi32(eights, 0xB1));
-    sums[2 * i] = factor * _mm256_extract_epi32(halves, 0);
-    sums[2 * i + 1] = factor * _mm256_extract_epi32(halves, 4);
-  }
+// Sums of 16 activations each, of one row alone: {first half, second half}.
+void sum_halves(const std::int8_t* values, std::int32_t factor, std::int32_t* sums) {
+  const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(values));
+  const __m256i fours = _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(1), bytes);
+  const __m256i eights = _mm256_add_epi32(fours, _mm256_shuffle_epi32(fours, 0x4E));
+  const __m256i halves = _mm256_add_epi32(eights, _mm256_shuffle_epi32(eights, 0xB1));
+  sums[0] = factor * _mm256_extract_epi32(halves, 0);
+  sums[1] = factor * _mm256_extract_epi32(halves, 4);
 }
 
-template <class Weights>
+// The same of a pair: those of the first row, then those of the second.
+void sum_pair_halves(const std::int8_t* values, std::int32_t factor, std::int32_t* sums) {
+  const __m512i fours = _mm512_dpbusd_epi32(_mm512_setzero_si512(), _mm512_set1_epi8(1), _mm512_loadu_si512(values));
+  const __m512i eights = _mm512_add_epi32(fours, _mm512_shuffle_epi32(fours, _MM_PERM_CDAB));
+  const __m512i halves = _mm512_add_epi32(eights, _mm512_shuffle_i32x4(eights, eights, 0xB1));
+  const __m512i order = _mm512_setr_epi32(0, 8, 2, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  const __m128i four = _mm512_castsi512_si128(_mm512_permutexvar_epi32(order, halves));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(sums), _mm_mullo_epi32(four, _mm_set1_epi32(factor)));
+}
+
+template <class Weights, std::size_t kTokens>
 void prepare(const Q8Activations& in, std::size_t first, std::size_t entries, Prepared<Weights>& prepared) {
   if constexpr (Weights::kScales == 2) {
-    sum_halves(in.values + first * kActivationBlock, entries, -Weights::kOffset, prepared.starts);
+    for (std::size_t i = 0; i < entries; i += kTokens) {
+      const std::int8_t* const values = in.values + (first + i) * kActivationBlock;
+      std::int32_t* const starts = prepared.starts + 2 * i;
+      for (std::size_t t = 0; t + 1 < kTokens; t += 2) {
+        sum_pair_halves(values + t * kActivationBlock, -Weights::kOffset, starts + 2 * t);
+      }
+      constexpr std::size_t kLast = kTokens - 1;
+      if constexpr (kTokens % 2 == 1) {
+        sum_halves(values + kLast * kActivationBlock, -Weights::kOffset, starts + 2 * kLast);
+      }
+    }
   } else {
     for (std::size_t i = 0; i < entries; ++i) prepared.starts[i] = -Weights::kOffset * in.sums[first + i];
   }
@@ -237,13 +254,12 @@ template <class Weights, std::size_t kTokens>
     __m512i first;
     __m512i second;
     Weights::unpack(codes, c, first, second);
-    const std::int8_t* const eight = values + 8 * c;
     for (std::size_t t = 0; t < kTokens; ++t) {
-      dots[t] = _mm512_dpbusd_epi32(dots[t], first, broadcast(eight + t * kActivationBlock));
+      dots[t] = _mm512_dpbusd_epi32(dots[t], first, broadcast(values + q8_offset(t, kTokens, 8 * c)));
     }
     for (std::size_t t = 0; t < kTokens; ++t) {
       __m512i& other = kTokens == 1 ? odd : dots[t];
-      other = _mm512_dpbusd_epi32(other, second, broadcast(eight + t * kActivationBlock + 4));
+      other = _mm512_dpbusd_epi32(other, second, broadcast(values + q8_offset(t, kTokens, 8 * c + 4)));
     }
   }
   if constexpr (kTokens == 1) dots[0] = _mm512_add_epi32(dots[0], odd);
@@ -304,7 +320,7 @@ void tiles(const std::byte* panels, std::size_t panel_count, const Q8Activations
   for (; slab.first < in.blocks(); slab.first += slab.blocks) {
     const std::size_t left = in.blocks() - slab.first;
     slab.blocks = left < kSlabBlocks<kTokens> ? left : kSlabBlocks<kTokens>;
-    prepare(in, row * in.blocks() + slab.first * kTokens, slab.blocks * kTokens, prepared);
+    prepare<Weights, kTokens>(in, row * in.blocks() + slab.first * kTokens, slab.blocks * kTokens, prepared);
     for (std::size_t p = 0; p < panel_count; ++p) {
       tile<Weights, kTokens>(panels + p * panel_size<Weights>(in), in, slab, prepared, out + row * out_stride + 16 * p,
                              out_stride);

@@ -26,15 +26,16 @@ template <class Weights>
 class Product {
  public:
   void begin(std::int32_t start) { start_ = vdupq_n_s32(start); }
-  void add(const int8x16_t (&columns)[4], int8x16_t activations) {
-    Halves first;
-    first.add(columns[0], repeat<0>(activations));
-    first.add(columns[1], repeat<1>(activations));
-    Halves second;
-    second.add(columns[2], repeat<2>(activations));
-    second.add(columns[3], repeat<3>(activations));
-    low_ = vpadalq_s16(vpadalq_s16(low_, first.low), second.low);
-    high_ = vpadalq_s16(vpadalq_s16(high_, first.high), second.high);
+  template <int kFirst, int kSecond>
+  void add(const int8x16_t (&columns)[4], int8x16_t first, int8x16_t second) {
+    Halves left;
+    left.add(columns[0], repeat<kFirst>(first));
+    left.add(columns[1], repeat<kFirst + 1>(first));
+    Halves right;
+    right.add(columns[2], repeat<kSecond>(second));
+    right.add(columns[3], repeat<kSecond + 1>(second));
+    low_ = vpadalq_s16(vpadalq_s16(low_, left.low), right.low);
+    high_ = vpadalq_s16(vpadalq_s16(high_, left.high), right.high);
   }
   int32x4_t sums() const { return vaddq_s32(vpaddq_s32(low_, high_), start_); }
 
@@ -49,11 +50,12 @@ template <class Weights>
 requires Weights::kIsShort class Product<Weights> {
  public:
   void begin(std::int32_t start) { start_ = vdupq_n_s32(start); }
-  void add(const int8x16_t (&columns)[4], int8x16_t activations) {
-    halves_.add(columns[0], repeat<0>(activations));
-    halves_.add(columns[1], repeat<1>(activations));
-    halves_.add(columns[2], repeat<2>(activations));
-    halves_.add(columns[3], repeat<3>(activations));
+  template <int kFirst, int kSecond>
+  void add(const int8x16_t (&columns)[4], int8x16_t first, int8x16_t second) {
+    halves_.add(columns[0], repeat<kFirst>(first));
+    halves_.add(columns[1], repeat<kFirst + 1>(first));
+    halves_.add(columns[2], repeat<kSecond>(second));
+    halves_.add(columns[3], repeat<kSecond + 1>(second));
   }
   int32x4_t sums() const { return vaddq_s32(vpaddq_s32(vpaddlq_s16(halves_.low), vpaddlq_s16(halves_.high)), start_); }
 

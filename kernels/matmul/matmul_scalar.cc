@@ -125,11 +125,12 @@ float dot(const Block* blocks, std::size_t row, const Q8Activations& in, std::si
   for (std::size_t b = 0; b < in.blocks(); ++b) {
     const Columns<Block> columns{blocks[b / kPartsOf<Block>], b % kPartsOf<Block>};
     const std::size_t number = place.first + b * place.stride;
-    const std::int8_t* const values = in.values + number * kActivationBlock;
     const float scale = in.scales[number];
     for (std::size_t g = 0; g < kScalesOf<Block>; ++g) {
       std::int32_t product = 0;
-      for (std::size_t i = kGroup * g; i < kGroup * (g + 1); ++i) product += code(columns, row, i) * values[i];
+      for (std::size_t i = kGroup * g; i < kGroup * (g + 1); ++i) {
+        product += code(columns, row, i) * in.values[place.value(b, i)];
+      }
       accumulator = std::fma(static_cast<float>(product), weight_scale(columns, g, row) * scale, accumulator);
     }
     if constexpr (HasMinimum<Block>) {

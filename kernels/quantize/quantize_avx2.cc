@@ -22,6 +22,15 @@ __m256i to_bytes(__m256 a, __m256 b, __m256 c, __m256 d) {
   return _mm256_permutevar8x32_epi32(_mm256_packs_epi16(ab, cd), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
 }
 
+void store_chunks(__m256i bytes, std::int8_t* out, std::size_t step) {
+  const __m128i low = _mm256_castsi256_si128(bytes);
+  const __m128i high = _mm256_extracti128_si256(bytes, 1);
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(out), low);
+  _mm_storeh_pd(reinterpret_cast<double*>(out + step), _mm_castsi128_pd(low));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(out + 2 * step), high);
+  _mm_storeh_pd(reinterpret_cast<double*>(out + 3 * step), _mm_castsi128_pd(high));
+}
+
 std::int32_t sum_of_bytes(__m256i bytes) {
   const __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), bytes);
   const __m256i fours = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
@@ -44,7 +53,7 @@ void quantize(const float* in, std::size_t columns, const Q8Row& out) {
     const __m256 inverse = _mm256_set1_ps(zero ? 0.0F : 127.0F / largest);
     const __m256i bytes = to_bytes(_mm256_mul_ps(a, inverse), _mm256_mul_ps(b, inverse), _mm256_mul_ps(c, inverse),
                                    _mm256_mul_ps(d, inverse));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(values), bytes);
+    store_chunks(bytes, values, out.step);
     out.scales[block * out.stride] = zero ? 0.0F : largest / 127.0F;
     out.sums[block * out.stride] = sum_of_bytes(bytes);
     in += kActivationBlock;

@@ -30,7 +30,7 @@ void quantize(const float* in, std::size_t columns, const Q8Row& out) {
     std::int32_t sum = 0;
     for (std::size_t q = 0; q < kQuads; q += 2) {
       const int8x8_t eight = to_bytes(vmulq_f32(x[q], inverse), vmulq_f32(x[q + 1], inverse));
-      vst1_s8(values + 4 * q, eight);
+      vst1_s8(values + q / 2 * out.step, eight);
       sum += vaddlv_s8(eight);
     }
     out.scales[block * out.stride] = zero ? 0.0F : largest / 127.0F;

@@ -25,8 +25,9 @@ void quantize(const float* in, std::size_t columns, const Q8Row& out) {
     const float inverse = zero ? 0.0F : 127.0F / largest;
     std::int32_t sum = 0;
     for (std::size_t i = 0; i < kActivationBlock; ++i) {
-      values[i] = round_to_even(in[i] * inverse);
-      sum += values[i];
+      const std::int8_t value = round_to_even(in[i] * inverse);
+      values[i / kActivationChunk * out.step + i % kActivationChunk] = value;
+      sum += value;
     }
     out.scales[block * out.stride] = zero ? 0.0F : largest / 127.0F;
     out.sums[block * out.stride] = sum;

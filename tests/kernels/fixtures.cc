@@ -43,6 +43,26 @@ OwnedActivations::OwnedActivations(const std::vector<float>& floats, std::size_t
   }
 }
 
+std::vector<std::int8_t> OwnedActivations::values_in_rows() const {
+  std::vector<std::int8_t> out(values.size());
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const std::size_t column = i % columns;
+    out[i] =
+        values[view().place(i / columns).value(column / kernels::kActivationBlock, column % kernels::kActivationBlock)];
+  }
+  return out;
+}
+
+std::vector<float> OwnedActivations::scales_in_rows() const {
+  std::vector<float> out(scales.size());
+  const std::size_t blocks = view().blocks();
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const kernels::Q8Place place = view().place(i / blocks);
+    out[i] = scales[place.first + i % blocks * place.stride];
+  }
+  return out;
+}
+
 std::vector<std::size_t> half_offsets(kernels::Format format) {
   switch (format) {
     case kernels::Format::kQ4_1:

@@ -139,22 +139,8 @@ struct OwnedActivations {
     return {values.data(), scales.data(), sums.data(), rows, columns};
   }
   // [rows, columns] and [rows, columns / 32]: rows one after the other, as a GPU's kernels have them.
-  [[nodiscard]] std::vector<std::int8_t> values_in_rows() const { return in_rows(values, kernels::kActivationBlock); }
-  [[nodiscard]] std::vector<float> scales_in_rows() const { return in_rows(scales, 1); }
-
- private:
-  template <class T>
-  [[nodiscard]] std::vector<T> in_rows(const std::vector<T>& tiles, std::size_t block) const {
-    std::vector<T> out;
-    for (std::size_t r = 0; r < rows; ++r) {
-      const kernels::Q8Place place = view().place(r);
-      for (std::size_t b = 0; b < view().blocks(); ++b) {
-        const T* from = tiles.data() + (place.first + b * place.stride) * block;
-        out.insert(out.end(), from, from + block);
-      }
-    }
-    return out;
-  }
+  [[nodiscard]] std::vector<std::int8_t> values_in_rows() const;
+  [[nodiscard]] std::vector<float> scales_in_rows() const;
 };
 
 // Where a block's f16 numbers lie: its scale and, where it has one, its minimum.

@@ -76,7 +76,7 @@ TEST(QuantizeTest, TilesHoldEachRowsBlocksAndNothingElse) {
           ASSERT_EQ(scales.content()[number], alone.scales[b]);
           ASSERT_EQ(sums.content()[number], alone.sums[b]);
           for (std::size_t i = 0; i < kActivationBlock; ++i) {
-            ASSERT_EQ(values.content()[number * kActivationBlock + i], alone.values[b * kActivationBlock + i]);
+            ASSERT_EQ(values.content()[place.value(b, i)], alone.values[b * kActivationBlock + i]);
           }
         }
       }
