@@ -1,7 +1,7 @@
 // The tiles of the NEON variants that multiply pairs of activation rows, as q8_place lays them: a block of a quad's
 // codes is unpacked once, and then stays in registers while all rows pass it.
 //
-// Everything is static: this header is compiled once for each instruction set.
+// Everything is each file's own: this header is compiled once for each instruction set.
 #pragma once
 
 #include <utility>
@@ -9,6 +9,7 @@
 #include "kernels/matmul/tile_neon.h"
 
 namespace linnet::kernels::tile_neon {
+namespace {
 
 // What four rows of weights give with a pair of rows of activations. Which sum is where is the product's own affair.
 template <class Vector>
@@ -199,4 +200,5 @@ class PairsOfRows {
   }
 };
 
+}  // namespace
 }  // namespace linnet::kernels::tile_neon

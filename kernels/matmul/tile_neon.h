@@ -1,14 +1,15 @@
 // The tiles of the NEON variants: rows of activations one by one (EachRow, whose product differs from one variant to
 // the other), and what every variant does with all rows and formats.
 //
-// Everything is static: this header is compiled once for each instruction set.
+// Everything is each file's own: this header is compiled once for each instruction set.
 #pragma once
 
 #include "kernels/matmul/weights_neon.h"
 
 namespace linnet::kernels::tile_neon {
+namespace {
 
-inline constexpr std::size_t kGroup = 4;  // Panels that stay in the L2 cache while all activations pass.
+constexpr std::size_t kGroup = 4;  // Panels that stay in the L2 cache while all activations pass.
 
 // The numbers of a block's kTokens rows, which lie side by side, as registers where they fill them.
 template <std::size_t kTokens>
@@ -154,14 +155,14 @@ class EachRow {
 };
 
 template <class Multiply, class Weights>
-static void one_row(const std::byte* panels, std::size_t panel_count, const Q8Activations& in, float* out,
-                    std::size_t out_stride) {
+void one_row(const std::byte* panels, std::size_t panel_count, const Q8Activations& in, float* out,
+             std::size_t out_stride) {
   Multiply::template tiles<Weights, 1>(panels, panel_count, in, 0, out, out_stride);
 }
 
 template <class Multiply, class Weights>
-static void many_rows(const std::byte* panels, std::size_t panel_count, const Q8Activations& in, float* out,
-                      std::size_t out_stride) {
+void many_rows(const std::byte* panels, std::size_t panel_count, const Q8Activations& in, float* out,
+               std::size_t out_stride) {
   for (std::size_t p = 0; p < panel_count; p += kGroup) {
     const std::size_t count = panel_count - p < kGroup ? panel_count - p : kGroup;
     const std::byte* const group = panels + p * panel_size<Weights>(in);
@@ -189,7 +190,7 @@ static void many_rows(const std::byte* panels, std::size_t panel_count, const Q8
 
 // Every format, with one row of activations multiplied as `OneRow` says and more as `ManyRows` does.
 template <class OneRow, class ManyRows>
-static constexpr MatMulSet every_format() {
+constexpr MatMulSet every_format() {
   return {
       .q8_0 = {one_row<OneRow, Q8_0>, many_rows<ManyRows, Q8_0>},
       .q4_0 = {one_row<OneRow, Q4_0>, many_rows<ManyRows, Q4_0>},
@@ -205,4 +206,5 @@ static constexpr MatMulSet every_format() {
   };
 }
 
+}  // namespace
 }  // namespace linnet::kernels::tile_neon

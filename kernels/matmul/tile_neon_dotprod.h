@@ -4,11 +4,12 @@
 #include "kernels/matmul/tile_neon.h"
 
 namespace linnet::kernels::tile_neon {
+namespace {
 
 // A lane's four products of bytes are one instruction (SDOT), whose lane operand picks four activations: those of
 // columns 0 … 7 lie from lane kFirst of `first` on, those of 8 … 15 from lane kSecond of `second` on.
 template <int kFirst, int kSecond>
-static inline int32x4_t dot_product(int32x4_t sums, const int8x16_t (&columns)[4], int8x16_t first, int8x16_t second) {
+inline int32x4_t dot_product(int32x4_t sums, const int8x16_t (&columns)[4], int8x16_t first, int8x16_t second) {
   sums = vdotq_laneq_s32(sums, columns[0], first, kFirst);
   sums = vdotq_laneq_s32(sums, columns[1], first, kFirst + 1);
   sums = vdotq_laneq_s32(sums, columns[2], second, kSecond);
@@ -29,4 +30,5 @@ class DotProduct {
   int32x4_t sums_;
 };
 
+}  // namespace
 }  // namespace linnet::kernels::tile_neon

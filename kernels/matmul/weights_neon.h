@@ -1,6 +1,6 @@
 // How the NEON variants' products get a panel's codes, scales and minima as registers, format by format.
 //
-// Everything is static: this header is compiled once for each instruction set.
+// Everything is each file's own: this header is compiled once for each instruction set.
 #pragma once
 
 #include <arm_neon.h>
@@ -9,15 +9,14 @@
 #include "kernels/matmul/matmul.h"
 
 namespace linnet::kernels::tile_neon {
+namespace {
 
-inline constexpr std::size_t kScaleBytes = 2 * kPanelRows;
-inline constexpr std::size_t kNibbleBytes = 256;  // Of 16 rows x 32 columns.
+constexpr std::size_t kScaleBytes = 2 * kPanelRows;
+constexpr std::size_t kNibbleBytes = 256;  // Of 16 rows x 32 columns.
 
-static inline int8x16_t load_bytes(const std::byte* from) {
-  return vld1q_s8(reinterpret_cast<const std::int8_t*>(from));
-}
+inline int8x16_t load_bytes(const std::byte* from) { return vld1q_s8(reinterpret_cast<const std::int8_t*>(from)); }
 
-static inline float32x4_t load_scales(const std::byte* from) {
+inline float32x4_t load_scales(const std::byte* from) {
   return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(reinterpret_cast<const std::uint16_t*>(from))));
 }
 
@@ -53,12 +52,9 @@ struct Q8_0 : Block32<0, false, 512> {
   }
 };
 
-static inline uint8x16_t load_unsigned(const std::byte* from) {
-  return vld1q_u8(reinterpret_cast<const std::uint8_t*>(from));
-}
+inline uint8x16_t load_unsigned(const std::byte* from) { return vld1q_u8(reinterpret_cast<const std::uint8_t*>(from)); }
 
-static inline void unpack_nibbles(const std::byte* codes, std::size_t half, std::size_t quad,
-                                  uint8x16_t (&columns)[4]) {
+inline void unpack_nibbles(const std::byte* codes, std::size_t half, std::size_t quad, uint8x16_t (&columns)[4]) {
   for (std::size_t i = 0; i < 2; ++i) {
     const uint8x16_t both = load_unsigned(codes + 64 * (2 * half + i) + 16 * quad);
     columns[2 * i] = vandq_u8(both, vdupq_n_u8(15));
@@ -125,16 +121,16 @@ using Q4_64 = Nibbles<Grouped<2>>;
 using Q4_128 = Nibbles<Grouped<4>>;
 
 // Four neighbouring bytes as they are or with their sign.
-static inline std::uint32_t load_four(const std::byte* from) {
+inline std::uint32_t load_four(const std::byte* from) {
   std::uint32_t bits;
   __builtin_memcpy(&bits, from, sizeof bits);
   return bits;
 }
-static inline float32x4_t unsigned_floats(const std::byte* four) {
+inline float32x4_t unsigned_floats(const std::byte* four) {
   const uint16x8_t wide = vmovl_u8(vreinterpret_u8_u32(vdup_n_u32(load_four(four))));
   return vcvtq_f32_u32(vmovl_u16(vget_low_u16(wide)));
 }
-static inline float32x4_t signed_floats(const std::byte* four) {
+inline float32x4_t signed_floats(const std::byte* four) {
   const int16x8_t wide = vmovl_s8(vreinterpret_s8_u32(vdup_n_u32(load_four(four))));
   return vcvtq_f32_s32(vmovl_s16(vget_low_s16(wide)));
 }
@@ -202,8 +198,9 @@ struct Q6_K {
 
 // Bytes of one panel.
 template <class Weights>
-static inline std::size_t panel_size(const Q8Activations& in) {
+inline std::size_t panel_size(const Q8Activations& in) {
   return in.blocks() / Weights::kParts * Weights::kBlockBytes;
 }
 
+}  // namespace
 }  // namespace linnet::kernels::tile_neon

@@ -1,4 +1,6 @@
 // Quantises activations to int8: once for all products that read them.
+//
+// What says where numbers lie is inlined always: files of instruction sets use it, and none may export a copy.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +23,7 @@ struct Q8Place {
   std::size_t first_value;
   std::size_t step;  // From a chunk of values to the next.
 
-  [[nodiscard]] constexpr std::size_t value(std::size_t block, std::size_t i) const {
+  [[nodiscard, gnu::always_inline]] constexpr std::size_t value(std::size_t block, std::size_t i) const {
     return first_value + block * stride * kActivationBlock + i / kActivationChunk * step + i % kActivationChunk;
   }
 };
@@ -30,7 +32,7 @@ struct Q8Place {
 // ones, and so on, in one stream. In it two rows are a pair, whose values take turns eight by eight: SMMLA multiplies
 // two rows at once, and no other instruction minds. The last tile has the rows that are left over, a last one without a
 // partner in its own order; so a single row lies as it is.
-constexpr Q8Place q8_place(std::size_t row, std::size_t rows, std::size_t blocks) {
+[[gnu::always_inline]] constexpr Q8Place q8_place(std::size_t row, std::size_t rows, std::size_t blocks) {
   const std::size_t within = row % kActivationRows;
   const std::size_t left = rows - (row - within);
   const std::size_t first = (row - within) * blocks + within;
@@ -42,7 +44,7 @@ constexpr Q8Place q8_place(std::size_t row, std::size_t rows, std::size_t blocks
 
 // Where value `i` of a block of row `row` lies behind the block's first value, among `rows` rows of a tile of which the
 // first has an even number and, where their number is odd, the last has no partner.
-constexpr std::size_t q8_offset(std::size_t row, std::size_t rows, std::size_t i) {
+[[gnu::always_inline]] constexpr std::size_t q8_offset(std::size_t row, std::size_t rows, std::size_t i) {
   if (row == rows - 1 && rows % 2 == 1) return row * kActivationBlock + i;
   return row / 2 * 2 * kActivationBlock + i / kActivationChunk * 2 * kActivationChunk + row % 2 * kActivationChunk +
          i % kActivationChunk;
@@ -56,8 +58,10 @@ struct Q8Activations {
   std::size_t rows;
   std::size_t columns;  // A multiple of 32.
 
-  [[nodiscard]] constexpr std::size_t blocks() const { return columns / kActivationBlock; }
-  [[nodiscard]] constexpr Q8Place place(std::size_t row) const { return q8_place(row, rows, blocks()); }
+  [[nodiscard, gnu::always_inline]] constexpr std::size_t blocks() const { return columns / kActivationBlock; }
+  [[nodiscard, gnu::always_inline]] constexpr Q8Place place(std::size_t row) const {
+    return q8_place(row, rows, blocks());
+  }
 };
 
 // Where to write a row: block b's scale and sum to number `b * stride`, its values to `values + 32 b * stride`, where
