@@ -6,6 +6,7 @@ namespace {
 constexpr Variant<const Limits*> kVariants[] = {
 #if defined(__x86_64__)
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kLimits},
+    {"avx_vnni", {.avx2 = true, .avx_vnni = true}, &avx_vnni::kLimits},
     {"avx2", {.avx2 = true}, &avx2::kLimits},
 #elif defined(__aarch64__)
     {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kLimits},

@@ -39,6 +39,9 @@ extern const Limits kLimits;
 namespace avx2 {
 extern const Limits kLimits;
 }
+namespace avx_vnni {
+extern const Limits kLimits;
+}
 namespace avx512_vnni {
 extern const Limits kLimits;
 }

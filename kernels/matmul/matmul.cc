@@ -9,7 +9,9 @@ template <MatMul MatMulSet::*kFormat>
 constexpr Variant<const MatMul*> kVariants[] = {
 #if defined(__x86_64__)
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &(avx512_vnni::kMatMuls.*kFormat)},
+    {"avx_vnni", {.avx2 = true, .avx_vnni = true}, &(avx_vnni::kMatMuls.*kFormat)},
     {"avx2", {.avx2 = true}, &(avx2::kMatMuls.*kFormat)},
+    {"avx512vl_vnni", {.avx2 = true, .avx512_vnni = true}, &(avx512vl_vnni::kMatMuls.*kFormat)},  // For tests.
 #elif defined(__aarch64__)
     {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &(neon_i8mm::kMatMuls.*kFormat)},
     {"neon_dotprod", {.neon = true, .dotprod = true}, &(neon_dotprod::kMatMuls.*kFormat)},

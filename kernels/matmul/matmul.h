@@ -56,7 +56,13 @@ extern const MatMulSet kMatMuls;
 namespace avx2 {
 extern const MatMulSet kMatMuls;
 }
+namespace avx_vnni {
+extern const MatMulSet kMatMuls;
+}
 namespace avx512_vnni {
+extern const MatMulSet kMatMuls;
+}
+namespace avx512vl_vnni {  // The source of avx_vnni.
 extern const MatMulSet kMatMuls;
 }
 namespace neon {

@@ -1,0 +1,16 @@
+#if !defined(__AVXVNNI__)
+#  error "this file is compiled with -mavx2 -mavxvnni"
+#endif
+
+#include "kernels/limits/limits_avx2.h"
+
+namespace linnet::kernels::avx_vnni {
+namespace {
+
+__m256i add_products(__m256i sum, __m256i left, __m256i right) { return _mm256_dpbusd_avx_epi32(sum, left, right); }
+
+}  // namespace
+
+const Limits kLimits = {limits_avx2::read, limits_avx2::multiply<add_products>};
+
+}  // namespace linnet::kernels::avx_vnni
