@@ -38,6 +38,23 @@ class Service(unittest.TestCase):
         self.assertEqual(run.returncode, 0, run.stdout[-200:] + run.stderr)
         self.assertIn("/dev/nvmap:rw", run.stdout, "the drop-in was not read")
 
+    def test_apparmor_allows_what_the_sources_read_of_the_kernel(self):
+        profile = (PACKAGING / "apparmor" / "usr.sbin.linnetd").read_text()
+        rules = [rule.replace("@{PROC}", "/proc").replace("@{pid}", "self") for rule in
+                 re.findall(r"^ *(?:owner )?(/\S+|@\{PROC\}\S+) r\w*,$", profile, re.MULTILINE)]
+        globs = [re.compile(re.escape(rule).replace(r"\*\*", ".*").replace(r"\*", "[^/]*")) for rule in rules]
+        named = set()
+        for folder in ("hal", "runtime"):
+            for source in (SOURCE / folder).rglob("*.cc"):
+                if "cli" not in source.parts and "limits" not in source.parts:  # Of `linnet`, which has no profile.
+                    named |= set(re.findall(r'"(/(?:proc|sys)/[^"* ]*[^"* :])"', source.read_text()))
+        self.assertIn("/proc/self/statm", named)
+        for path in sorted(named):
+            # A name may be a folder, or the beginning of what is put together.
+            allowed = [rule for rule, glob in zip(rules, globs)
+                       if glob.fullmatch(path) or glob.fullmatch(path + "/") or rule.startswith(path)]
+            self.assertTrue(allowed, f"packaging/apparmor does not let linnetd read {path}")
+
     def test_what_the_product_needs_is_not_taken_away(self):
         lines = UNIT.read_text().splitlines()
         self.assertIn("SystemCallErrorNumber=EPERM", lines)  # A refused call is an error to handle, not a kill.
