@@ -16,6 +16,9 @@ endif()
 add_library(linnet_flags INTERFACE)
 target_compile_features(linnet_flags INTERFACE cxx_std_20)
 target_include_directories(linnet_flags INTERFACE ${PROJECT_SOURCE_DIR})
+if(CMAKE_SIZEOF_VOID_P EQUAL 4)  # Else a file with a large size or inode number cannot be opened, or its folder listed.
+  target_compile_definitions(linnet_flags INTERFACE _FILE_OFFSET_BITS=64)
+endif()
 target_compile_options(linnet_flags INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
   # A compiler that fuses a * b + c by itself would break the bits that every board agrees on (ARCHITECTURE, canonical arithmetic).

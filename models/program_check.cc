@@ -71,7 +71,8 @@ class Checker {
       const auto matrix = checked_multiply(weight.rows, weight.columns);
       const auto size = matrix ? checked_multiply(*matrix, weight.groups) : matrix;
       if (weight.name.empty()) return "a weight has no name";
-      if (!size || *size == 0) return "weight " + weight.name + " has no possible size";
+      if (!size || *size == 0 || !checked_narrow<std::size_t>(*size))
+        return "weight " + weight.name + " has no possible size";
       if (weight.use != WeightUse::kMatrix && (weight.groups != 1 || weight.cut)) return weight.name + " has groups";
       if (weight.cut && !is_inside(weight)) return "weight " + weight.name + " reaches past its tensor's groups";
       if (!names.emplace(weight.name, weight.cut ? weight.cut->first_row : 0).second)

@@ -87,7 +87,7 @@ class Here(support.CommandTest):
                          and shutil.which("qemu-x86_64-static"), "no x86-64 emulator, or a sanitizer's build")
     def test_an_x86_without_avx2_is_told_what_it_has(self):
         for processor in ("qemu64", "Nehalem"):
-            self.assertEqual(self.emulated(["qemu-x86_64-static"], processor), {"scalar": "nothing faster runs on this processor"})
+            self.assertEqual(self.emulated(["qemu-x86_64-static"], processor), {"scalar": "nothing faster runs here"})
 
     @unittest.skipUnless(support.EMULATOR and "aarch64" in support.EMULATOR[0], "no 64-bit ARM emulator")
     def test_arm_cores_with_and_without_dot_products(self):

@@ -18,7 +18,7 @@ void poison(const ModelBytes& model, const gguf::Reader& reader, std::size_t lay
   for (const char* part : {"gate", "up", "down"}) {
     const auto* tensor = reader.find_tensor("blk." + std::to_string(layer) + ".ffn_" + part + "_exps.weight");
     ASSERT_NE(tensor, nullptr);
-    const std::size_t size = tensor->data.size() / tensor->dims[2];
+    const auto size = static_cast<std::size_t>(tensor->data.size() / tensor->dims[2]);
     const auto offset = static_cast<std::size_t>(tensor->data.data() - model.bytes().data()) + expert * size;
     const float nan = std::numeric_limits<float>::quiet_NaN();
     for (std::size_t at = 0; at < size; at += sizeof(nan))

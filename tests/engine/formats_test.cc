@@ -96,8 +96,9 @@ std::uint64_t rows_of(const EditedTensor& tensor) {
 void round_to(Format format, bool as_floats, EditedTensor& tensor) {
   const auto columns = static_cast<std::size_t>(tensor.dims[0]);
   const std::size_t bytes = kernels::row_bytes(format, columns);
-  std::vector<std::byte> rounded(rows_of(tensor) * bytes);
-  for (std::size_t row = 0; row < rows_of(tensor); ++row) {
+  const auto rows = static_cast<std::size_t>(rows_of(tensor));
+  std::vector<std::byte> rounded(rows * bytes);
+  for (std::size_t row = 0; row < rows; ++row) {
     std::vector<float> floats(columns);
     std::byte* const source = tensor.data.data() + row * columns * sizeof(float);
     std::memcpy(floats.data(), source, columns * sizeof(float));

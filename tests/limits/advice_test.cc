@@ -27,7 +27,7 @@ class HollowFile final : public gguf::Sink {
   }
 
   Result<void> reserve(std::uint64_t size) override {
-    size_ = size;
+    size_ = static_cast<std::size_t>(size);
     return ftruncate(file_, static_cast<off_t>(size)) == 0 ? Result<void>() : fail(ErrorKind::kIo, "ftruncate");
   }
   Result<void> write_at(std::uint64_t offset, std::span<const std::byte> bytes) override {

@@ -73,7 +73,7 @@ int answer_texts(const Tokenizer& tokenizer, const std::string& option) {
   std::string line;
   std::string text;
   while (std::getline(std::cin, line)) {
-    const std::size_t size = std::strtoull(line.c_str(), nullptr, 10);
+    const auto size = static_cast<std::size_t>(std::strtoul(line.c_str(), nullptr, 10));
     if (size > kLongest) return stop("a text is too long");
     text.resize(size);
     std::cin.read(text.data(), static_cast<std::streamsize>(size));

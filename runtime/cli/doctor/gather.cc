@@ -88,7 +88,7 @@ Result<std::vector<KernelRow>> chosen_kernels(const Machine& machine) {
     const bool forced = !machine.forced.variant_of(kernel.family).empty();
     row->families += (row->families.empty() ? "" : ", ") + std::string(kernel.family) + (forced ? " (forced)" : "");
     row->why = "the fastest that this processor runs";
-    if (kernel.variant == "scalar") row->why = "nothing faster runs on this processor";
+    if (kernel.variant == "scalar") row->why = "nothing faster runs here";
   }
   return rows;
 }

@@ -55,7 +55,8 @@ std::vector<std::byte> model_of(const std::vector<FloatTensor>& tensors, float p
   std::mt19937 random(11);
   std::normal_distribution<float> normal(0.0F, 0.05F);
   for (std::size_t i = 0; i < tensors.size(); ++i) {
-    std::vector<float> values(writer.tensor_bytes(i) / gguf::info(tensors[i].type).block_bytes);
+    const auto count = writer.tensor_bytes(i) / gguf::info(tensors[i].type).block_bytes;
+    std::vector<float> values(static_cast<std::size_t>(count));
     std::ranges::generate(values, [&] { return normal(random) * (random() % 100 == 0 ? 10.0F : 1.0F); });
     if (poison != 0.0F) values.back() = poison;
     (void)writer.write(sink, i, 0, encode(tensors[i].type, values));
