@@ -8,9 +8,9 @@
 namespace linnet::kernels::tile_avx2 {
 namespace {
 
-constexpr std::size_t kTileRows = 4;  // Activation rows at once: 8 integer accumulators of the 16 registers.
+inline constexpr std::size_t kTileRows = 4;  // Activation rows at once: 8 integer accumulators of the 16 registers.
 static_assert(kActivationRows % kTileRows == 0);
-constexpr std::size_t kGroup = 4;  // Panels that stay in the L2 cache while all activations pass.
+inline constexpr std::size_t kGroup = 4;  // Panels that stay in the L2 cache while all activations pass.
 
 // Product::dot<Weights, kTokens>(codes, index, values, sums, dots) computes dots[t][half]: the exact products of a
 // part's columns that share scale `index` with the kTokens rows of a block of activations, whose sums are `sums`.

@@ -9,7 +9,7 @@
 namespace linnet::kernels::tile_neon {
 namespace {
 
-constexpr std::size_t kGroup = 4;  // Panels that stay in the L2 cache while all activations pass.
+inline constexpr std::size_t kGroup = 4;  // Panels that stay in the L2 cache while all activations pass.
 
 // The numbers of a block's kTokens rows, which lie side by side, as registers where they fill them.
 template <std::size_t kTokens>

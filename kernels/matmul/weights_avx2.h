@@ -11,9 +11,9 @@
 namespace linnet::kernels::tile_avx2 {
 namespace {
 
-constexpr std::size_t kHalves = 2;  // A 256-bit register holds 8 of a panel's 16 rows, 4 columns each.
-constexpr std::size_t kScaleBytes = 2 * kPanelRows;
-constexpr std::size_t kNibbleBytes = 256;  // Of 16 rows x 32 columns.
+inline constexpr std::size_t kHalves = 2;  // A 256-bit register holds 8 of a panel's 16 rows, 4 columns each.
+inline constexpr std::size_t kScaleBytes = 2 * kPanelRows;
+inline constexpr std::size_t kNibbleBytes = 256;  // Of 16 rows x 32 columns.
 
 inline __m256i load_bytes(const std::byte* from) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)); }
 

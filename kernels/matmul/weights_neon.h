@@ -11,8 +11,8 @@
 namespace linnet::kernels::tile_neon {
 namespace {
 
-constexpr std::size_t kScaleBytes = 2 * kPanelRows;
-constexpr std::size_t kNibbleBytes = 256;  // Of 16 rows x 32 columns.
+inline constexpr std::size_t kScaleBytes = 2 * kPanelRows;
+inline constexpr std::size_t kNibbleBytes = 256;  // Of 16 rows x 32 columns.
 
 inline int8x16_t load_bytes(const std::byte* from) { return vld1q_s8(reinterpret_cast<const std::int8_t*>(from)); }
 
