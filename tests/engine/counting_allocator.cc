@@ -2,6 +2,8 @@
 //
 // Linked into a test, or loaded before a program (LD_PRELOAD) so that `linnet bench` reports
 // heap_allocations_per_token: it finds `linnet_allocation_count` by dlsym. glibc's own entry points do the work.
+#undef _FILE_OFFSET_BITS  // mmap and mmap64 are both played here, each under its own name on 32-bit boards too.
+
 #include <dlfcn.h>
 #include <sys/mman.h>
 

@@ -92,9 +92,9 @@ TEST(Choice, ABudgetHoldsForMemoryOfTheMachine) {
   EXPECT_GT(needed[1].count, needed[0].count + (1U << 20)) << "a discrete GPU's memory is its own";
 }
 
-std::uint64_t row_bytes(const MemoryPlan& plan, std::string_view name) {
+std::size_t row_bytes(const MemoryPlan& plan, std::string_view name) {
   const auto row = std::ranges::find(plan.rows, name, &MemoryRow::name);
-  return row == plan.rows.end() ? 0 : row->size.count;
+  return row == plan.rows.end() ? 0 : static_cast<std::size_t>(row->size.count);
 }
 
 TEST(Plan, IsWhatTheDeviceIsAskedFor) {
