@@ -5,15 +5,15 @@
 #include <immintrin.h>
 
 #include "kernels/formats/iq4_nl.h"
-#include "kernels/matmul/matmul.h"
+#include "kernels/matmul/panel_parts.h"
 
 namespace linnet::kernels::avx512_vnni {
 namespace {
 
 constexpr std::size_t kTileRows = kActivationRows;  // 8 integer and 8 float accumulators of 32 registers.
 constexpr std::size_t kGroup = 4;                   // Panels that stay in the L2 cache while all activations pass.
-constexpr std::size_t kScaleBytes = 2 * kPanelRows;
-constexpr std::size_t kNibbleBytes = 256;  // Of 16 rows x 32 columns.
+using panel_parts::kNibbleBytes;
+using panel_parts::kScaleBytes;
 
 __m512i load_bytes(const std::byte* from) { return _mm512_loadu_si512(from); }
 
@@ -36,16 +36,10 @@ __m512i broadcast(const std::int8_t* four) {
 // registers.
 
 // Formats of 32 columns: scales (and minima) first, then codes.
-template <std::int32_t kCodeOffset, bool kMinimum, std::size_t kCodeBytes>
-struct Block32 {
-  static constexpr std::size_t kParts = 1;
-  static constexpr std::size_t kScales = 1;
-  static constexpr std::size_t kCodes = kMinimum ? 2 * kScaleBytes : kScaleBytes;
-  static constexpr std::size_t kBlockBytes = kCodes + kCodeBytes;
+template <std::int32_t kCodeOffset, bool kMinimum, std::size_t kCodeBytes, std::size_t kPartCount = 1>
+struct Block32 : panel_parts::UnderOneScale<kMinimum, kCodeBytes, kPartCount> {
   static constexpr std::int32_t kOffset = kCodeOffset;
-  static constexpr bool kHasMinimum = kMinimum;
 
-  static const std::byte* codes(const std::byte* block, std::size_t) { return block + kCodes; }
   static __m512 scales(const std::byte* block, std::size_t, std::size_t) { return load_scales(block); }
   static __m512 minima(const std::byte* block, std::size_t) { return load_scales(block + kScaleBytes); }
 };
@@ -89,17 +83,9 @@ using Q4_1 = Nibbles<Block32<0, true, kNibbleBytes>>;
 using Q5_0 = Fives<Block32<16, false, kNibbleBytes + 64>>;
 using Q5_1 = Fives<Block32<0, true, kNibbleBytes + 64>>;
 
-// One scale for several parts of 32 columns.
-template <std::size_t kGroupParts>
-struct Grouped : Block32<8, false, kGroupParts * kNibbleBytes> {
-  static constexpr std::size_t kParts = kGroupParts;
-  static const std::byte* codes(const std::byte* block, std::size_t part) {
-    return block + kScaleBytes + part * kNibbleBytes;
-  }
-};
-
-using Q4_64 = Nibbles<Grouped<2>>;
-using Q4_128 = Nibbles<Grouped<4>>;
+// One scale for several parts.
+using Q4_64 = Nibbles<Block32<8, false, kNibbleBytes, 2>>;
+using Q4_128 = Nibbles<Block32<8, false, kNibbleBytes, 4>>;
 
 // Looks the code book's values up, which are made unsigned by 128.
 struct IQ4_NL : Block32<128, false, kNibbleBytes> {
@@ -116,20 +102,10 @@ __m128i load_sixteen(const std::byte* from) { return _mm_loadu_si128(reinterpret
 
 // Super-blocks with minima: f16 scales and minima, then in each part 6-bit multiples of them and the codes.
 template <std::size_t kCodeBytes>
-struct WithMinima {
-  static constexpr std::size_t kParts = 8;
-  static constexpr std::size_t kScales = 1;
-  static constexpr std::size_t kPartBytes = 2 * kPanelRows + kCodeBytes;
-  static constexpr std::size_t kBlockBytes = 2 * kScaleBytes + kParts * kPartBytes;
+struct WithMinima : panel_parts::WithMinima<kCodeBytes> {
+  using panel_parts::WithMinima<kCodeBytes>::part_of;
   static constexpr std::int32_t kOffset = 0;
-  static constexpr bool kHasMinimum = true;
 
-  static const std::byte* part_of(const std::byte* block, std::size_t part) {
-    return block + 2 * kScaleBytes + part * kPartBytes;
-  }
-  static const std::byte* codes(const std::byte* block, std::size_t part) {
-    return part_of(block, part) + 2 * kPanelRows;
-  }
   static __m512 scales(const std::byte* block, std::size_t part, std::size_t) {
     const __m512i sub = _mm512_cvtepu8_epi32(load_sixteen(part_of(block, part)));
     return _mm512_mul_ps(load_scales(block), _mm512_cvtepi32_ps(sub));
@@ -146,20 +122,9 @@ using Q5_K = Fives<WithMinima<kNibbleBytes + 64>>;
 
 // Two signed 8-bit multiples of the scale a part; upper bits 2 k and 2 k + 1 of a byte of half h belong to columns 16 h
 // + 4 k … + 3.
-struct Q6_K {
-  static constexpr std::size_t kParts = 8;
-  static constexpr std::size_t kScales = 2;
-  static constexpr std::size_t kPartBytes = 2 * kPanelRows + kNibbleBytes + 128;
-  static constexpr std::size_t kBlockBytes = kScaleBytes + kParts * kPartBytes;
+struct Q6_K : panel_parts::WithTwoScales {
   static constexpr std::int32_t kOffset = 32;
-  static constexpr bool kHasMinimum = false;
 
-  static const std::byte* part_of(const std::byte* block, std::size_t part) {
-    return block + kScaleBytes + part * kPartBytes;
-  }
-  static const std::byte* codes(const std::byte* block, std::size_t part) {
-    return part_of(block, part) + 2 * kPanelRows;
-  }
   static __m512 scales(const std::byte* block, std::size_t part, std::size_t index) {
     const __m512i sub = _mm512_cvtepi8_epi32(load_sixteen(part_of(block, part) + kPanelRows * index));
     return _mm512_mul_ps(load_scales(block), _mm512_cvtepi32_ps(sub));

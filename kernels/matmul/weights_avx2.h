@@ -6,14 +6,14 @@
 #include <immintrin.h>
 
 #include "kernels/formats/iq4_nl.h"
-#include "kernels/matmul/matmul.h"
+#include "kernels/matmul/panel_parts.h"
 
 namespace linnet::kernels::tile_avx2 {
 namespace {
 
 inline constexpr std::size_t kHalves = 2;  // A 256-bit register holds 8 of a panel's 16 rows, 4 columns each.
-inline constexpr std::size_t kScaleBytes = 2 * kPanelRows;
-inline constexpr std::size_t kNibbleBytes = 256;  // Of 16 rows x 32 columns.
+using panel_parts::kNibbleBytes;
+using panel_parts::kScaleBytes;
 
 inline __m256i load_bytes(const std::byte* from) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)); }
 
@@ -34,15 +34,8 @@ inline __m256i broadcast(const std::int8_t* four) {
 // (maddubs) fit a lane of 16 bits before it must be widened.
 
 // Formats of 32 columns: scales (and minima) first, then codes.
-template <bool kMinimum, std::size_t kCodeBytes>
-struct Block32 {
-  static constexpr std::size_t kParts = 1;
-  static constexpr std::size_t kScales = 1;
-  static constexpr std::size_t kCodes = kMinimum ? 2 * kScaleBytes : kScaleBytes;
-  static constexpr std::size_t kBlockBytes = kCodes + kCodeBytes;
-  static constexpr bool kHasMinimum = kMinimum;
-
-  static const std::byte* codes(const std::byte* block, std::size_t) { return block + kCodes; }
+template <bool kMinimum, std::size_t kCodeBytes, std::size_t kPartCount = 1>
+struct Block32 : panel_parts::UnderOneScale<kMinimum, kCodeBytes, kPartCount> {
   static __m256 scales(const std::byte* block, std::size_t, std::size_t, std::size_t half) {
     return load_scales(block + 16 * half);
   }
@@ -114,35 +107,16 @@ using Q4_1 = Nibbles<Block32<true, kNibbleBytes>>;
 using Q5_0 = Fives<Block32<false, kNibbleBytes + 64>, 16>;
 using Q5_1 = Fives<Block32<true, kNibbleBytes + 64>>;
 
-// One scale for several parts of 32 columns.
-template <std::size_t kGroupParts>
-struct Grouped : Block32<false, kGroupParts * kNibbleBytes> {
-  static constexpr std::size_t kParts = kGroupParts;
-  static const std::byte* codes(const std::byte* block, std::size_t part) {
-    return block + kScaleBytes + part * kNibbleBytes;
-  }
-};
-
-using Q4_64 = Nibbles<Grouped<2>, 8>;
-using Q4_128 = Nibbles<Grouped<4>, 8>;
+// One scale for several parts.
+using Q4_64 = Nibbles<Block32<false, kNibbleBytes, 2>, 8>;
+using Q4_128 = Nibbles<Block32<false, kNibbleBytes, 4>, 8>;
 
 inline __m128i load_eight(const std::byte* from) { return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from)); }
 
 // Super-blocks with minima: f16 scales and minima, then in each part 6-bit multiples of them and the codes.
 template <std::size_t kCodeBytes>
-struct WithMinima {
-  static constexpr std::size_t kParts = 8;
-  static constexpr std::size_t kScales = 1;
-  static constexpr std::size_t kPartBytes = 2 * kPanelRows + kCodeBytes;
-  static constexpr std::size_t kBlockBytes = 2 * kScaleBytes + kParts * kPartBytes;
-  static constexpr bool kHasMinimum = true;
-
-  static const std::byte* part_of(const std::byte* block, std::size_t part) {
-    return block + 2 * kScaleBytes + part * kPartBytes;
-  }
-  static const std::byte* codes(const std::byte* block, std::size_t part) {
-    return part_of(block, part) + 2 * kPanelRows;
-  }
+struct WithMinima : panel_parts::WithMinima<kCodeBytes> {
+  using panel_parts::WithMinima<kCodeBytes>::part_of;
   static __m256 scales(const std::byte* block, std::size_t part, std::size_t, std::size_t half) {
     const __m256i sub = _mm256_cvtepu8_epi32(load_eight(part_of(block, part) + 8 * half));
     return _mm256_mul_ps(load_scales(block + 16 * half), _mm256_cvtepi32_ps(sub));
@@ -159,22 +133,11 @@ using Q5_K = Fives<WithMinima<kNibbleBytes + 64>>;
 
 // Two signed 8-bit multiples of the scale a part, and signed codes of 6 bits: 8 products of at most 32 * 127 are
 // 32,512. Upper bits 2 k and 2 k + 1 of a byte of columns 16 h … 16 h + 15 belong to columns 16 h + 4 k … + 3.
-struct Q6_K {
-  static constexpr std::size_t kParts = 8;
-  static constexpr std::size_t kScales = 2;
-  static constexpr std::size_t kPartBytes = 2 * kPanelRows + kNibbleBytes + 128;
-  static constexpr std::size_t kBlockBytes = kScaleBytes + kParts * kPartBytes;
-  static constexpr bool kHasMinimum = false;
+struct Q6_K : panel_parts::WithTwoScales {
   static constexpr bool kSigned = true;
   static constexpr std::size_t kRun = 4;
   static constexpr std::int32_t kOffset = 0;
 
-  static const std::byte* part_of(const std::byte* block, std::size_t part) {
-    return block + kScaleBytes + part * kPartBytes;
-  }
-  static const std::byte* codes(const std::byte* block, std::size_t part) {
-    return part_of(block, part) + 2 * kPanelRows;
-  }
   static __m256 scales(const std::byte* block, std::size_t part, std::size_t index, std::size_t half) {
     const __m256i sub = _mm256_cvtepi8_epi32(load_eight(part_of(block, part) + kPanelRows * index + 8 * half));
     return _mm256_mul_ps(load_scales(block + 16 * half), _mm256_cvtepi32_ps(sub));

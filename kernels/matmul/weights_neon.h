@@ -6,13 +6,13 @@
 #include <arm_neon.h>
 
 #include "kernels/formats/iq4_nl.h"
-#include "kernels/matmul/matmul.h"
+#include "kernels/matmul/panel_parts.h"
 
 namespace linnet::kernels::tile_neon {
 namespace {
 
-inline constexpr std::size_t kScaleBytes = 2 * kPanelRows;
-inline constexpr std::size_t kNibbleBytes = 256;  // Of 16 rows x 32 columns.
+using panel_parts::kNibbleBytes;
+using panel_parts::kScaleBytes;
 
 inline int8x16_t load_bytes(const std::byte* from) { return vld1q_s8(reinterpret_cast<const std::int8_t*>(from)); }
 
@@ -26,16 +26,10 @@ inline float32x4_t load_scales(const std::byte* from) {
 // products of those that share a scale (kIsShort).
 
 // Formats of 32 columns: scales (and minima) first, then codes.
-template <std::int32_t kCodeOffset, bool kMinimum, std::size_t kCodeBytes>
-struct Block32 {
-  static constexpr std::size_t kParts = 1;
-  static constexpr std::size_t kScales = 1;
-  static constexpr std::size_t kCodes = kMinimum ? 2 * kScaleBytes : kScaleBytes;
-  static constexpr std::size_t kBlockBytes = kCodes + kCodeBytes;
+template <std::int32_t kCodeOffset, bool kMinimum, std::size_t kCodeBytes, std::size_t kPartCount = 1>
+struct Block32 : panel_parts::UnderOneScale<kMinimum, kCodeBytes, kPartCount> {
   static constexpr std::int32_t kOffset = kCodeOffset;
-  static constexpr bool kHasMinimum = kMinimum;
 
-  static const std::byte* codes(const std::byte* block, std::size_t) { return block + kCodes; }
   static float32x4_t scales(const std::byte* block, std::size_t, std::size_t, std::size_t quad) {
     return load_scales(block + 8 * quad);
   }
@@ -108,17 +102,9 @@ using Q4_1 = Nibbles<Block32<0, true, kNibbleBytes>>;
 using Q5_0 = Fives<Block32<16, false, kNibbleBytes + 64>>;
 using Q5_1 = Fives<Block32<0, true, kNibbleBytes + 64>>;
 
-// One scale for several parts of 32 columns.
-template <std::size_t kGroupParts>
-struct Grouped : Block32<8, false, kGroupParts * kNibbleBytes> {
-  static constexpr std::size_t kParts = kGroupParts;
-  static const std::byte* codes(const std::byte* block, std::size_t part) {
-    return block + kScaleBytes + part * kNibbleBytes;
-  }
-};
-
-using Q4_64 = Nibbles<Grouped<2>>;
-using Q4_128 = Nibbles<Grouped<4>>;
+// One scale for several parts.
+using Q4_64 = Nibbles<Block32<8, false, kNibbleBytes, 2>>;
+using Q4_128 = Nibbles<Block32<8, false, kNibbleBytes, 4>>;
 
 // Four neighbouring bytes as they are or with their sign.
 inline std::uint32_t load_four(const std::byte* from) {
@@ -137,20 +123,10 @@ inline float32x4_t signed_floats(const std::byte* four) {
 
 // Super-blocks with minima: f16 scales and minima, then in each part 6-bit multiples of them and the codes.
 template <std::size_t kCodeBytes>
-struct WithMinima {
-  static constexpr std::size_t kParts = 8;
-  static constexpr std::size_t kScales = 1;
-  static constexpr std::size_t kPartBytes = 2 * kPanelRows + kCodeBytes;
-  static constexpr std::size_t kBlockBytes = 2 * kScaleBytes + kParts * kPartBytes;
+struct WithMinima : panel_parts::WithMinima<kCodeBytes> {
+  using panel_parts::WithMinima<kCodeBytes>::part_of;
   static constexpr std::int32_t kOffset = 0;
-  static constexpr bool kHasMinimum = true;
 
-  static const std::byte* part_of(const std::byte* block, std::size_t part) {
-    return block + 2 * kScaleBytes + part * kPartBytes;
-  }
-  static const std::byte* codes(const std::byte* block, std::size_t part) {
-    return part_of(block, part) + 2 * kPanelRows;
-  }
   static float32x4_t scales(const std::byte* block, std::size_t part, std::size_t, std::size_t quad) {
     return vmulq_f32(load_scales(block + 8 * quad), unsigned_floats(part_of(block, part) + 4 * quad));
   }
@@ -165,21 +141,10 @@ using Q5_K = Fives<WithMinima<kNibbleBytes + 64>>;
 
 // Two signed 8-bit multiples of the scale a part, and signed codes of 6 bits. Upper bits 2 k and 2 k + 1 of a byte of
 // columns 16 h … 16 h + 15 belong to columns 16 h + 4 k … + 3.
-struct Q6_K {
-  static constexpr std::size_t kParts = 8;
-  static constexpr std::size_t kScales = 2;
-  static constexpr std::size_t kPartBytes = 2 * kPanelRows + kNibbleBytes + 128;
-  static constexpr std::size_t kBlockBytes = kScaleBytes + kParts * kPartBytes;
+struct Q6_K : panel_parts::WithTwoScales {
   static constexpr std::int32_t kOffset = 0;
-  static constexpr bool kHasMinimum = false;
   static constexpr bool kIsShort = true;  // 4 * 32 * 127 = 16,256.
 
-  static const std::byte* part_of(const std::byte* block, std::size_t part) {
-    return block + kScaleBytes + part * kPartBytes;
-  }
-  static const std::byte* codes(const std::byte* block, std::size_t part) {
-    return part_of(block, part) + 2 * kPanelRows;
-  }
   static float32x4_t scales(const std::byte* block, std::size_t part, std::size_t index, std::size_t quad) {
     const float32x4_t sub = signed_floats(part_of(block, part) + kPanelRows * index + 4 * quad);
     return vmulq_f32(load_scales(block + 8 * quad), sub);
