@@ -171,13 +171,17 @@ void many_rows(const std::byte* panels, std::size_t panel_count, const Q8Activat
     for (; r + Multiply::kTileRows <= in.rows; r += Multiply::kTileRows) {
       Multiply::template tiles<Weights, Multiply::kTileRows>(group, count, in, r, group_out, out_stride);
     }
-    if (Multiply::kTileRows > 8 && r + 8 <= in.rows) {
-      Multiply::template tiles<Weights, 8>(group, count, in, r, group_out, out_stride);
-      r += 8;
+    if constexpr (Multiply::kTileRows > 8) {
+      if (r + 8 <= in.rows) {
+        Multiply::template tiles<Weights, 8>(group, count, in, r, group_out, out_stride);
+        r += 8;
+      }
     }
-    if (Multiply::kTileRows > 4 && r + 4 <= in.rows) {
-      Multiply::template tiles<Weights, 4>(group, count, in, r, group_out, out_stride);
-      r += 4;
+    if constexpr (Multiply::kTileRows > 4) {
+      if (r + 4 <= in.rows) {
+        Multiply::template tiles<Weights, 4>(group, count, in, r, group_out, out_stride);
+        r += 4;
+      }
     }
     switch (in.rows - r) {
       case 3: Multiply::template tiles<Weights, 3>(group, count, in, r, group_out, out_stride); break;
