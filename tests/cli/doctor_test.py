@@ -90,11 +90,13 @@ class Here(support.CommandTest):
             self.assertEqual(self.emulated(["qemu-x86_64-static"], processor), {"scalar": "nothing faster runs here"})
 
     @unittest.skipUnless(support.EMULATOR and "aarch64" in support.EMULATOR[0], "no 64-bit ARM emulator")
-    def test_arm_cores_with_and_without_dot_products(self):
-        for processor in ("cortex-a53", "cortex-a72"):
-            self.assertIn("neon", self.emulated(support.EMULATOR, processor))
-            self.assertNotIn("neon_dotprod", self.emulated(support.EMULATOR, processor))
-        self.assertIn("neon_dotprod", self.emulated(support.EMULATOR, "max"))
+    def test_arm_cores_by_the_products_that_they_have(self):
+        fastest = {"cortex-a53": "neon", "cortex-a72": "neon", "cortex-a76": "neon_dotprod", "max": "neon_i8mm"}
+        integer_kernels = set(fastest.values())
+        for processor, variant in fastest.items():
+            used = integer_kernels.intersection(self.emulated(support.EMULATOR, processor))
+            self.assertEqual(used - {"neon"}, {variant} - {"neon"}, processor)
+            self.assertIn(variant, used, processor)
 
     def test_a_forced_kernel_is_named(self):
         report = self.doctor("--quick", environment={"LINNET_KERNEL": "matmul=scalar"})
