@@ -11,6 +11,12 @@
 #include "runtime/base/cpu_features.h"
 #include "runtime/base/result.h"
 
+// The namespace of the scalar definitions. 32-bit ARM compiles them once more, as `neon`, for processors where a fused
+// multiply-add is an instruction (VFPv4) instead of a function of the C library: kernels/CMakeLists.txt.
+#ifndef LINNET_SCALAR
+#  define LINNET_SCALAR scalar
+#endif
+
 namespace linnet::kernels {
 
 // One implementation of a family. Function is a pointer type, or a struct of pointers where a family has several

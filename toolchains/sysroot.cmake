@@ -1,7 +1,8 @@
 # Shared by the cross toolchain files: Debian's cross gcc against an unpacked sysroot, tests under qemu-user.
 #
-# The including file sets LINNET_TRIPLE, LINNET_DEBIAN_ARCHITECTURE and LINNET_QEMU. The sysroot is the one that
-# `toolchains/make-sysroot.sh` puts under build/; -DLINNET_SYSROOT=DIR takes another, such as a board vendor's.
+# The including file sets LINNET_TRIPLE, LINNET_DEBIAN_ARCHITECTURE and LINNET_QEMU, and may set LINNET_QEMU_OPTIONS. The
+# sysroot is the one that `toolchains/make-sysroot.sh` puts under build/; -DLINNET_SYSROOT=DIR takes another, such as a
+# board vendor's.
 
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_C_COMPILER ${LINNET_TRIPLE}-gcc)
@@ -28,5 +29,5 @@ set(CMAKE_EXE_LINKER_FLAGS_INIT "-Wl,-rpath-link,${CMAKE_SYSROOT}/usr/lib/${LINN
 # QEMU_CPU in the environment chooses the processor (cortex-a53: no dot products); the default has everything.
 find_program(LINNET_QEMU_PROGRAM ${LINNET_QEMU} NO_CMAKE_FIND_ROOT_PATH)
 if(LINNET_QEMU_PROGRAM)
-  set(CMAKE_CROSSCOMPILING_EMULATOR ${LINNET_QEMU_PROGRAM} -L ${CMAKE_SYSROOT})
+  set(CMAKE_CROSSCOMPILING_EMULATOR ${LINNET_QEMU_PROGRAM} ${LINNET_QEMU_OPTIONS} -L ${CMAKE_SYSROOT})
 endif()

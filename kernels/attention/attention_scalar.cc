@@ -6,7 +6,7 @@
 #include "kernels/math/lanes.h"
 #include "kernels/math/math.h"
 
-namespace linnet::kernels::scalar {
+namespace linnet::kernels::LINNET_SCALAR {
 namespace {
 
 // Number `i` of a row, without its scale.
@@ -83,4 +83,4 @@ void finish_part(const AttentionShape& shape, const AttentionPart& part) {
 
 const Attention kAttention{attend_page, merge_parts, finish_part};
 
-}  // namespace linnet::kernels::scalar
+}  // namespace linnet::kernels::LINNET_SCALAR

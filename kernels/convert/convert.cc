@@ -6,7 +6,7 @@ namespace {
 constexpr Variant<const Convert*> kTable[] = {
 #if defined(__x86_64__)
     {"avx2", {.avx2 = true}, &avx2::kConvert},
-#elif defined(__aarch64__)
+#elif defined(__aarch64__) || defined(__arm__)
     {"neon", {.neon = true}, &neon::kConvert},
 #endif
     {"scalar", {}, &scalar::kConvert},

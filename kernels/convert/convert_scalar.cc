@@ -1,7 +1,7 @@
 #include "kernels/convert/convert.h"
 #include "kernels/formats/half.h"
 
-namespace linnet::kernels::scalar {
+namespace linnet::kernels::LINNET_SCALAR {
 namespace {
 
 void to_f16(const float* in, std::uint16_t* out, std::size_t count) {
@@ -16,4 +16,4 @@ void from_f16(const std::uint16_t* in, float* out, std::size_t count) {
 
 const Convert kConvert{to_f16, from_f16};
 
-}  // namespace linnet::kernels::scalar
+}  // namespace linnet::kernels::LINNET_SCALAR

@@ -4,7 +4,7 @@
 
 #include "kernels/math/math.h"
 
-namespace linnet::kernels::scalar {
+namespace linnet::kernels::LINNET_SCALAR {
 namespace {
 
 void silu_multiply(const float* gate, const float* up, float* out, std::size_t count) {
@@ -39,4 +39,4 @@ void gelu(const float* in, float* out, std::size_t count) {
 
 const Elementwise kElementwise{silu_multiply, sigmoid_multiply, clamped_swiglu, add, scale, gelu};
 
-}  // namespace linnet::kernels::scalar
+}  // namespace linnet::kernels::LINNET_SCALAR

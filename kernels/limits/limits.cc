@@ -12,6 +12,8 @@ constexpr Variant<const Limits*> kVariants[] = {
     {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &neon_i8mm::kLimits},
     {"neon_dotprod", {.neon = true, .dotprod = true}, &neon_dotprod::kLimits},
     {"neon", {.neon = true}, &neon::kLimits},
+#elif defined(__arm__)
+    {"neon", {.neon = true}, &neon::kLimits},
 #endif
     {"scalar", {}, &scalar::kLimits},
 };

@@ -1,6 +1,6 @@
 #include "kernels/limits/limits.h"
 
-namespace linnet::kernels::scalar {
+namespace linnet::kernels::LINNET_SCALAR {
 namespace {
 
 std::uint64_t read(const std::uint64_t* words, std::size_t count) {
@@ -28,4 +28,4 @@ std::int32_t multiply(const std::uint8_t* a, const std::int8_t* b, std::size_t r
 
 const Limits kLimits = {read, multiply};
 
-}  // namespace linnet::kernels::scalar
+}  // namespace linnet::kernels::LINNET_SCALAR

@@ -16,6 +16,8 @@ constexpr Variant<const MatMul*> kVariants[] = {
     {"neon_i8mm", {.neon = true, .dotprod = true, .i8mm = true}, &(neon_i8mm::kMatMuls.*kFormat)},
     {"neon_dotprod", {.neon = true, .dotprod = true}, &(neon_dotprod::kMatMuls.*kFormat)},
     {"neon", {.neon = true}, &(neon::kMatMuls.*kFormat)},
+#elif defined(__arm__)
+    {"neon", {.neon = true}, &(neon::kMatMuls.*kFormat)},
 #endif
     {"scalar", {}, &(scalar::kMatMuls.*kFormat)},
 };

@@ -13,7 +13,7 @@
 #include "kernels/formats/q8_0.h"
 #include "kernels/matmul/matmul.h"
 
-namespace linnet::kernels::scalar {
+namespace linnet::kernels::LINNET_SCALAR {
 namespace {
 
 // 32 columns of a panel block: all of it, or one part of a larger one.
@@ -175,4 +175,4 @@ const MatMulSet kMatMuls = {
     .q4_128 = entries<Q4_128PanelBlock>(),
 };
 
-}  // namespace linnet::kernels::scalar
+}  // namespace linnet::kernels::LINNET_SCALAR

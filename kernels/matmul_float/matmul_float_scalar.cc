@@ -2,7 +2,7 @@
 #include "kernels/math/lanes.h"
 #include "kernels/matmul_float/matmul_float.h"
 
-namespace linnet::kernels::scalar {
+namespace linnet::kernels::LINNET_SCALAR {
 namespace {
 
 float widen(float weight) { return weight; }
@@ -43,4 +43,4 @@ void matmul_bf16(const FloatMatrix& matrix, const FloatRows& in, float* out, std
   multiply<BF16>(matrix, in, out, out_stride);
 }
 
-}  // namespace linnet::kernels::scalar
+}  // namespace linnet::kernels::LINNET_SCALAR

@@ -6,7 +6,7 @@ namespace {
 constexpr Variant<RmsNorm> kRmsNorm[] = {
 #if defined(__x86_64__)
     {"avx2", {.avx2 = true}, avx2::rms_norm},
-#elif defined(__aarch64__)
+#elif defined(__aarch64__) || defined(__arm__)
     {"neon", {.neon = true}, neon::rms_norm},
 #endif
     {"scalar", {}, scalar::rms_norm},
@@ -15,7 +15,7 @@ constexpr Variant<RmsNorm> kRmsNorm[] = {
 constexpr Variant<LayerNorm> kLayerNorm[] = {
 #if defined(__x86_64__)
     {"avx2", {.avx2 = true}, avx2::layer_norm},
-#elif defined(__aarch64__)
+#elif defined(__aarch64__) || defined(__arm__)
     {"neon", {.neon = true}, neon::layer_norm},
 #endif
     {"scalar", {}, scalar::layer_norm},
@@ -24,7 +24,7 @@ constexpr Variant<LayerNorm> kLayerNorm[] = {
 constexpr Variant<UnitNorm> kUnitNorm[] = {
 #if defined(__x86_64__)
     {"avx2", {.avx2 = true}, avx2::unit_norm},
-#elif defined(__aarch64__)
+#elif defined(__aarch64__) || defined(__arm__)
     {"neon", {.neon = true}, neon::unit_norm},
 #endif
     {"scalar", {}, scalar::unit_norm},

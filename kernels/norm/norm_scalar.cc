@@ -3,7 +3,7 @@
 #include "kernels/math/lanes.h"
 #include "kernels/norm/norm.h"
 
-namespace linnet::kernels::scalar {
+namespace linnet::kernels::LINNET_SCALAR {
 
 void rms_norm(const float* in, const float* weight, float epsilon, std::size_t width, float* out) {
   LaneSum squares;
@@ -31,4 +31,4 @@ void unit_norm(float* in_out, float epsilon, float scale, std::size_t width) {
   for (std::size_t i = 0; i < width; ++i) in_out[i] *= factor;
 }
 
-}  // namespace linnet::kernels::scalar
+}  // namespace linnet::kernels::LINNET_SCALAR

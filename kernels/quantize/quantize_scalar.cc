@@ -4,7 +4,7 @@
 
 #include "kernels/quantize/quantize.h"
 
-namespace linnet::kernels::scalar {
+namespace linnet::kernels::LINNET_SCALAR {
 namespace {
 
 // Round to even of |x| <= 2^22 without a conversion that a NaN would make undefined: the sum's low bits are the
@@ -36,4 +36,4 @@ void quantize(const float* in, std::size_t columns, const Q8Row& out) {
   }
 }
 
-}  // namespace linnet::kernels::scalar
+}  // namespace linnet::kernels::LINNET_SCALAR

@@ -4,7 +4,7 @@
 
 #include "kernels/math/math.h"
 
-namespace linnet::kernels::scalar {
+namespace linnet::kernels::LINNET_SCALAR {
 namespace {
 
 void convolve(const ShortConvolution& convolution, float* in_out) {
@@ -43,4 +43,4 @@ void delta(const DeltaStep& step, float* out) {
 
 const Recurrence kRecurrence{convolve, delta};
 
-}  // namespace linnet::kernels::scalar
+}  // namespace linnet::kernels::LINNET_SCALAR

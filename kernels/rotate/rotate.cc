@@ -6,7 +6,7 @@ namespace {
 constexpr Variant<const Rotate*> kTable[] = {
 #if defined(__x86_64__)
     {"avx2", {.avx2 = true}, &avx2::kRotate},
-#elif defined(__aarch64__)
+#elif defined(__aarch64__) || defined(__arm__)
     {"neon", {.neon = true}, &neon::kRotate},
 #endif
     {"scalar", {}, &scalar::kRotate},

@@ -1,6 +1,6 @@
 #include "kernels/rotate/rotate.h"
 
-namespace linnet::kernels::scalar {
+namespace linnet::kernels::LINNET_SCALAR {
 namespace {
 
 void turn(float& a, float& b, float cosine, float sine) {
@@ -28,4 +28,4 @@ void rotate_interleaved(float* row, std::size_t heads, std::size_t head_width, c
 
 const Rotate kRotate{rotate_halves, rotate_interleaved};
 
-}  // namespace linnet::kernels::scalar
+}  // namespace linnet::kernels::LINNET_SCALAR

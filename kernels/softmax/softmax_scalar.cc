@@ -4,7 +4,7 @@
 #include "kernels/math/math.h"
 #include "kernels/softmax/softmax.h"
 
-namespace linnet::kernels::scalar {
+namespace linnet::kernels::LINNET_SCALAR {
 namespace {
 
 float mass(const float* logits, std::size_t count, float largest, float temperature) {
@@ -26,4 +26,4 @@ std::size_t largest(const float* logits, std::size_t count) {
 
 const Softmax kSoftmax{mass, largest};
 
-}  // namespace linnet::kernels::scalar
+}  // namespace linnet::kernels::LINNET_SCALAR

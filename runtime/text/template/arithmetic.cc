@@ -162,18 +162,17 @@ Result<Value> add_sequences(Workspace& workspace, const Value& a, const Value& b
 }
 
 Result<Value> repeat(Workspace& workspace, const Value& value, std::int64_t count) {
-  const auto times = static_cast<std::size_t>(std::max<std::int64_t>(count, 0));
+  const std::size_t times = as_size(count);
   const std::size_t size = value.is(Kind::kString) ? value.as_string().size() : value.items().size();
-  if (size != 0 && times > std::numeric_limits<std::size_t>::max() / size) {
-    return fail(ErrorKind::kUnsupported, "a repetition is too long");
-  }
+  const std::size_t most = std::numeric_limits<std::size_t>::max();
+  const std::size_t all = size != 0 && times > most / size ? most : size * times;
   if (value.is(Kind::kString)) {
-    LINNET_CHECK(workspace.room_for_string(size * times));
+    LINNET_CHECK(workspace.room_for_string(all));
     std::string text;
     for (std::size_t i = 0; i < times && size != 0; ++i) text += value.as_string();
     return workspace.string(std::move(text), value.is_markup());
   }
-  LINNET_CHECK(workspace.room_for_elements(size * times));
+  LINNET_CHECK(workspace.room_for_elements(all));
   std::vector<Value> items;
   for (std::size_t i = 0; i < times && size != 0; ++i) {
     items.insert(items.end(), value.items().begin(), value.items().end());

@@ -20,7 +20,7 @@ std::size_t range_count(std::int64_t start, std::int64_t stop, std::int64_t step
   const std::int64_t high = step > 0 ? stop : start;
   const std::uint64_t distance = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
   const std::uint64_t stride = step > 0 ? static_cast<std::uint64_t>(step) : 0 - static_cast<std::uint64_t>(step);
-  return static_cast<std::size_t>((distance - 1) / stride + 1);
+  return as_size((distance - 1) / stride + 1);
 }
 
 Result<Value> make_range(Interpreter& interpreter, const Value&, const Arguments& arguments) {

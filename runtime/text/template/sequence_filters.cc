@@ -254,8 +254,8 @@ Result<Value> batch(Interpreter& interpreter, const Value& subject, const Argume
   }
   if (!row.empty()) {
     if (bound.has_value(1) && size > static_cast<std::int64_t>(row.size())) {
-      LINNET_CHECK(workspace.room_for_elements(static_cast<std::size_t>(size)));
-      row.resize(static_cast<std::size_t>(size), bound[1]);
+      LINNET_CHECK(workspace.room_for_elements(as_size(size)));
+      row.resize(as_size(size), bound[1]);
     }
     LINNET_TRY(Value rest, workspace.list(std::move(row)));
     rows.push_back(std::move(rest));
@@ -269,7 +269,7 @@ Result<Value> slice(Interpreter& interpreter, const Value& subject, const Argume
   LINNET_TRY(const std::vector<Value> elements, interpreter.elements(subject));
   if (wanted == 0) return python_error("integer division or modulo by zero");
   Workspace& workspace = interpreter.workspace();
-  const auto slices = static_cast<std::size_t>(std::max<std::int64_t>(wanted, 0));
+  const std::size_t slices = as_size(wanted);
   LINNET_CHECK(workspace.room_for_elements(slices));
   std::vector<Value> columns;
   auto next = elements.begin();

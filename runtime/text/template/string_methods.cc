@@ -74,7 +74,7 @@ Result<Value> split_method(Interpreter& interpreter, const Value& self, const Ar
   LINNET_TRY(const std::int64_t limit, bound.integer(1, -1));
   LINNET_TRY(const std::string_view separator, bound.text(0, ""));
   const std::string_view text = self.as_string();
-  const std::size_t most = limit < 0 ? kNoLimit : static_cast<std::size_t>(limit);
+  const std::size_t most = limit < 0 ? kNoLimit : as_size(limit);
   Workspace& workspace = interpreter.workspace();
   LINNET_CHECK(workspace.spend_search(text, separator));
   if (!bound.has_value(0)) {
@@ -163,7 +163,7 @@ Result<Value> replace_method(Interpreter& interpreter, const Value& self, const 
   LINNET_TRY(const std::string_view from, required_text(bound, 0));
   LINNET_TRY(const std::string_view to, required_text(bound, 1));
   LINNET_TRY(const std::int64_t limit, bound.integer(2, -1));
-  const std::size_t most = limit < 0 ? kNoLimit : static_cast<std::size_t>(limit);
+  const std::size_t most = limit < 0 ? kNoLimit : as_size(limit);
   LINNET_CHECK(interpreter.workspace().spend_search(self.as_string(), from));
   LINNET_CHECK(interpreter.workspace().room_for_string(replaced_size(self.as_string(), from, to, most)));
   return interpreter.workspace().string(replace(self.as_string(), from, to, most), self.is_markup());
@@ -219,10 +219,10 @@ Result<Value> zero_fill(Interpreter& interpreter, const Value& self, const Argum
   LINNET_TRY(const std::int64_t width, bound.integer(0, 0));
   const auto missing = width - static_cast<std::int64_t>(self.code_points());
   if (missing <= 0) return self;
-  LINNET_CHECK(interpreter.workspace().room_for_string(static_cast<std::size_t>(width)));
+  LINNET_CHECK(interpreter.workspace().room_for_string(as_size(width)));
   std::string text = self.as_string();
   const bool is_signed = text.starts_with('+') || text.starts_with('-');
-  text.insert(is_signed ? 1 : 0, static_cast<std::size_t>(missing), '0');
+  text.insert(is_signed ? 1 : 0, as_size(missing), '0');
   return interpreter.workspace().string(std::move(text), self.is_markup());
 }
 
@@ -241,7 +241,7 @@ Result<Value> justify(Interpreter& interpreter, const Value& self, const Argumen
   const std::int64_t left = align == Align::kLeft    ? 0
                             : align == Align::kRight ? missing
                                                      : missing / 2 + (missing & width & 1);
-  LINNET_CHECK(interpreter.workspace().room_for_string(static_cast<std::size_t>(width)));
+  LINNET_CHECK(interpreter.workspace().room_for_string(as_size(width)));
   std::string text;
   for (std::int64_t i = 0; i < left; ++i) text += fill;
   text += self.as_string();

@@ -87,7 +87,7 @@ Result<Value> replace(Interpreter& interpreter, const Value& subject, const Argu
   LINNET_TRY(const std::string from, text_argument(interpreter, bound, 0));
   LINNET_TRY(const std::string to, text_argument(interpreter, bound, 1));
   LINNET_TRY(const std::int64_t limit, bound.integer(2, -1));
-  const std::size_t most = limit < 0 ? kNoLimit : static_cast<std::size_t>(limit);
+  const std::size_t most = limit < 0 ? kNoLimit : as_size(limit);
   LINNET_CHECK(interpreter.workspace().spend_search(text, from));
   LINNET_CHECK(interpreter.workspace().room_for_string(replaced_size(text, from, to, most)));
   return interpreter.workspace().string(templates::replace(text, from, to, most));
@@ -129,7 +129,7 @@ Result<Value> indent(Interpreter& interpreter, const Value& subject, const Argum
   } else {
     if (bound.has(0) && !as_index(bound[0])) return python_error("indent's width must be an integer or a string");
     LINNET_TRY(const std::int64_t width, bound.integer(0, 4));
-    const auto blanks = static_cast<std::size_t>(std::max<std::int64_t>(width, 0));
+    const std::size_t blanks = as_size(width);
     LINNET_CHECK(interpreter.workspace().room_for_string(blanks));
     by.assign(blanks, ' ');
   }
@@ -160,7 +160,7 @@ Result<Value> truncate(Interpreter& interpreter, const Value& subject, const Arg
     return python_error(std::string("truncate needs a string, not ") + type_name_of(subject));
   }
   const std::string_view text = subject.as_string();
-  std::string_view head = text.substr(0, byte_offset(text, static_cast<std::size_t>(kept)));
+  std::string_view head = text.substr(0, byte_offset(text, as_size(kept)));
   if (!bound.flag(1)) head = head.substr(0, head.rfind(' '));
   return interpreter.workspace().string(std::string(head) + std::string(end), subject.is_markup());
 }
@@ -204,7 +204,7 @@ Result<void> read_indent(Interpreter& interpreter, const Bound& bound, JsonStyle
     return {};
   }
   LINNET_TRY(const std::int64_t width, bound.integer(1, 0));
-  const auto blanks = static_cast<std::size_t>(std::max<std::int64_t>(width, 0));
+  const std::size_t blanks = as_size(width);
   LINNET_CHECK(interpreter.workspace().room_for_string(blanks));
   style.indent = std::string(blanks, ' ');
   return {};

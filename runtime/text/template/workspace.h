@@ -1,8 +1,10 @@
 // What one render may use: its counters against the limits, the values it makes, the objects it owns.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -15,6 +17,12 @@
 #include "runtime/text/template/value.h"
 
 namespace linnet::templates {
+
+// A number of a template as a size: 0 for negative ones, the largest for those that this machine's sizes do not reach.
+inline std::size_t as_size(std::uint64_t number) {
+  return static_cast<std::size_t>(std::min<std::uint64_t>(number, std::numeric_limits<std::size_t>::max()));
+}
+inline std::size_t as_size(std::int64_t number) { return number < 0 ? 0 : as_size(static_cast<std::uint64_t>(number)); }
 
 // Bytes alive against a bound.
 class Budget {

@@ -92,6 +92,15 @@ TEST(TemplateTest, LimitsEndTheWork) {
   expect_error("{{ 'a' * 9223372036854775807 }}", kind, "a string is beyond");
   expect_error("{{ [1, 2] * 9223372036854775807 }}", kind, "a list is beyond");
   expect_error("{{ [1] * 100000000 }}", kind, "a list is beyond");
+  // Whose lower 32 bits are small: nothing on 64-bit machines, a trap on others.
+  expect_error("{{ 'a' * 4294967297 }}", kind, "a string is beyond");
+  expect_error("{{ [1] * 4294967297 }}", kind, "a list is beyond");
+  expect_error("{{ 'a'.rjust(4294967298) }}", kind, "a string is beyond");
+  expect_error("{{ 'a'.zfill(4294967298) }}", kind, "a string is beyond");
+  expect_error("{{ [1] | slice(4294967297) | list }}", kind, "a list is beyond");
+  expect_error("{{ [1] | batch(4294967297, 0) | list }}", kind, "a list is beyond");
+  expect_error("{{ [1] | tojson(indent=4294967297) }}", kind, "a string is beyond");
+  expect_error("{{ range(4294967297) | list }}", ErrorKind::kMalformed, "range too big");
   expect_error("{{ '%1000000000d' % 1 }}", kind, "a string is beyond");
   expect_error("{{ '%.1000000000f' % 1 }}", kind, "beyond");
   expect_error("{{ '{:1000000000}'.format(1) }}", kind, "a string is beyond");
