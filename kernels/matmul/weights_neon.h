@@ -56,6 +56,16 @@ inline void unpack_nibbles(const std::byte* codes, std::size_t half, std::size_t
   }
 }
 
+inline int8x16_t look_up(int8x16_t table, uint8x16_t indices) {
+#if defined(__aarch64__)
+  return vqtbl1q_s8(table, indices);
+#else
+  const int8x8x2_t halves = {{vget_low_s8(table), vget_high_s8(table)}};
+  return vcombine_s8(vtbl2_s8(halves, vreinterpret_s8_u8(vget_low_u8(indices))),
+                     vtbl2_s8(halves, vreinterpret_s8_u8(vget_high_u8(indices))));
+#endif
+}
+
 // Looks the code book's values up.
 struct IQ4_NL : Block32<0, false, kNibbleBytes> {
   static constexpr bool kIsShort = false;
@@ -64,7 +74,7 @@ struct IQ4_NL : Block32<0, false, kNibbleBytes> {
     uint8x16_t indices[4];
     unpack_nibbles(codes, half, quad, indices);
     const int8x16_t table = vld1q_s8(kIQ4_NLValues);
-    for (std::size_t i = 0; i < 4; ++i) columns[i] = vqtbl1q_s8(table, indices[i]);
+    for (std::size_t i = 0; i < 4; ++i) columns[i] = look_up(table, indices[i]);
   }
 };
 

@@ -1,0 +1,121 @@
+// For 32-bit ARM with NEON and VFPv4: Cortex-A7, and 64-bit cores under a 32-bit system.
+//
+// Products are NEON's; what they are scaled by and added to is VFPv4's, one number at a time, as NEON here takes small
+// numbers (subnormals) for zeros.
+#include <cmath>
+
+#include "kernels/matmul/product_neon.h"
+#include "kernels/matmul/weights_neon.h"
+
+namespace linnet::kernels::neon {
+namespace {
+
+using tile_neon::panel_size;
+using tile_neon::Product;
+
+// One block of kTokens rows of activations: one, or two that are a pair.
+struct Rows {
+  const std::int8_t* values;
+  const float* scales;
+  const std::int32_t* sums;
+};
+
+// Columns 16 half … 16 half + 15 of four rows of weights. `first` and `second` as `Product::add` takes them.
+template <class Weights, std::size_t kTokens>
+void add_half(const std::byte* codes, std::size_t half, std::size_t quad, const std::int8_t* values,
+              Product<Weights> (&products)[kTokens]) {
+  int8x16_t columns[4];
+  Weights::unpack(codes, half, quad, columns);
+  if constexpr (kTokens == 2) {
+    const int8x16_t first = vld1q_s8(values + 32 * half);
+    const int8x16_t second = vld1q_s8(values + 32 * half + 16);
+    products[0].template add<0, 0>(columns, first, second);
+    products[1].template add<2, 2>(columns, first, second);
+  } else {
+    const int8x16_t both = vld1q_s8(values + 16 * half);
+    products[0].template add<0, 2>(columns, both, both);
+  }
+}
+
+// Four rows of weights in one part of a panel block, times a block of activations.
+template <class Weights, std::size_t kTokens>
+void add_block(const std::byte* block, std::size_t part, std::size_t quad, const Rows& rows,
+               float (&accumulators)[kTokens][4]) {
+  constexpr std::size_t kHalves = 2 / Weights::kScales;
+  for (std::size_t index = 0; index < Weights::kScales; ++index) {
+    Product<Weights> products[kTokens];
+    for (std::size_t t = 0; t < kTokens; ++t) products[t].begin(-Weights::kOffset * rows.sums[t]);
+    for (std::size_t half = index * kHalves; half < (index + 1) * kHalves; ++half) {
+      add_half<Weights>(Weights::codes(block, part), half, quad, rows.values, products);
+    }
+    const float32x4_t scales = Weights::scales(block, part, index, quad);
+    for (std::size_t t = 0; t < kTokens; ++t) {
+      const int32x4_t sums = products[t].sums();
+      for (std::size_t i = 0; i < 4; ++i) {
+        float& accumulator = accumulators[t][i];
+        accumulator = std::fma(static_cast<float>(sums[i]), scales[i] * rows.scales[t], accumulator);
+      }
+    }
+  }
+  if constexpr (Weights::kHasMinimum) {
+    const float32x4_t minima = Weights::minima(block, part, quad);
+    for (std::size_t t = 0; t < kTokens; ++t) {
+      const auto sum = static_cast<float>(rows.sums[t]);
+      for (std::size_t i = 0; i < 4; ++i) {
+        accumulators[t][i] = std::fma(sum, minima[i] * rows.scales[t], accumulators[t][i]);
+      }
+    }
+  }
+}
+
+// One panel times kTokens rows of activations from row `r` on.
+template <class Weights, std::size_t kTokens>
+void tile(const std::byte* panel, const Q8Activations& in, std::size_t r, float* out, std::size_t out_stride) {
+  const Q8Place place = in.place(r);
+  for (std::size_t quad = 0; quad < 4; ++quad) {
+    float accumulators[kTokens][4] = {};
+    Rows rows{in.values + place.first * kActivationBlock, in.scales + place.first, in.sums + place.first};
+    for (std::size_t b = 0; b < in.blocks(); ++b) {
+      add_block<Weights>(panel + b / Weights::kParts * Weights::kBlockBytes, b % Weights::kParts, quad, rows,
+                         accumulators);
+      rows = {rows.values + place.stride * kActivationBlock, rows.scales + place.stride, rows.sums + place.stride};
+    }
+    for (std::size_t t = 0; t < kTokens; ++t) {
+      for (std::size_t i = 0; i < 4; ++i) out[(r + t) * out_stride + 4 * quad + i] = accumulators[t][i];
+    }
+  }
+}
+
+template <class Weights>
+void multiply(const std::byte* panels, std::size_t panel_count, const Q8Activations& in, float* out,
+              std::size_t out_stride) {
+  for (std::size_t p = 0; p < panel_count; ++p) {
+    const std::byte* const panel = panels + p * panel_size<Weights>(in);
+    std::size_t r = 0;
+    for (; r + 2 <= in.rows; r += 2) tile<Weights, 2>(panel, in, r, out + kPanelRows * p, out_stride);
+    if (r < in.rows) tile<Weights, 1>(panel, in, r, out + kPanelRows * p, out_stride);
+  }
+}
+
+template <class Weights>
+constexpr MatMul entries() {
+  return {multiply<Weights>, multiply<Weights>};
+}
+
+}  // namespace
+
+const MatMulSet kMatMuls = {
+    .q8_0 = entries<tile_neon::Q8_0>(),
+    .q4_0 = entries<tile_neon::Q4_0>(),
+    .q4_1 = entries<tile_neon::Q4_1>(),
+    .q5_0 = entries<tile_neon::Q5_0>(),
+    .q5_1 = entries<tile_neon::Q5_1>(),
+    .iq4_nl = entries<tile_neon::IQ4_NL>(),
+    .q4_k = entries<tile_neon::Q4_K>(),
+    .q5_k = entries<tile_neon::Q5_K>(),
+    .q6_k = entries<tile_neon::Q6_K>(),
+    .q4_64 = entries<tile_neon::Q4_64>(),
+    .q4_128 = entries<tile_neon::Q4_128>(),
+};
+
+}  // namespace linnet::kernels::neon
