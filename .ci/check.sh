@@ -52,7 +52,8 @@ format() {
 }
 
 setup() {
-  toolchains/setup-debian.sh check && toolchains/make-sysroot.sh arm64 build/sysroot-arm64 || return 1
+  toolchains/setup-debian.sh check && toolchains/make-sysroot.sh arm64 build/sysroot-arm64 &&
+    toolchains/make-sysroot.sh armhf build/sysroot-armhf || return 1
   # Debian 13's; its plug-in is tested where it can be had.
   toolchains/make-sysroot.sh --libgpiod2 amd64 build/libgpiod2-amd64 || echo "libgpiod 2 cannot be had here: its plug-in is not tested"
 }
@@ -64,6 +65,8 @@ stage release-tests tests release
 stage aarch64-build build aarch64
 stage aarch64-tests tests aarch64
 stage cortex-a53-tests tests aarch64-a53
+stage armhf-build build armhf
+stage armhf-tests tests armhf-quick
 stage asan-build build asan
 stage asan-tests tests asan
 stage tsan-build build tsan

@@ -5,12 +5,11 @@
 #include <cmath>
 
 #include "kernels/matmul/product_neon.h"
-#include "kernels/matmul/weights_neon.h"
+#include "kernels/matmul/tile_neon.h"
 
 namespace linnet::kernels::neon {
 namespace {
 
-using tile_neon::panel_size;
 using tile_neon::Product;
 
 // One block of kTokens rows of activations: one, or two that are a pair.
@@ -68,54 +67,41 @@ void add_block(const std::byte* block, std::size_t part, std::size_t quad, const
   }
 }
 
-// One panel times kTokens rows of activations from row `r` on.
-template <class Weights, std::size_t kTokens>
-void tile(const std::byte* panel, const Q8Activations& in, std::size_t r, float* out, std::size_t out_stride) {
-  const Q8Place place = in.place(r);
-  for (std::size_t quad = 0; quad < 4; ++quad) {
-    float accumulators[kTokens][4] = {};
-    Rows rows{in.values + place.first * kActivationBlock, in.scales + place.first, in.sums + place.first};
-    for (std::size_t b = 0; b < in.blocks(); ++b) {
-      add_block<Weights>(panel + b / Weights::kParts * Weights::kBlockBytes, b % Weights::kParts, quad, rows,
-                         accumulators);
-      rows = {rows.values + place.stride * kActivationBlock, rows.scales + place.stride, rows.sums + place.stride};
-    }
-    for (std::size_t t = 0; t < kTokens; ++t) {
-      for (std::size_t i = 0; i < 4; ++i) out[(r + t) * out_stride + 4 * quad + i] = accumulators[t][i];
+// Two rows of activations at once, which are a pair, or one.
+class PairOrOne {
+ public:
+  static constexpr std::size_t kTileRows = 2;
+
+  // All panels times kTokens activation rows from row `r` on.
+  template <class Weights, std::size_t kTokens>
+  static void tiles(const std::byte* panels, std::size_t panel_count, const Q8Activations& in, std::size_t r,
+                    float* out, std::size_t out_stride) {
+    for (std::size_t p = 0; p < panel_count; ++p) {
+      tile<Weights, kTokens>(panels + p * tile_neon::panel_size<Weights>(in), in, r, out + kPanelRows * p, out_stride);
     }
   }
-}
 
-template <class Weights>
-void multiply(const std::byte* panels, std::size_t panel_count, const Q8Activations& in, float* out,
-              std::size_t out_stride) {
-  for (std::size_t p = 0; p < panel_count; ++p) {
-    const std::byte* const panel = panels + p * panel_size<Weights>(in);
-    std::size_t r = 0;
-    for (; r + 2 <= in.rows; r += 2) tile<Weights, 2>(panel, in, r, out + kPanelRows * p, out_stride);
-    if (r < in.rows) tile<Weights, 1>(panel, in, r, out + kPanelRows * p, out_stride);
+ private:
+  template <class Weights, std::size_t kTokens>
+  static void tile(const std::byte* panel, const Q8Activations& in, std::size_t r, float* out, std::size_t out_stride) {
+    const Q8Place place = in.place(r);
+    for (std::size_t quad = 0; quad < 4; ++quad) {
+      float accumulators[kTokens][4] = {};
+      Rows rows{in.values + place.first * kActivationBlock, in.scales + place.first, in.sums + place.first};
+      for (std::size_t b = 0; b < in.blocks(); ++b) {
+        add_block<Weights>(panel + b / Weights::kParts * Weights::kBlockBytes, b % Weights::kParts, quad, rows,
+                           accumulators);
+        rows = {rows.values + place.stride * kActivationBlock, rows.scales + place.stride, rows.sums + place.stride};
+      }
+      for (std::size_t t = 0; t < kTokens; ++t) {
+        for (std::size_t i = 0; i < 4; ++i) out[(r + t) * out_stride + 4 * quad + i] = accumulators[t][i];
+      }
+    }
   }
-}
-
-template <class Weights>
-constexpr MatMul entries() {
-  return {multiply<Weights>, multiply<Weights>};
-}
+};
 
 }  // namespace
 
-const MatMulSet kMatMuls = {
-    .q8_0 = entries<tile_neon::Q8_0>(),
-    .q4_0 = entries<tile_neon::Q4_0>(),
-    .q4_1 = entries<tile_neon::Q4_1>(),
-    .q5_0 = entries<tile_neon::Q5_0>(),
-    .q5_1 = entries<tile_neon::Q5_1>(),
-    .iq4_nl = entries<tile_neon::IQ4_NL>(),
-    .q4_k = entries<tile_neon::Q4_K>(),
-    .q5_k = entries<tile_neon::Q5_K>(),
-    .q6_k = entries<tile_neon::Q6_K>(),
-    .q4_64 = entries<tile_neon::Q4_64>(),
-    .q4_128 = entries<tile_neon::Q4_128>(),
-};
+const MatMulSet kMatMuls = tile_neon::every_format<PairOrOne, PairOrOne>();
 
 }  // namespace linnet::kernels::neon

@@ -183,12 +183,14 @@ void many_rows(const std::byte* panels, std::size_t panel_count, const Q8Activat
         r += 4;
       }
     }
-    switch (in.rows - r) {
-      case 3: Multiply::template tiles<Weights, 3>(group, count, in, r, group_out, out_stride); break;
-      case 2: Multiply::template tiles<Weights, 2>(group, count, in, r, group_out, out_stride); break;
-      case 1: Multiply::template tiles<Weights, 1>(group, count, in, r, group_out, out_stride); break;
-      default: break;
+    if constexpr (Multiply::kTileRows > 2) {
+      switch (in.rows - r) {
+        case 3: Multiply::template tiles<Weights, 3>(group, count, in, r, group_out, out_stride); continue;
+        case 2: Multiply::template tiles<Weights, 2>(group, count, in, r, group_out, out_stride); continue;
+        default: break;
+      }
     }
+    if (r < in.rows) Multiply::template tiles<Weights, 1>(group, count, in, r, group_out, out_stride);
   }
 }
 
