@@ -59,10 +59,10 @@ Result<EngineOptions> resolve(EngineOptions options, const models::Program& prog
 
 // A rough sum in floating point, so that the exact ones behind it cannot wrap.
 Result<void> check_addressable(const models::Program& program, const EngineOptions& options) {
-  double numbers = 0;
+  double largest = 0;  // Numbers of a buffer.
   for (const models::Buffer& buffer : program.buffers) {
     const std::size_t rows = buffer.rows == models::RowsOf::kTokens ? options.max_batch_rows : options.max_outputs;
-    numbers += static_cast<double>(buffer.width) * static_cast<double>(rows);
+    largest = std::max(largest, static_cast<double>(buffer.width) * static_cast<double>(rows));
   }
   double cache = 0;
   double recurrent = 0;
@@ -74,8 +74,8 @@ Result<void> check_addressable(const models::Program& program, const EngineOptio
     }
   }
   const auto positions = static_cast<double>(options.context + kPagePositions);
-  // Buffers overlay each other; what products and attention need beside them is less than thrice their size.
-  const double bytes = (cache * positions + recurrent) * static_cast<double>(options.max_sequences) + numbers * 16;
+  // Buffers overlay each other: sixteen as large as the largest are more than live at once, with what products need.
+  const double bytes = (cache * positions + recurrent) * static_cast<double>(options.max_sequences) + largest * 64;
   if (bytes < static_cast<double>(std::numeric_limits<std::size_t>::max()) / 4) return {};
   return fail(ErrorKind::kExhausted, "the model's cache and activations are beyond what this machine can address");
 }
