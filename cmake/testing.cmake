@@ -21,6 +21,9 @@ function(linnet_describe_test name labels)
   set(seconds 600)
   if(emulator)
     set(seconds 1800)  # An emulated processor is ten to twenty times slower.
+    if(CMAKE_SIZEOF_VOID_P EQUAL 4)
+      set(seconds 5400)  # And 32-bit ARM computes floats one by one.
+    endif()
   endif()
   set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT ${seconds} SKIP_RETURN_CODE 77
     ENVIRONMENT "LINNET_EMULATOR=${emulator}")
