@@ -21,7 +21,7 @@ import workloads
 
 # What a metric is called in the table, and how a figure is printed.
 UNITS = {"tokens/s": lambda x: f"{x:.1f}", "s": lambda x: f"{x:.2f}", "MB": lambda x: f"{x / 1e6:.0f}",
-         "GB/s": lambda x: f"{x:.1f}", "Gop/s": lambda x: f"{x:.0f}"}
+         "GB/s": lambda x: f"{x:.1f}", "Gop/s": lambda x: f"{x:.0f}", "share": lambda x: f"{x:.2f}"}
 
 
 def parse_arguments(words):
@@ -34,6 +34,8 @@ def parse_arguments(words):
                         "with -fa 1 -rtr 1: llama-bench, llama-batched-bench, llama-cli")
     parser.add_argument("--openvino", metavar="PYTHON", help="a Python interpreter that has openvino-genai")
     parser.add_argument("--openvino-model", metavar="FOLDER", help="what OpenVINO loads instead of --model: a folder of its own format")
+    parser.add_argument("--onnxruntime", nargs=2, metavar=("PYTHON", "FOLDER"), help="an interpreter that has onnxruntime-genai, and "
+                        "the model as its builder writes it")
     parser.add_argument("--workloads", default="prompt", metavar="LIST",
                         help="some of " + ", ".join(workloads.WORKLOADS) + ", by commas (default: prompt)")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="rounds that count (default: 5)")

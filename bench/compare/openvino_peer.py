@@ -1,15 +1,11 @@
-"""Runs OpenVINO GenAI for compare.py, by an interpreter that has it: openvino_peer.py MODEL THREADS TEXT [--once N].
-
-Each line of standard input, "PROMPT GENERATE SEQUENCES" (tokens), is answered by a line of JSON. With --once, generates N
-tokens after TEXT and ends. Prompts are drawn anew each time: the pipeline would find a known one in its cache.
-"""
-import json
-import sys
-import time
+"""Runs OpenVINO GenAI for compare.py, by an interpreter that has it; how it is asked: resident_peer.py."""
+import os
 
 import numpy as np
 import openvino
 import openvino_genai as genai
+
+import resident_peer
 
 
 def settings(count):
@@ -18,32 +14,28 @@ def settings(count):
     return config
 
 
-def inputs(random, prompt, sequences):
-    ids = random.integers(300, 100000, (sequences, prompt)).astype(np.int64)
-    return genai.TokenizedInputs(openvino.Tensor(ids), openvino.Tensor(np.ones_like(ids)))
+def options(model):
+    """Models of its own compute in float32 and round activations to int8, as many at a time as share a scale: its fastest setting."""
+    if not os.path.isdir(model):
+        return {}
+    return {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": int(os.environ.get("OPENVINO_GROUP", "128"))}
 
 
-def measure(pipeline, random, prompt, generate, sequences):
-    """Generating one token is the prefill; the time of `generate` more beyond that is the decoding."""
-    started = time.monotonic()
-    metrics = pipeline.generate(inputs(random, prompt, sequences), settings(generate + 1)).perf_metrics
-    seconds = time.monotonic() - started
-    prefill = metrics.get_ttft().mean / 1e3
-    return {"prefill_tokens_per_second": prompt * sequences / prefill,
-            "decode_tokens_per_second": generate * sequences / max(seconds - prefill, 1e-9)}
+class Pipeline:
+    def __init__(self, model, threads):
+        self.pipeline = genai.LLMPipeline(model, "CPU", INFERENCE_NUM_THREADS=threads, **options(model))
 
+    def complete(self, text, tokens):
+        self.pipeline.generate(text, settings(tokens))
 
-def main():
-    model, threads, text = sys.argv[1:4]
-    pipeline = genai.LLMPipeline(model, "CPU", INFERENCE_NUM_THREADS=int(threads))
-    if sys.argv[4:5] == ["--once"]:
-        pipeline.generate(text, settings(int(sys.argv[5])))
-        return
-    random = np.random.default_rng()
-    pipeline.generate(inputs(random, 32, 1), settings(4))  # The first generation of a process warms up.
-    for line in sys.stdin:
-        print(json.dumps(measure(pipeline, random, *map(int, line.split()))), flush=True)
+    def measure(self, prompts, generate):
+        ids = prompts.astype(np.int64)
+        inputs = genai.TokenizedInputs(openvino.Tensor(ids), openvino.Tensor(np.ones_like(ids)))
+        metrics = []
+        seconds = resident_peer.timed(
+            lambda: metrics.append(self.pipeline.generate(inputs, settings(generate + 1)).perf_metrics))
+        return metrics[0].get_ttft().mean / 1e3, seconds
 
 
 if __name__ == "__main__":
-    main()
+    resident_peer.serve(Pipeline)

@@ -94,19 +94,21 @@ def parse_linnet_bench(output, workload):
         figures[workloads.prefill_metric(workload)] = report["prefill_tokens_per_second"]
     if workload.generate:
         figures[workloads.decode_metric(workload)] = report["decode_tokens_per_second"]
-    for key, metric in (("read_bandwidth_gb_s", "read bandwidth"), ("int8_peak_gop_s", "int8 peak")):
-        if report.get(key) is not None:
+    for key, metric, measured in (
+            ("read_bandwidth_gb_s", "read bandwidth", True), ("int8_peak_gop_s", "int8 peak", True),
+            ("decode_fraction_of_bandwidth", "decode of the read bandwidth", workload.generate),
+            ("prefill_fraction_of_peak", "prefill of the int8 peak", workload.prompt)):
+        if measured and report.get(key) is not None:
             figures[metric] = report[key]
     return figures
 
 
-class OpenVino:
-    """A process that stays: loading takes OpenVINO longer than all that is measured. It sleeps between its turns."""
+class Resident:
+    """A process that stays: loading takes it longer than all that is measured. It sleeps between its turns."""
 
-    name = "openvino"
-
-    def __init__(self, python, model, threads):
-        self.command = [python, str(pathlib.Path(__file__).with_name("openvino_peer.py")), model, str(threads), TEXT]
+    def __init__(self, name, script, python, model, threads):
+        self.name = name
+        self.command = [python, str(pathlib.Path(__file__).with_name(script)), model, str(threads), TEXT]
         self.child = None
 
     def can(self, name):
@@ -119,7 +121,7 @@ class OpenVino:
         if self.child is None:
             self.child = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         print(workload.prompt or 16, workload.generate or 1, workload.sequences, file=self.child.stdin, flush=True)
-        return parse_openvino(self.child.stdout.readline(), workload)
+        return parse_resident(self.child.stdout.readline(), workload)
 
     def close(self):
         if self.child is not None:
@@ -127,7 +129,7 @@ class OpenVino:
             self.child.wait()
 
 
-def parse_openvino(line, workload):
+def parse_resident(line, workload):
     report = json.loads(line)
     figures = {}
     if workload.prompt:
@@ -149,12 +151,15 @@ def assemble(arguments, packed):
     for suffix, repack in (("", []), (" -rtr", ["-rtr", "1"])) if arguments.ik else ():
         programs.append(IkBench("ik" + suffix, arguments.ik, model, threads, repack))
     if arguments.openvino:
-        programs.append(OpenVino(arguments.openvino, arguments.openvino_model or model, threads))
+        programs.append(Resident("openvino", "openvino_peer.py", arguments.openvino, arguments.openvino_model or model, threads))
+    if arguments.onnxruntime:
+        python, folder = arguments.onnxruntime
+        programs.append(Resident("onnxruntime", "onnxruntime_peer.py", python, folder, threads))
     try:
         yield programs
     finally:
         for program in programs:
-            if isinstance(program, OpenVino):
+            if isinstance(program, Resident):
                 program.close()
 
 

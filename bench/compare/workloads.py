@@ -41,6 +41,8 @@ METRICS = {
     "peak anonymous memory": Metric("MB", more_is_better=False),
     "read bandwidth": Metric("GB/s"),
     "int8 peak": Metric("Gop/s"),
+    "decode of the read bandwidth": Metric("share"),
+    "prefill of the int8 peak": Metric("share"),
 }
 
 

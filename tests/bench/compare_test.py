@@ -41,15 +41,16 @@ class Outputs(unittest.TestCase):
 
     def test_linnet_bench(self):
         figures = peers.parse_linnet_bench("packing\n" + recorded("linnet-bench.json"), workloads.WORKLOADS["prompt"])
-        self.assertEqual(figures, {"prefill 512": 526.6, "decode 64": 59.0, "read bandwidth": 31.5, "int8 peak": 880.25})
+        self.assertEqual(figures, {"prefill 512": 526.6, "decode 64": 59.0, "read bandwidth": 31.5, "int8 peak": 880.25,
+                                   "decode of the read bandwidth": 0.66, "prefill of the int8 peak": 0.43})
 
     def test_what_a_workload_does_not_measure_is_no_figure(self):
         figures = peers.parse_linnet_bench(recorded("linnet-bench.json"), workloads.WORKLOADS["deep"])
         self.assertIn("decode at depth 4096", figures)
         self.assertFalse([metric for metric in figures if metric.startswith("prefill")])
 
-    def test_openvino(self):
-        figures = peers.parse_openvino(recorded("openvino.json"), workloads.WORKLOADS["prompt"])
+    def test_a_peer_that_stays(self):
+        figures = peers.parse_resident(recorded("openvino.json"), workloads.WORKLOADS["prompt"])
         self.assertEqual(figures, {"prefill 512": 411.25, "decode 64": 32.5})
 
 

@@ -150,9 +150,9 @@ struct Outputs {
 Outputs outputs_of(const Formed& formed) {
   const auto model = packed(formed.edited.bytes());
   const CpuFeatures cpu = hal::detect_cpu_features();
-  Engine engine = open_model(*model, {.context = 128, .max_batch_rows = 128, .max_outputs = 128, .cpu = cpu});
+  Engine engine = open_model(*model, {.context = 64, .max_batch_rows = 64, .max_outputs = 64, .cpu = cpu});
   auto tokens = read_npy<TokenId>(data_path("long.tokens.npy")).values;
-  tokens.resize(100);
+  tokens.resize(40);
   for (TokenId& token : tokens) token %= static_cast<TokenId>(engine.program().vocabulary);
   auto numbers = all_logits(engine, tokens, tokens.size());
   const std::size_t width = numbers.size() / tokens.size();
