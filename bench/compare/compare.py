@@ -40,6 +40,7 @@ def parse_arguments(words):
                         help="some of " + ", ".join(workloads.WORKLOADS) + ", by commas (default: prompt)")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="rounds that count (default: 5)")
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="threads of each program (default: 2)")
+    parser.add_argument("--int8-cache", action="store_true", help="keys and values as int8, where a program knows them (not those that stay)")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
     arguments = parser.parse_args(words)
     unknown = [name for name in arguments.workloads.split(",") if name not in workloads.WORKLOADS]

@@ -66,15 +66,15 @@ def parse_batched_bench(output):
 class Linnet:
     name = "linnet"
 
-    def __init__(self, program, packed, threads):
-        self.program, self.packed, self.threads = program, packed, threads
+    def __init__(self, program, packed, threads, options):
+        self.program, self.packed, self.threads, self.options = program, packed, threads, options
 
     def can(self, _):
         return True
 
     def command(self, name):
         workload = workloads.WORKLOADS[name]
-        common = ["-m", self.packed, "-t", str(self.threads), "--device", "cpu"]
+        common = ["-m", self.packed, "-t", str(self.threads), "--device", "cpu", *self.options]
         if workload.whole:
             return [self.program, "run", *common, "--raw", "--temp", "0", "-n", str(workload.generate), "-p", TEXT,
                     "-c", str(workload.context or 256)]
@@ -143,13 +143,14 @@ def parse_resident(line, workload):
 def assemble(arguments, packed):
     """The programs that the command line names, Linnet first."""
     threads, model = arguments.threads, arguments.model
-    programs = [Linnet(arguments.linnet, packed, threads)]
+    cache = ["-ctk", "q8_0", "-ctv", "q8_0"] if arguments.int8_cache else []
+    programs = [Linnet(arguments.linnet, packed, threads, ["--kv-cache", "q8"] if cache else [])]
     if arguments.llama_cpp:
-        programs.append(JsonBench("llama.cpp", arguments.llama_cpp, model, threads, [],
+        programs.append(JsonBench("llama.cpp", arguments.llama_cpp, model, threads, [*cache, "-fa", "on"] if cache else [],
                                   ["llama-completion", "-no-cnv", "--ignore-eos", "--no-warmup"],
                                   lambda w: ["-p", "0", "-n", str(w.generate), "-d", str(w.depth)]))
     for suffix, repack in (("", []), (" -rtr", ["-rtr", "1"])) if arguments.ik else ():
-        programs.append(IkBench("ik" + suffix, arguments.ik, model, threads, repack))
+        programs.append(IkBench("ik" + suffix, arguments.ik, model, threads, cache, repack))
     if arguments.openvino:
         programs.append(Resident("openvino", "openvino_peer.py", arguments.openvino, arguments.openvino_model or model, threads))
     if arguments.onnxruntime:
@@ -166,8 +167,8 @@ def assemble(arguments, packed):
 class IkBench(JsonBench):
     """ik_llama.cpp's llama-bench takes numbers where its other programs take words alone."""
 
-    def __init__(self, name, folder, model, threads, repack):
-        super().__init__(name, folder, model, threads, [], ["llama-cli", "--ignore-eos", "--no-warmup"],
+    def __init__(self, name, folder, model, threads, options, repack):
+        super().__init__(name, folder, model, threads, options, ["llama-cli", "--ignore-eos", "--no-warmup"],
                          lambda w: ["-p", "0", "-n", "0", "-gp", f"{w.depth},{w.generate}"])
         self.repack = repack
 
