@@ -23,16 +23,18 @@ std::uint64_t read(const std::uint64_t* words, std::size_t count) {
   return total;
 }
 
+__m512i add_products(__m512i sum, __m512i left, __m512i right) {
+  sum = _mm512_dpbusd_epi32(sum, left, right);
+  __asm__ volatile("" : "+v"(sum));  // Each sum goes on by itself.
+  return sum;
+}
+
 std::int32_t multiply(const std::uint8_t* a, const std::int8_t* b, std::size_t rounds) {
   const __m512i left = _mm512_load_si512(a);
   const __m512i right = _mm512_load_si512(b);
-  __m512i sums[kMultiplySums];
-  for (__m512i& sum : sums) sum = _mm512_setzero_si512();
+  __m512i sums[kMultiplySums] = {};
   for (std::size_t round = 0; round < rounds; ++round) {
-    for (__m512i& sum : sums) {
-      sum = _mm512_dpbusd_epi32(sum, left, right);
-      __asm__ volatile("" : "+v"(sum));  // Each sum goes on by itself.
-    }
+    each<kMultiplySums>([&](auto k) { sums[k] = add_products(sums[k], left, right); });
   }
   for (std::size_t k = 1; k < kMultiplySums; ++k) sums[0] = _mm512_add_epi32(sums[0], sums[k]);
   std::uint32_t lanes[16];

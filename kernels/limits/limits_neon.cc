@@ -15,24 +15,27 @@ std::uint64_t read(const std::uint64_t* words, std::size_t count) {
   return vgetq_lane_u64(sums[0], 0) + vgetq_lane_u64(sums[0], 1);
 }
 
+int8x16_t opaque(int8x16_t value) {  // Else the compiler multiplies once and adds that up.
+  __asm__ volatile("" : "+w"(value));
+  return value;
+}
+
 // Products of 16 bits, widened in pairs: what ARMv8.0 offers.
+int32x4_t add_products(int32x4_t sum, int8x16_t left, int8x16_t right) {
+  sum = vpadalq_s16(sum, vmull_s8(vget_low_s8(left), vget_low_s8(right)));
+  return vpadalq_s16(sum, vmull_high_s8(left, right));
+}
+
 std::int32_t multiply(const std::uint8_t* a, const std::int8_t* b, std::size_t rounds) {
-  int8x16_t left[4];
-  int8x16_t right[4];
-  for (std::size_t part = 0; part < 4; ++part) {
-    left[part] = vreinterpretq_s8_u8(vld1q_u8(a + 16 * part));
-    right[part] = vld1q_s8(b + 16 * part);
-  }
-  int32x4_t sums[kMultiplySums];
-  for (int32x4_t& sum : sums) sum = vdupq_n_s32(0);
-  for (std::size_t round = 0; round < rounds; ++round) {
-    for (int32x4_t& sum : sums) {
-      for (std::size_t part = 0; part < 4; ++part) {
-        __asm__ volatile("" : "+w"(left[part]));  // Else the compiler multiplies once and adds that up.
-        const int16x8_t low = vmull_s8(vget_low_s8(left[part]), vget_low_s8(right[part]));
-        sum = vpadalq_s16(sum, low);
-        sum = vpadalq_s16(sum, vmull_high_s8(left[part], right[part]));
-      }
+  int32x4_t sums[kMultiplySums] = {};
+  for (std::size_t part = 0; part < kMultiplyOperands; part += 16) {
+    int8x16_t left = vreinterpretq_s8_u8(vld1q_u8(a + part));
+    const int8x16_t right = vld1q_s8(b + part);
+    for (std::size_t round = 0; round < rounds; ++round) {
+      each<kMultiplySums>([&](auto k) {
+        left = opaque(left);
+        sums[k] = add_products(sums[k], left, right);
+      });
     }
   }
   for (std::size_t k = 1; k < kMultiplySums; ++k) sums[0] = vaddq_s32(sums[0], sums[k]);

@@ -17,6 +17,12 @@ static_assert(kMultiplySums % kLanes == 0);
 // Reading is as with NEON alone; a pointer to that would be initialised at start, and this table is a constant.
 std::uint64_t read(const std::uint64_t* words, std::size_t count) { return neon::kLimits.read(words, count); }
 
+int32x4_t add_products(int32x4_t sum, int8x16_t left, int8x16_t right) {
+  sum = vmmlaq_s32(sum, left, right);
+  __asm__ volatile("" : "+w"(sum));  // Each sum goes on by itself.
+  return sum;
+}
+
 // Both rows are the same eight numbers, so that each of the four lanes is a sum of its own.
 std::int32_t multiply(const std::uint8_t* a, const std::int8_t* b, std::size_t rounds) {
   int8x16_t left[kEights];
@@ -31,10 +37,7 @@ std::int32_t multiply(const std::uint8_t* a, const std::int8_t* b, std::size_t r
   }
   for (std::size_t round = 0; round < rounds; ++round) {
     for (std::size_t four = 0; four < kMultiplySums; four += kLanes) {
-      for (std::size_t eight = 0; eight < kEights; ++eight) {
-        sums[eight] = vmmlaq_s32(sums[eight], left[eight], right[eight]);
-        __asm__ volatile("" : "+w"(sums[eight]));  // Each sum goes on by itself.
-      }
+      each<kEights>([&](auto k) { sums[k] = add_products(sums[k], left[k], right[k]); });
     }
   }
   for (std::size_t eight = 1; eight < kEights; ++eight) sums[0] = vaddq_s32(sums[0], sums[eight]);
