@@ -18,7 +18,7 @@ def options(model):
     """Models of its own compute in float32 and round activations to int8, as many at a time as share a scale: its fastest setting."""
     if not os.path.isdir(model):
         return {}
-    return {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": int(os.environ.get("OPENVINO_GROUP", "128"))}
+    return {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": 128}
 
 
 class Pipeline:

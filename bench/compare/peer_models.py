@@ -5,7 +5,8 @@
 
 OUT/hugging-face is the model as transformers saves it; OUT/FORM what each engine makes of that. Forms (default: all):
 openvino-int4 (nncf, symmetric, 128 weights a scale, the head too), openvino-int8 (a scale a row), onnxruntime-int4 (its own
-builder, 128 weights a scale, products in int8). Needs torch, transformers, gguf, optimum-intel, nncf, onnx, onnxruntime-genai.
+builder, 128 weights a scale, products in int8). OpenVINO's get no tokenizer: what starts from a text is not measured with them. Needs torch, transformers, accelerate, gguf, optimum-intel, nncf, onnx, onnxruntime-genai;
+optimum-intel 1.27 takes transformers before 5, the builder of onnxruntime-genai 0.18 one after: name the forms, an environment each.
 """
 import pathlib
 import subprocess
@@ -18,8 +19,10 @@ def save_hugging_face(model, folder):
     if folder.exists():
         return
     source = {"pretrained_model_name_or_path": str(model.parent), "gguf_file": model.name}
-    AutoTokenizer.from_pretrained(**source).save_pretrained(folder)
-    AutoModelForCausalLM.from_pretrained(**source, dtype="float16").save_pretrained(folder)
+    unfinished = folder.with_suffix(".part")
+    AutoTokenizer.from_pretrained(**source).save_pretrained(unfinished)
+    AutoModelForCausalLM.from_pretrained(**source, dtype="float16").save_pretrained(unfinished)
+    unfinished.rename(folder)
 
 
 def openvino(source, out, **weights):

@@ -106,13 +106,14 @@ def parse_linnet_bench(output, workload):
 class Resident:
     """A process that stays: loading takes it longer than all that is measured. It sleeps between its turns."""
 
-    def __init__(self, name, script, python, model, threads):
-        self.name = name
+    def __init__(self, name, script, python, model, threads, reads_text=True):
+        self.name, self.reads_text = name, reads_text
         self.command = [python, str(pathlib.Path(__file__).with_name(script)), model, str(threads), TEXT]
         self.child = None
 
     def can(self, name):
-        return workloads.WORKLOADS[name].depth == 0  # Its pipeline tells no prefill of the depth from the rest.
+        workload = workloads.WORKLOADS[name]
+        return workload.depth == 0 and (self.reads_text or not workload.whole)  # It tells no prefill of the depth from the rest.
 
     def run(self, name):
         workload = workloads.WORKLOADS[name]
@@ -152,7 +153,8 @@ def assemble(arguments, packed):
     for suffix, repack in (("", []), (" -rtr", ["-rtr", "1"])) if arguments.ik else ():
         programs.append(IkBench("ik" + suffix, arguments.ik, model, threads, cache, repack))
     if arguments.openvino:
-        programs.append(Resident("openvino", "openvino_peer.py", arguments.openvino, arguments.openvino_model or model, threads))
+        programs.append(Resident("openvino", "openvino_peer.py", arguments.openvino, arguments.openvino_model or model, threads,
+                                 reads_text=not arguments.openvino_model))
     if arguments.onnxruntime:
         python, folder = arguments.onnxruntime
         programs.append(Resident("onnxruntime", "onnxruntime_peer.py", python, folder, threads))

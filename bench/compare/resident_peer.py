@@ -11,7 +11,7 @@ import numpy as np
 
 
 def draw_prompts(random, prompt, sequences):
-    """Drawn anew each time: a pipeline would find a known one in its cache."""
+    """Drawn anew each time: a pipeline would find a known one in its cache. For vocabularies of 100,000 tokens and more."""
     return random.integers(300, 100000, (sequences, prompt))
 
 
