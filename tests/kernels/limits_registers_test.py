@@ -26,7 +26,7 @@ def multiply(objdump: str, path: str) -> list[str]:
 def main() -> int:
     objdump, *objects = sys.argv[1:]
     checked = [path for path in objects if ISA.search(path)]
-    failed = False
+    failed = not checked
     for path in checked:
         loop = multiply(objdump, path)
         touched = [line.strip() for line in loop if STACK.search(line)]
