@@ -10,7 +10,7 @@ BufferId write_head(ProgramBuilder& program, BufferId hidden, const DecoderHead&
   program.step("select", SelectOutputs{hidden, last});
   program.step("final norm", RmsNorm{last, program.vector("output_norm.weight", head.width), last, head.epsilon});
   const char* const tensor = head.tied ? kEmbeddingTensor : kHeadTensor;
-  program.step("head", MatMul{last, {{program.matrix(tensor, head.vocabulary, head.width), {}, logits}}});
+  program.step("head", MatMul{last, {{program.matrix(tensor, head.vocabulary, head.width), {}, logits}}, kFineTerms});
   return logits;
 }
 

@@ -168,11 +168,17 @@ struct Projection {
   bool accumulate = false;
 };
 
-// Projections of one input: its activations are quantised once for all of them (Q, K, V; gate and up).
+// Projections of one input: its activations are quantised once for all of them (Q, K, V; gate and up), to as many int8
+// numbers each as `terms` says, the second being what the first leaves.
 struct MatMul {
   BufferId in;
   std::vector<Projection> projections;
+  std::size_t terms = 1;
 };
+
+// Of the inputs of Q, K, V and of the output head: there the rounding of one int8 number costs the most
+// (docs/decisions/0007-inputs-in-two-terms.md).
+inline constexpr std::size_t kFineTerms = 2;
 
 // Rotates every head of each row by its position, in place.
 struct Rotate {

@@ -63,7 +63,8 @@ void matmul(benchmark::State& state, const MatMul* function, Format format, std:
   std::vector<std::int8_t> values(floats.size());
   std::vector<float> scales(floats.size() / kActivationBlock);
   std::vector<std::int32_t> sums(scales.size());
-  quantize_variants().back().function(floats.data(), floats.size(), {values.data(), scales.data(), sums.data(), 1});
+  const Q8Row row{values.data(), scales.data(), sums.data(), 1};
+  quantize_variants().back().function(floats.data(), floats.size(), &row, 1);
   std::vector<float> out(rows * panel_count * kPanelRows);
   const Q8Activations in{values.data(), scales.data(), sums.data(), rows, columns};
   for (auto _ : state) {
@@ -113,8 +114,9 @@ void quantize(benchmark::State& state, Quantize function) {
   std::vector<std::int8_t> values(kRowWidth);
   std::vector<float> scales(kRowWidth / kActivationBlock);
   std::vector<std::int32_t> sums(scales.size());
+  const Q8Row row{values.data(), scales.data(), sums.data(), 1};
   for (auto _ : state) {
-    function(in.data(), kRowWidth, {values.data(), scales.data(), sums.data(), 1});
+    function(in.data(), kRowWidth, &row, 1);
     benchmark::ClobberMemory();
   }
   report(state, kRowWidth * sizeof(float), 0.0);

@@ -30,17 +30,18 @@ struct LaneActivations {
   }
 };
 
-// sums[t][i] += the lane's columns of row i times activations t.
+// sums[t][i] += the lane's columns of row i times activations t; kRows counts every term.
 template <Format kFormat, std::uint32_t kRows>
 LINNET_DEVICE void add_part(const LanePart<kFormat>& weights, const MatVecParameters& p, std::uint32_t part,
                             std::uint32_t chunk, float (&sums)[kRows][4]) {
   using Part = LanePart<kFormat>;
   constexpr std::int32_t kOffset = kForm<kFormat>.offset;
+  const std::uint32_t rows = p.rows * p.in.terms;
   LaneActivations<Part::kWords> in[kRows];
   std::int32_t totals[kRows] = {};
   LINNET_UNROLL
   for (std::uint32_t t = 0; t < kRows; ++t) {
-    if (t != 0 && t >= p.rows) continue;
+    if (t != 0 && t >= rows) continue;
     in[t].load(p.in, t, p.columns, part, chunk);
     if constexpr (kOffset != 0 || kForm<kFormat>.minima) totals[t] = in[t].sum();
   }
@@ -51,7 +52,7 @@ LINNET_DEVICE void add_part(const LanePart<kFormat>& weights, const MatVecParame
     const float scale = weights.scale(i);
     LINNET_UNROLL
     for (std::uint32_t t = 0; t < kRows; ++t) {
-      if (t != 0 && t >= p.rows) continue;
+      if (t != 0 && t >= rows) continue;
       std::int32_t dot = -kOffset * totals[t];
       for (std::uint32_t w = 0; w < Part::kWords; ++w) dot = dot4(codes[w], in[t].words[w], dot);
       sums[t][i] = fused(static_cast<float>(dot), scale * in[t].scale, sums[t][i]);
@@ -111,14 +112,16 @@ LINNET_DEVICE void matvec(const MatVecParameters& p, float* room) {
     }
   }
   synchronise();
-  const std::uint32_t t = thread_index() / kRowsAPanel;
+  const std::uint32_t r = thread_index() / kRowsAPanel;
   const std::uint32_t row = tile.number * kRowsAPanel + thread_index() % kRowsAPanel;
-  if (t >= kRows || t >= p.rows || row >= tile.projection.rows) return;
+  if (r >= kRows || r >= p.rows || row >= tile.projection.rows) return;
   float sum = 0.0F;
-  for (std::uint32_t w = 0; w < block_threads() / kWarp; ++w) {
-    sum += room[(w * kRows + t) * kRowsAPanel + thread_index() % kRowsAPanel];
+  for (std::uint32_t t = r * p.in.terms; t < (r + 1) * p.in.terms; ++t) {
+    for (std::uint32_t w = 0; w < block_threads() / kWarp; ++w) {
+      sum += room[(w * kRows + t) * kRowsAPanel + thread_index() % kRowsAPanel];
+    }
   }
-  put_output(tile.projection, t, row, sum);
+  put_output(tile.projection, r, row, sum);
 }
 
 #define LINNET_CUDA_MATVEC(format, name, row_count)                   \

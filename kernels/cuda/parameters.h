@@ -21,10 +21,12 @@ struct StepRows {
   std::uint32_t pages_a_sequence;
 };
 
-// Rows quantised to int8 as kernels/quantize does it, without gaps. Where `values` is null, none are written.
+// Rows quantised to int8 as kernels/quantize does it, without gaps; a row's terms are rows of their own, one behind the
+// other. Where `values` is null, none are written.
 struct Q8Rows {
-  std::int8_t* values;  // [rows, columns]
-  float* scales;        // [rows, columns / 32]
+  std::int8_t* values;      // [rows, terms, columns]
+  float* scales;            // [rows, terms, columns / 32]
+  std::uint32_t terms = 1;  // 1 or 2.
 };
 
 // Where a state keeps its pages (runtime/engine/kv_cache.h); all in f16 numbers.
@@ -188,10 +190,10 @@ struct Projection {
 
 inline constexpr std::uint32_t kProjections = 4;  // In one launch; all of one format.
 
-// At most kMatVecRows rows of int8 activations times panels.
+// At most kMatVecRows rows of int8 activations, all terms counted, times panels; each row's terms are added.
 struct MatVecParameters {
   Q8Rows in;
-  std::uint32_t rows;
+  std::uint32_t rows;  // rows * terms <= kMatVecRows.
   std::uint32_t columns;
   std::uint32_t projection_count;
   Projection projections[kProjections];

@@ -41,9 +41,13 @@ LINNET_DEVICE QuantisedNumber quantise(float x) {
 // Quantises number `column` of a row of `columns`; a whole warp holds 32 that share a scale.
 LINNET_DEVICE void put_quantised(const Q8Rows& out, std::uint32_t row, std::uint32_t columns, std::uint32_t column,
                                  float x) {
-  const QuantisedNumber number = quantise(x);
-  out.values[static_cast<std::size_t>(row) * columns + column] = static_cast<std::int8_t>(number.value);
-  if (lane_index() == 0) out.scales[static_cast<std::size_t>(row) * (columns / 32) + column / 32] = number.scale;
+  for (std::uint32_t term = 0; term < out.terms; ++term) {
+    const QuantisedNumber number = quantise(x);
+    const std::size_t to = static_cast<std::size_t>(row) * out.terms + term;
+    out.values[to * columns + column] = static_cast<std::int8_t>(number.value);
+    if (lane_index() == 0) out.scales[to * (columns / 32) + column / 32] = number.scale;
+    x = fused(-number.scale, static_cast<float>(number.value), x);
+  }
 }
 
 }  // namespace linnet::kernels::cuda

@@ -79,14 +79,17 @@ constexpr Q8Row q8_row(const Q8Row& all, const Q8Place& place) {
   return {all.values + place.first_value, all.scales + place.first, all.sums + place.first, place.stride, place.step};
 }
 
+inline constexpr std::size_t kMostTerms = 2;
+
 // One row, or with the least stride and step several at once: blocks are independent.
 //
 // In each block of 32: `scale = amax / 127`, `value = round_to_even(x * (127 / amax))`. Where amax is below 2^-120 (127
-// / amax would overflow), scale and values are 0.
+// / amax would overflow), scale and values are 0. Each further term is the same of what the one before it leaves,
+// `x - scale * value` (one fma): their sum stands for x, two of them about as well as an int16 would.
 //
-//   in   [columns]  columns a multiple of 32
-//   out             overwritten where its blocks lie
-using Quantize = void (*)(const float* in, std::size_t columns, const Q8Row& out);
+//   in     [columns]  columns a multiple of 32
+//   terms  [count]    count 1 to kMostTerms; overwritten where their blocks lie
+using Quantize = void (*)(const float* in, std::size_t columns, const Q8Row* terms, std::size_t count);
 
 // Family name: "quantize".
 [[nodiscard]] Variants<Quantize> quantize_variants();
@@ -95,13 +98,13 @@ inline constexpr float kLeastMagnitude = 0x1p-120F;  // Smaller blocks are zero.
 
 // The variants themselves; each ISA's exist where its file is compiled.
 namespace scalar {
-void quantize(const float* in, std::size_t columns, const Q8Row& out);
+void quantize(const float* in, std::size_t columns, const Q8Row* terms, std::size_t count);
 }
 namespace avx2 {
-void quantize(const float* in, std::size_t columns, const Q8Row& out);
+void quantize(const float* in, std::size_t columns, const Q8Row* terms, std::size_t count);
 }
 namespace neon {
-void quantize(const float* in, std::size_t columns, const Q8Row& out);
+void quantize(const float* in, std::size_t columns, const Q8Row* terms, std::size_t count);
 }
 
 }  // namespace linnet::kernels

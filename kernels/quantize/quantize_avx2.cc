@@ -14,10 +14,10 @@ float largest_magnitude(__m256 a, __m256 b, __m256 c, __m256 d) {
   return _mm_cvtss_f32(_mm_max_ss(four, _mm_movehdup_ps(four)));
 }
 
-// 32 numbers to 32 bytes in order, each rounded to even.
-__m256i to_bytes(__m256 a, __m256 b, __m256 c, __m256 d) {
-  const __m256i ab = _mm256_packs_epi32(_mm256_cvtps_epi32(a), _mm256_cvtps_epi32(b));
-  const __m256i cd = _mm256_packs_epi32(_mm256_cvtps_epi32(c), _mm256_cvtps_epi32(d));
+// 32 whole numbers to 32 bytes in order.
+__m256i to_bytes(__m256i a, __m256i b, __m256i c, __m256i d) {
+  const __m256i ab = _mm256_packs_epi32(a, b);
+  const __m256i cd = _mm256_packs_epi32(c, d);
   // The packs work within 128 bits: groups of four come out as a0 b0 c0 d0 a1 b1 c1 d1.
   return _mm256_permutevar8x32_epi32(_mm256_packs_epi16(ab, cd), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
 }
@@ -39,25 +39,41 @@ std::int32_t sum_of_bytes(__m256i bytes) {
   return _mm_cvtsi128_si32(_mm_add_epi32(four, _mm_shuffle_epi32(four, 0xB1)));
 }
 
-}  // namespace
+// A block of 32 numbers in registers.
+struct Block {
+  __m256 a, b, c, d;
 
-void quantize(const float* in, std::size_t columns, const Q8Row& out) {
-  std::int8_t* values = out.values;
-  for (std::size_t block = 0; block < columns / kActivationBlock; ++block) {
-    const __m256 a = _mm256_loadu_ps(in);
-    const __m256 b = _mm256_loadu_ps(in + 8);
-    const __m256 c = _mm256_loadu_ps(in + 16);
-    const __m256 d = _mm256_loadu_ps(in + 24);
+  explicit Block(const float* in)
+      : a(_mm256_loadu_ps(in)), b(_mm256_loadu_ps(in + 8)), c(_mm256_loadu_ps(in + 16)), d(_mm256_loadu_ps(in + 24)) {}
+
+  // Rounds it, each number to even, to block number `block` of a row, and leaves what is left of it.
+  void quantize(std::size_t block, const Q8Row& out) {
     const float largest = largest_magnitude(a, b, c, d);
     const bool zero = largest < kLeastMagnitude;
     const __m256 inverse = _mm256_set1_ps(zero ? 0.0F : 127.0F / largest);
-    const __m256i bytes = to_bytes(_mm256_mul_ps(a, inverse), _mm256_mul_ps(b, inverse), _mm256_mul_ps(c, inverse),
-                                   _mm256_mul_ps(d, inverse));
-    store_chunks(bytes, values, out.step);
-    out.scales[block * out.stride] = zero ? 0.0F : largest / 127.0F;
+    const float scale = zero ? 0.0F : largest / 127.0F;
+    const __m256 wide_scale = _mm256_set1_ps(scale);
+    const auto take = [&](__m256& x) {
+      const __m256i whole = _mm256_cvtps_epi32(_mm256_mul_ps(x, inverse));
+      x = _mm256_fnmadd_ps(wide_scale, _mm256_cvtepi32_ps(whole), x);
+      return whole;
+    };
+    const __m256i first = take(a);
+    const __m256i second = take(b);
+    const __m256i third = take(c);
+    const __m256i bytes = to_bytes(first, second, third, take(d));
+    store_chunks(bytes, out.values + block * out.stride * kActivationBlock, out.step);
+    out.scales[block * out.stride] = scale;
     out.sums[block * out.stride] = sum_of_bytes(bytes);
-    in += kActivationBlock;
-    values += kActivationBlock * out.stride;
+  }
+};
+
+}  // namespace
+
+void quantize(const float* in, std::size_t columns, const Q8Row* terms, std::size_t count) {
+  for (std::size_t block = 0; block < columns / kActivationBlock; ++block) {
+    Block numbers(in + block * kActivationBlock);
+    for (std::size_t t = 0; t < count; ++t) numbers.quantize(block, terms[t]);
   }
 }
 

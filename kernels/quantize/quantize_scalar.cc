@@ -14,25 +14,32 @@ std::int8_t round_to_even(float x) {
   return static_cast<std::int8_t>(bits & 0xFFU);
 }
 
+// Rounds the block `x` to block number `block` of a row, and leaves what is left of it.
+void quantize_block(float* x, std::size_t block, const Q8Row& out) {
+  float largest = 0.0F;
+  for (std::size_t i = 0; i < kActivationBlock; ++i) largest = std::max(largest, std::abs(x[i]));
+  const bool zero = largest < kLeastMagnitude;
+  const float inverse = zero ? 0.0F : 127.0F / largest;
+  const float scale = zero ? 0.0F : largest / 127.0F;
+  std::int8_t* const values = out.values + block * out.stride * kActivationBlock;
+  std::int32_t sum = 0;
+  for (std::size_t i = 0; i < kActivationBlock; ++i) {
+    const std::int8_t value = round_to_even(x[i] * inverse);
+    values[i / kActivationChunk * out.step + i % kActivationChunk] = value;
+    sum += value;
+    x[i] = std::fma(-scale, static_cast<float>(value), x[i]);
+  }
+  out.scales[block * out.stride] = scale;
+  out.sums[block * out.stride] = sum;
+}
+
 }  // namespace
 
-void quantize(const float* in, std::size_t columns, const Q8Row& out) {
-  std::int8_t* values = out.values;
+void quantize(const float* in, std::size_t columns, const Q8Row* terms, std::size_t count) {
   for (std::size_t block = 0; block < columns / kActivationBlock; ++block) {
-    float largest = 0.0F;
-    for (std::size_t i = 0; i < kActivationBlock; ++i) largest = std::max(largest, std::abs(in[i]));
-    const bool zero = largest < kLeastMagnitude;
-    const float inverse = zero ? 0.0F : 127.0F / largest;
-    std::int32_t sum = 0;
-    for (std::size_t i = 0; i < kActivationBlock; ++i) {
-      const std::int8_t value = round_to_even(in[i] * inverse);
-      values[i / kActivationChunk * out.step + i % kActivationChunk] = value;
-      sum += value;
-    }
-    out.scales[block * out.stride] = zero ? 0.0F : largest / 127.0F;
-    out.sums[block * out.stride] = sum;
-    in += kActivationBlock;
-    values += kActivationBlock * out.stride;
+    float x[kActivationBlock];
+    std::copy_n(in + block * kActivationBlock, kActivationBlock, x);
+    for (std::size_t t = 0; t < count; ++t) quantize_block(x, block, terms[t]);
   }
 }
 

@@ -151,13 +151,13 @@ class Writer {
   void write_query(BufferId in, BufferId query, const Projection& latent_key) {
     const std::size_t queries = s_.heads * (s_.content + s_.position);
     if (s_.query_latent == 0) {
-      step("query latent", MatMul{in, {{matrix("attn_q", queries, s_.width), {}, query}, latent_key}});
+      step("query latent", MatMul{in, {{matrix("attn_q", queries, s_.width), {}, query}, latent_key}, kFineTerms});
       return;
     }
     const BufferId narrow = program_.tokens("query latent", s_.query_latent);
-    step("latents", MatMul{in, {{matrix("attn_q_a", s_.query_latent, s_.width), {}, narrow}, latent_key}});
+    step("latents", MatMul{in, {{matrix("attn_q_a", s_.query_latent, s_.width), {}, narrow}, latent_key}, kFineTerms});
     step("query norm", RmsNorm{narrow, vector("attn_q_a_norm", s_.query_latent), narrow, s_.epsilon});
-    step("query", MatMul{narrow, {{matrix("attn_q_b", queries, s_.query_latent), {}, query}}});
+    step("query", MatMul{narrow, {{matrix("attn_q_b", queries, s_.query_latent), {}, query}}, kFineTerms});
   }
 
   // [heads, latent, content]: W_k^T

@@ -123,7 +123,8 @@ class Writer {
     step("query key value",
          MatMul{normed,
                 {projection("attn_q", queries, s.width, query), projection("attn_k", keys, s.width, key),
-                 projection("attn_v", keys, s.width, value)}});
+                 projection("attn_v", keys, s.width, value)},
+                kFineTerms});
     step("rotate query", Rotate{query, rotation_, s.heads});
     step("rotate key", Rotate{key, rotation_, s.kv_heads});
     const StateId cache = program_.state(KvCache{s.kv_heads, s.head_width, s.head_width, false, window});

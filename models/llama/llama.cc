@@ -142,7 +142,8 @@ class Writer {
     step("query key value", MatMul{normed,
                                    {{matrix("attn_q", queries, s.width), bias("attn_q", queries), query},
                                     {matrix("attn_k", keys, s.width), bias("attn_k", keys), key},
-                                    {matrix("attn_v", values, s.width), bias("attn_v", values), value}}});
+                                    {matrix("attn_v", values, s.width), bias("attn_v", values), value}},
+                                   kFineTerms});
     if (form_.query_key_norm) {
       step("query norm", RmsNorm{query, vector("attn_q_norm", s.key_width), query, s.epsilon, s.heads});
       step("key norm", RmsNorm{key, vector("attn_k_norm", s.key_width), key, s.epsilon, s.kv_heads});

@@ -154,7 +154,8 @@ class Writer {
     step("query key value", MatMul{normed,
                                    {{matrix("attn_q", 2 * queries, s.width), {}, both},
                                     {matrix("attn_k", keys, s.width), {}, key},
-                                    {matrix("attn_v", keys, s.width), {}, value}}});
+                                    {matrix("attn_v", keys, s.width), {}, value}},
+                                   kFineTerms});
     step("query and gate apart", Split{both, query, gate, s.heads});
     step("query norm", RmsNorm{query, vector("attn_q_norm.weight", s.head_width), query, s.epsilon, s.heads});
     step("key norm", RmsNorm{key, vector("attn_k_norm.weight", s.head_width), key, s.epsilon, s.kv_heads});
@@ -180,7 +181,8 @@ class Writer {
                                    {{matrix("attn_qkv", s.mixed(), s.width), {}, mixed},
                                     {matrix("attn_gate", s.values(), s.width), {}, gate},
                                     {matrix("ssm_alpha", s.value_heads, s.width), {}, decay},
-                                    {matrix("ssm_beta", s.value_heads, s.width), {}, rate}}});
+                                    {matrix("ssm_beta", s.value_heads, s.width), {}, rate}},
+                                   kFineTerms});
     const StateId past = program_.state(Recurrent{(s.taps - 1) * s.mixed()});
     step("convolution",
          ShortConvolution{mixed, program_.vectors(prefix_ + ".ssm_conv1d.weight", s.mixed(), s.taps), past});

@@ -207,13 +207,17 @@ void Executor::execute(const models::Split& op) {
   });
 }
 
-void Executor::quantise(TensorView in) {
+// A row's terms are rows of their own, one behind the other.
+void Executor::quantise(TensorView in, std::size_t terms) {
   const QuantisedScratch& scratch = workspace_.quantised;
   const std::size_t blocks = in.width() / kernels::kActivationBlock;
   split(in.rows(), in.width(), [&](std::size_t first, std::size_t count) {
     for (std::size_t row = first; row < first + count; ++row) {
-      kernels_.quantize(in.row(row).data(), in.width(),
-                        q8_row(scratch.from(0), kernels::q8_place(row, in.rows(), blocks)));
+      kernels::Q8Row rows[kernels::kMostTerms];
+      for (std::size_t t = 0; t < terms; ++t) {
+        rows[t] = q8_row(scratch.from(0), kernels::q8_place(row * terms + t, in.rows() * terms, blocks));
+      }
+      kernels_.quantize(in.row(row).data(), in.width(), rows, terms);
     }
   });
 }
@@ -226,10 +230,10 @@ void Executor::execute(const models::MatMul& op) {
   };
   const bool quantised = std::any_of(op.projections.begin(), op.projections.end(),
                                      [&](const auto& p) { return weights_.view(p.weight).in_panels; });
-  if (quantised) quantise(in);
+  if (quantised) quantise(in, op.terms);
 
   const std::size_t share = groups_a_chunk(product_groups(op.projections, weights_), pool_.threads());
-  if (residency_.streamed().count != 0) return project_in_pieces(op, in, share);
+  if (residency_.streamed().count != 0) return project_in_pieces(op, share);
   std::size_t chunks = 0;
   for (const models::Projection& projection : op.projections) chunks += (groups_of(projection) + share - 1) / share;
   pool_.run(chunks, [&](std::size_t chunk, std::size_t worker) {
@@ -237,7 +241,7 @@ void Executor::execute(const models::MatMul& op) {
       const std::size_t own = (groups_of(projection) + share - 1) / share;
       if (chunk < own) {
         const std::size_t first = chunk * share;
-        return project(projection, in, first, std::min(share, groups_of(projection) - first), worker);
+        return project(op, projection, {first, std::min(share, groups_of(projection) - first)}, worker);
       }
       chunk -= own;
     }
@@ -245,12 +249,12 @@ void Executor::execute(const models::MatMul& op) {
 }
 
 // Weights that do not all stay in memory: each piece is read while the one before it is used, and dropped.
-void Executor::project_in_pieces(const models::MatMul& op, TensorView in, std::size_t share) {
+void Executor::project_in_pieces(const models::MatMul& op, std::size_t share) {
   for (const models::Projection& projection : op.projections) {
     const std::size_t all = (weights_.view(projection.weight).rows + kPanelRows - 1) / kPanelRows;
     const auto project_groups = [&](std::size_t first, std::size_t count) {
       pool_.run((count + share - 1) / share, [&](std::size_t chunk, std::size_t worker) {
-        project(projection, in, first + chunk * share, std::min(share, count - chunk * share), worker);
+        project(op, projection, {first + chunk * share, std::min(share, count - chunk * share)}, worker);
       });
     };
     const auto pieces = residency_.pieces(projection.weight);
@@ -263,35 +267,43 @@ void Executor::project_in_pieces(const models::MatMul& op, TensorView in, std::s
   }
 }
 
-// Outputs [16 * first_group, + 16 * groups) of one projection for all rows: x = dot, or x + (dot + bias).
-void Executor::project(const models::Projection& projection, TensorView in, std::size_t first_group, std::size_t groups,
+// Some outputs of one projection for all rows: x = dot, or x + (dot + bias), a dot of two terms being their sum.
+void Executor::project(const models::MatMul& op, const models::Projection& projection, PanelGroups groups,
                        std::size_t worker) {
+  const TensorView in = buffer(op.in);
   const TensorView out = buffer(projection.out);
-  const std::size_t first = first_group * kPanelRows;
-  const std::size_t width = std::min(groups * kPanelRows, out.width() - first);
-  float* const target = projection.accumulate ? workspace_.threads[worker].tile.data() : out.data() + first;
-  const std::size_t stride = projection.accumulate ? groups * kPanelRows : out.stride();
-  multiply(weights_.view(projection.weight), in, first_group, groups, target, stride);
-  if (!projection.bias && !projection.accumulate) return;
+  const WeightView& matrix = weights_.view(projection.weight);
+  const std::size_t terms = matrix.in_panels ? op.terms : 1;
+  const bool aside = projection.accumulate || terms > 1;
+  const std::size_t first = groups.first * kPanelRows;
+  const std::size_t width = std::min(groups.count * kPanelRows, out.width() - first);
+  float* const products = aside ? workspace_.threads[worker].tile.data() : out.data() + first;
+  const std::size_t stride = aside ? groups.count * kPanelRows : out.stride();
+  multiply(matrix, in, terms, groups, products, stride);
+  if (!projection.bias && !aside) return;
+  const kernels::Elementwise& elementwise = *kernels_.elementwise;
   for (std::size_t row = 0; row < in.rows(); ++row) {
-    float* const product = target + row * stride;
-    float* const sum = out.row(row).data() + first;
-    if (projection.bias) kernels_.elementwise->add(product, weights_.vector(*projection.bias) + first, product, width);
-    if (projection.accumulate) kernels_.elementwise->add(sum, product, sum, width);
+    float* const product = products + row * terms * stride;
+    float* const to = out.row(row).data() + first;
+    float* const sum = projection.accumulate ? product : to;
+    if (terms > 1) elementwise.add(product, product + stride, sum, width);
+    if (projection.bias) elementwise.add(sum, weights_.vector(*projection.bias) + first, sum, width);
+    if (projection.accumulate) elementwise.add(to, sum, to, width);
   }
 }
 
-void Executor::multiply(const WeightView& matrix, TensorView in, std::size_t first_group, std::size_t groups,
-                        float* out, std::size_t stride) const {
+void Executor::multiply(const WeightView& matrix, TensorView in, std::size_t terms, PanelGroups groups, float* out,
+                        std::size_t stride) const {
   const auto format = static_cast<std::size_t>(matrix.format);
-  const std::size_t first = first_group * kPanelRows;
+  const std::size_t first = groups.first * kPanelRows;
   if (matrix.in_panels) {
     const QuantisedScratch& scratch = workspace_.quantised;
-    const kernels::Q8Activations activations{scratch.values.data(), scratch.scales.data(), scratch.sums.data(),
-                                             in.rows(), in.width()};
-    kernels_.matmul[format]->for_rows(in.rows())(matrix.from_row(first), groups, activations, out, stride);
+    const std::size_t rows = in.rows() * terms;
+    const kernels::Q8Activations activations{scratch.values.data(), scratch.scales.data(), scratch.sums.data(), rows,
+                                             in.width()};
+    kernels_.matmul[format]->for_rows(rows)(matrix.from_row(first), groups.count, activations, out, stride);
   } else {
-    const kernels::FloatMatrix rows{matrix.from_row(first), std::min(groups * kPanelRows, matrix.rows - first),
+    const kernels::FloatMatrix rows{matrix.from_row(first), std::min(groups.count * kPanelRows, matrix.rows - first),
                                     matrix.columns};
     kernels_.matmul_float[format](rows, {in.data(), in.rows(), in.stride()}, out, stride);
   }

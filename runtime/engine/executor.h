@@ -51,11 +51,16 @@ struct PartedRows {
   std::size_t columns = 0;  // That are multiplied.
 };
 
-// Outputs [16 * first, 16 * (first + groups)) of one matrix of a weight.
+// Outputs [16 * first, 16 * (first + count)) of a matrix.
+struct PanelGroups {
+  std::size_t first = 0;
+  std::size_t count = 0;
+};
+
+// The same of one matrix of several.
 struct MatrixPart {
   std::size_t matrix = 0;
-  std::size_t first = 0;
-  std::size_t groups = 0;
+  PanelGroups groups;
 };
 
 // Query heads of one KV head.
@@ -120,11 +125,10 @@ class Executor final : public StepRunner {
   void execute(const models::Gelu& op);
   void execute(const models::SelectOutputs& op);
 
-  void quantise(TensorView in);
-  void project(const models::Projection& projection, TensorView in, std::size_t first_group, std::size_t groups,
-               std::size_t worker);
-  void project_in_pieces(const models::MatMul& op, TensorView in, std::size_t share);
-  void multiply(const WeightView& matrix, TensorView in, std::size_t first_group, std::size_t groups, float* out,
+  void quantise(TensorView in, std::size_t terms);
+  void project(const models::MatMul& op, const models::Projection& projection, PanelGroups groups, std::size_t worker);
+  void project_in_pieces(const models::MatMul& op, std::size_t share);
+  void multiply(const WeightView& matrix, TensorView in, std::size_t terms, PanelGroups groups, float* out,
                 std::size_t stride) const;
   void sort_by_expert(TensorView experts, std::size_t count);
   void sort_by_head(std::size_t rows, std::size_t heads);

@@ -151,8 +151,8 @@ void Executor::quantise_parts(const PartedRows& in, std::size_t matrices) {
     for (std::size_t i = first; i < first + count; ++i) {
       const auto end = std::ranges::upper_bound(starts, i);  // Of the matrix that has part i.
       const std::size_t begin = *(end - 1);
-      kernels_.quantize(part_of(in, groups.parts[i]), in.columns,
-                        q8_row(scratch.from(begin * blocks), kernels::q8_place(i - begin, *end - begin, blocks)));
+      const auto row = q8_row(scratch.from(begin * blocks), kernels::q8_place(i - begin, *end - begin, blocks));
+      kernels_.quantize(part_of(in, groups.parts[i]), in.columns, &row, 1);
     }
   });
 }
@@ -184,7 +184,7 @@ void Executor::multiply_parts(const PartedRows& in, std::span<const models::Proj
       const std::size_t own = (groups_of(p) + share - 1) / share;
       if (within < own) {
         const std::size_t first = within * share;
-        return multiply_matrix(in, p, {matrix, first, std::min(share, groups_of(p) - first)}, worker);
+        return multiply_matrix(in, p, {matrix, {first, std::min(share, groups_of(p) - first)}}, worker);
       }
       within -= own;
     }
@@ -198,9 +198,9 @@ void Executor::multiply_matrix(const PartedRows& in, const models::Projection& p
   const GroupScratch& groups = workspace_.groups;
   const std::size_t begin = groups.starts[part.matrix];
   const std::size_t count = groups.starts[part.matrix + 1] - begin;
-  const std::size_t first = part.first * kPanelRows;
-  const std::size_t width = std::min(part.groups * kPanelRows, matrices.rows - first);
-  const std::size_t stride = part.groups * kPanelRows;
+  const std::size_t first = part.groups.first * kPanelRows;
+  const std::size_t width = std::min(part.groups.count * kPanelRows, matrices.rows - first);
+  const std::size_t stride = part.groups.count * kPanelRows;
   float* const tile = workspace_.threads[worker].tile.data();
   const std::byte* const weights = matrices.from_group(part.matrix, first);
   if (matrices.in_panels) {
@@ -208,7 +208,7 @@ void Executor::multiply_matrix(const PartedRows& in, const models::Projection& p
     const std::size_t blocks = in.columns / kernels::kActivationBlock;
     const kernels::Q8Row first_row = scratch.from(begin * blocks);
     const kernels::Q8Activations activations{first_row.values, first_row.scales, first_row.sums, count, in.columns};
-    kernels_.matmul[format]->for_rows(count)(weights, part.groups, activations, tile, stride);
+    kernels_.matmul[format]->for_rows(count)(weights, part.groups.count, activations, tile, stride);
   } else {
     // Parts of different rows lie at no even distance: one after the other, from a matrix that stays in the cache.
     for (std::size_t i = 0; i < count; ++i) {

@@ -27,7 +27,7 @@ class Coster {
     for (const models::Projection& projection : op.projections) {
       const WeightView& matrix = weights_.view(projection.weight);
       cost_.weight_bytes += matrix.data.size();
-      cost_.multiply_adds += count * matrix.rows * matrix.columns;
+      cost_.multiply_adds += count * (matrix.quantised() ? op.terms : 1) * matrix.rows * matrix.columns;
     }
   }
 

@@ -14,11 +14,11 @@ void include(WorkspaceShape& shape, const models::MatMul& product, const models:
   const std::size_t width = program.buffers[static_cast<std::size_t>(product.in)].width;
   const std::size_t groups = product_groups(product.projections, weights);
   for (const models::Projection& projection : product.projections) {
-    if (weights.view(projection.weight).quantised()) {
-      shape.quantised_columns = std::max(shape.quantised_columns, width);
-    }
-    if (projection.accumulate) {
-      shape.tile_width = std::max(shape.tile_width, groups_a_chunk(groups, shape.threads) * kPanelRows);
+    const bool quantised = weights.view(projection.weight).quantised();
+    const std::size_t terms = quantised ? product.terms : 1;
+    if (quantised) shape.quantised_columns = std::max(shape.quantised_columns, terms * width);
+    if (projection.accumulate || terms > 1) {
+      shape.tile_width = std::max(shape.tile_width, terms * groups_a_chunk(groups, shape.threads) * kPanelRows);
     }
   }
 }

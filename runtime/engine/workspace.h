@@ -64,8 +64,8 @@ struct WorkspaceShape {
   std::size_t rows = 0;
   std::size_t threads = 0;
   std::size_t buffer_numbers = 0;     // Activations and, behind them, logits.
-  std::size_t tile_width = 0;         // The widest chunk of a product that is added to what is there.
-  std::size_t quantised_columns = 0;  // The widest input of a product with a quantised matrix.
+  std::size_t tile_width = 0;         // The widest chunk of a product that is put together aside, times its terms.
+  std::size_t quantised_columns = 0;  // The widest input of a product with a quantised matrix, times its terms.
   std::size_t attention_heads = 0;    // Most query heads a KV head.
   std::size_t attention_numbers = 0;  // Most query heads a KV head x value width.
   std::size_t attention_pages = 0;    // Most pages that a position sees.

@@ -30,16 +30,20 @@ std::vector<std::uint16_t> Random::halves(std::size_t count) {
   return numbers;
 }
 
-OwnedActivations::OwnedActivations(const std::vector<float>& floats, std::size_t row_count)
-    : values(floats.size()),
-      scales(floats.size() / kernels::kActivationBlock),
+OwnedActivations::OwnedActivations(const std::vector<float>& floats, std::size_t row_count, std::size_t terms)
+    : values(floats.size() * terms),
+      scales(values.size() / kernels::kActivationBlock),
       sums(scales.size()),
-      rows(row_count),
+      rows(row_count * terms),
       columns(floats.size() / row_count) {
   const kernels::Q8Row all{values.data(), scales.data(), sums.data(), 1};
-  for (std::size_t r = 0; r < rows; ++r) {
-    const auto place = kernels::q8_place(r, rows, columns / kernels::kActivationBlock);
-    definition(kernels::quantize_variants())(floats.data() + r * columns, columns, kernels::q8_row(all, place));
+  for (std::size_t r = 0; r < row_count; ++r) {
+    std::vector<kernels::Q8Row> of_terms;
+    for (std::size_t t = 0; t < terms; ++t) {
+      of_terms.push_back(
+          kernels::q8_row(all, kernels::q8_place(r * terms + t, rows, columns / kernels::kActivationBlock)));
+    }
+    definition(kernels::quantize_variants())(floats.data() + r * columns, columns, of_terms.data(), terms);
   }
 }
 

@@ -131,10 +131,10 @@ struct OwnedActivations {
   std::vector<std::int8_t> values;
   std::vector<float> scales;
   std::vector<std::int32_t> sums;
-  std::size_t rows;
+  std::size_t rows;  // All terms of all rows.
   std::size_t columns;
 
-  OwnedActivations(const std::vector<float>& floats, std::size_t row_count);
+  OwnedActivations(const std::vector<float>& floats, std::size_t row_count, std::size_t terms = 1);
   [[nodiscard]] kernels::Q8Activations view() const {
     return {values.data(), scales.data(), sums.data(), rows, columns};
   }

@@ -112,7 +112,8 @@ TEST(GoldenTest, Quantize) {
     std::vector<std::int8_t> values(4096);
     std::vector<float> scales(128);
     std::vector<std::int32_t> sums(128);
-    function(in.data(), in.size(), {values.data(), scales.data(), sums.data(), 1});
+    const Q8Row row{values.data(), scales.data(), sums.data(), 1};
+    function(in.data(), in.size(), &row, 1);
     hash.add(values);
     hash.add(scales);
     hash.add(sums);

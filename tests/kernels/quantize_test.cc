@@ -18,24 +18,32 @@ struct Quantised {
   std::vector<std::int32_t> sums;
 };
 
-Quantised quantise(Quantize function, const std::vector<float>& floats) {  // In order.
+// In order, one term behind the other.
+Quantised quantise(Quantize function, const std::vector<float>& floats, std::size_t terms = 1) {
   const Unaligned<float> in(floats, 1);
-  Guarded<std::int8_t> values(floats.size(), 3);
-  Guarded<float> scales(floats.size() / kActivationBlock);
-  Guarded<std::int32_t> sums(floats.size() / kActivationBlock);
-  function(in.data(), floats.size(), {values.data(), scales.data(), sums.data(), 1});
+  const std::size_t blocks = floats.size() / kActivationBlock;
+  Guarded<std::int8_t> values(terms * floats.size(), 3);
+  Guarded<float> scales(terms * blocks);
+  Guarded<std::int32_t> sums(terms * blocks);
+  std::vector<Q8Row> rows;
+  for (std::size_t t = 0; t < terms; ++t) {
+    rows.push_back({values.data() + t * floats.size(), scales.data() + t * blocks, sums.data() + t * blocks, 1});
+  }
+  function(in.data(), floats.size(), rows.data(), terms);
   EXPECT_TRUE(values.intact() && scales.intact() && sums.intact()) << "wrote beyond the output";
   return {values.content(), scales.content(), sums.content()};
 }
 
 void expect_same_for_all_variants(const std::vector<float>& floats) {
-  const Quantised expected = quantise(test::definition(quantize_variants()), floats);
-  test::for_each_variant(quantize_variants(), [&](Quantize function) {
-    const Quantised actual = quantise(function, floats);
-    ASSERT_TRUE(test::same_bits(actual.values, expected.values));
-    ASSERT_TRUE(test::same_bits(actual.scales, expected.scales));
-    ASSERT_TRUE(test::same_bits(actual.sums, expected.sums));
-  });
+  for (std::size_t terms = 1; terms <= kMostTerms; ++terms) {
+    const Quantised expected = quantise(test::definition(quantize_variants()), floats, terms);
+    test::for_each_variant(quantize_variants(), [&](Quantize function) {
+      const Quantised actual = quantise(function, floats, terms);
+      ASSERT_TRUE(test::same_bits(actual.values, expected.values));
+      ASSERT_TRUE(test::same_bits(actual.scales, expected.scales));
+      ASSERT_TRUE(test::same_bits(actual.sums, expected.sums));
+    });
+  }
 }
 
 TEST(QuantizeTest, EveryVariantGivesTheScalarBits) {
@@ -62,7 +70,8 @@ TEST(QuantizeTest, TilesHoldEachRowsBlocksAndNothingElse) {
       std::vector<int> seen(rows * kBlocks);
       for (std::size_t r = 0; r < rows; ++r) {
         const Q8Place place = q8_place(r, rows, kBlocks);
-        function(floats.data() + r * kColumns, kColumns, q8_row({values.data(), scales.data(), sums.data(), 1}, place));
+        const Q8Row row = q8_row({values.data(), scales.data(), sums.data(), 1}, place);
+        function(floats.data() + r * kColumns, kColumns, &row, 1);
         for (std::size_t b = 0; b < kBlocks; ++b) ++seen.at(place.first + b * place.stride);
       }
       EXPECT_TRUE(values.intact() && scales.intact() && sums.intact()) << "wrote beyond the output";
@@ -117,6 +126,24 @@ TEST(QuantizeTest, ErrorsAreAtMostHalfAStep) {
   }
 }
 
+// What two terms leave is 254 times less, and the first is what it is alone.
+TEST(QuantizeTest, ASecondTermIsTheFirstsRemainder) {
+  Random random(10);
+  const auto floats = random.floats(320, 5.0F);
+  const auto one = quantise(test::definition(quantize_variants()), floats);
+  const auto two = quantise(test::definition(quantize_variants()), floats, 2);
+  ASSERT_TRUE(std::equal(one.values.begin(), one.values.end(), two.values.begin()));
+  ASSERT_TRUE(std::equal(one.scales.begin(), one.scales.end(), two.scales.begin()));
+  for (std::size_t i = 0; i < floats.size(); ++i) {
+    const auto term = [&](std::size_t t) {
+      return static_cast<double>(two.values[t * floats.size() + i]) *
+             static_cast<double>(two.scales[t * one.scales.size() + i / kActivationBlock]);
+    };
+    const double step = static_cast<double>(one.scales[i / kActivationBlock]);
+    ASSERT_NEAR(term(0) + term(1), static_cast<double>(floats[i]), 0.50001 * step / 254 + 1e-7 * 5) << "at " << i;
+  }
+}
+
 TEST(QuantizeTest, ZerosAndTinyBlocksAreZero) {
   for (const float x : {0.0F, -0.0F, 0x1p-149F, 0x1p-121F}) {
     expect_same_for_all_variants(std::vector<float>(64, x));
@@ -133,7 +160,7 @@ TEST(QuantizeTest, InputsThatAreNotFiniteTrapNothing) {
     auto floats = random.floats(96);
     floats[40] = odd;
     test::for_each_variant(quantize_variants(),
-                           [&](Quantize function) { EXPECT_EQ(quantise(function, floats).values.size(), 96U); });
+                           [&](Quantize function) { EXPECT_EQ(quantise(function, floats, 2).values.size(), 192U); });
   }
 }
 

@@ -14,7 +14,7 @@ void include(DeviceShape& shape, const models::MatMul& product, const Setup& set
       std::max<std::size_t>(shape.half_columns, gpu::padded_columns(static_cast<std::uint32_t>(width)));
   for (const models::Projection& projection : product.projections) {
     if (setup.weights.view(projection.weight).quantised()) {
-      shape.quantised_columns = std::max(shape.quantised_columns, width);
+      shape.quantised_columns = std::max(shape.quantised_columns, product.terms * width);
     }
   }
 }

@@ -18,7 +18,7 @@ namespace linnet::engine::cuda {
 struct DeviceShape {
   std::size_t rows = 0;               // Of a step.
   std::size_t buffer_numbers = 0;     // Activations and, behind them, logits.
-  std::size_t quantised_columns = 0;  // The widest input of a product with panels.
+  std::size_t quantised_columns = 0;  // The widest input of a product with panels, times its terms.
   std::size_t half_columns = 0;       // The widest padded input of any product.
   std::size_t attention_parts = 0;    // Most (row, head, part) of a step,
   std::size_t attention_numbers = 0;  // and with the width of a value.

@@ -13,6 +13,7 @@ struct StepLauncher::Product {
   kernels::Format format{};
   bool in_panels = false;
   Rows in;
+  gpu::Q8Rows quantised;
   std::uint32_t count = 0;
   gpu::Projection projections[gpu::kProjections] = {};
 };
@@ -27,9 +28,11 @@ constexpr std::uint32_t kGemmColumns = 8;
 Result<void> StepLauncher::emit(const models::MatMul& op) {
   const Rows in = rows_of(op.in);
   if (in.count == 0) return {};  // No logits are wanted.
+  const gpu::Q8Rows quantised = quantised_rows(op);
   std::optional<bool> prepared;  // For panels, or for floats.
   for (const kernels::Format format : kernels::all_formats()) {
-    Product product{.format = format, .in_panels = kernels::info(format).panel_block_bytes != 0, .in = in};
+    Product product{
+        .format = format, .in_panels = kernels::info(format).panel_block_bytes != 0, .in = in, .quantised = quantised};
     const auto multiply_all = [&]() -> Result<void> {
       if (product.count == 0) return {};
       if (prepared != product.in_panels) LINNET_CHECK(prepare_rows(product));
@@ -59,25 +62,32 @@ gpu::Projection StepLauncher::projection_of(const models::Projection& projection
           .accumulate = projection.accumulate ? 1U : 0U};
 }
 
+gpu::Q8Rows StepLauncher::quantised_rows(const models::MatMul& op) const {
+  gpu::Q8Rows rows = parts_.map.quantised;
+  rows.terms = static_cast<std::uint32_t>(op.terms);
+  return rows;
+}
+
 // Few rows are quantised for panels, unless the operation before has done it; many become halves for tensor cores,
-// rounded as the panels' contract says.
+// rounded as the panels' contract says: not at all where it asks for two terms, which are finer than halves.
 Result<void> StepLauncher::prepare_rows(const Product& product) {
   const Rows& in = product.in;
   if (goes_to_tensor_cores(product)) {
-    return parts_.kernels.launch(gpu::Kernel::kHalfRows,
-                                 gpu::HalfRowsParameters{.in = in.data,
-                                                         .out = parts_.map.halves,
-                                                         .scales = parts_.map.half_scales,
-                                                         .in_stride = in.stride,
-                                                         .rows = in.count,
-                                                         .columns = in.width,
-                                                         .quantised = product.in_panels ? 1U : 0U});
+    return parts_.kernels.launch(
+        gpu::Kernel::kHalfRows,
+        gpu::HalfRowsParameters{.in = in.data,
+                                .out = parts_.map.halves,
+                                .scales = parts_.map.half_scales,
+                                .in_stride = in.stride,
+                                .rows = in.count,
+                                .columns = in.width,
+                                .quantised = product.in_panels && product.quantised.terms == 1 ? 1U : 0U});
   }
   if (!product.in_panels || is_quantised_) return {};
   return parts_.kernels.launch(
       gpu::Kernel::kQuantize,
       gpu::QuantizeParameters{
-          .in = in.data, .out = parts_.map.quantised, .in_stride = in.stride, .rows = in.count, .width = in.width});
+          .in = in.data, .out = product.quantised, .in_stride = in.stride, .rows = in.count, .width = in.width});
 }
 
 bool StepLauncher::goes_to_tensor_cores(const Product& product) {
@@ -85,8 +95,7 @@ bool StepLauncher::goes_to_tensor_cores(const Product& product) {
 }
 
 Result<void> StepLauncher::multiply(const Product& product) {
-  if (takes_few(product.in)) return multiply_few(product);
-  if (!goes_to_tensor_cores(product)) return multiply_by_eights(product);
+  if (!goes_to_tensor_cores(product)) return multiply_in_pieces(product);
   gpu::GemmParameters parameters{.in = parts_.map.halves,
                                  .in_scales = parts_.map.half_scales,
                                  .rows = product.in.count,
@@ -98,9 +107,10 @@ Result<void> StepLauncher::multiply(const Product& product) {
 }
 
 Result<void> StepLauncher::multiply_few(const Product& product) {
-  const gpu::Kernel kernel = gpu::matvec_kernel(product.format, product.in.count);
+  const std::uint32_t terms = product.in_panels ? product.quantised.terms : 1;
+  const gpu::Kernel kernel = gpu::matvec_kernel(product.format, product.in.count * terms);
   if (product.in_panels) {
-    gpu::MatVecParameters parameters{.in = parts_.map.quantised,
+    gpu::MatVecParameters parameters{.in = product.quantised,
                                      .rows = product.in.count,
                                      .columns = product.in.width,
                                      .projection_count = product.count,
@@ -118,11 +128,16 @@ Result<void> StepLauncher::multiply_few(const Product& product) {
   return parts_.kernels.launch(kernel, parameters);
 }
 
-Result<void> StepLauncher::multiply_by_eights(Product product) {
+// As many rows at a time as a launch takes, their terms counted.
+Result<void> StepLauncher::multiply_in_pieces(Product product) {
+  const std::uint32_t terms = product.in_panels ? product.quantised.terms : 1;
   for (std::uint32_t left = product.in.count; left != 0; left -= product.in.count) {
-    product.in.count = std::min(left, gpu::kMatVecRows);
+    product.in.count = std::min(left, gpu::kMatVecRows / terms);
     LINNET_CHECK(multiply_few(product));
+    const std::size_t quantised = std::size_t{product.in.count} * terms * product.in.width;
     product.in.data += std::size_t{product.in.count} * product.in.stride;
+    product.quantised.values += quantised;
+    product.quantised.scales += quantised / kernels::kActivationBlock;
     for (std::uint32_t i = 0; i < product.count; ++i) {
       product.projections[i].out += std::size_t{product.in.count} * product.projections[i].out_stride;
     }

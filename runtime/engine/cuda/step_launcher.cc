@@ -31,7 +31,7 @@ gpu::Q8Rows StepLauncher::quantised_for_next(models::BufferId out) const {
   if (product == nullptr || product->in != out || !takes_few(rows_of(out))) return {};
   const bool wanted = std::ranges::any_of(product->projections,
                                           [&](const auto& p) { return parts_.setup.weights.view(p.weight).in_panels; });
-  return wanted ? parts_.map.quantised : gpu::Q8Rows{};
+  return wanted ? quantised_rows(*product) : gpu::Q8Rows{};
 }
 
 Result<void> StepLauncher::launch(const StepShape& shape, std::span<const OwnedEvent> events) {

@@ -73,10 +73,11 @@ class StepLauncher {
   [[nodiscard]] static bool takes_few(const Rows& in) { return in.count <= kernels::cuda::kMatVecRows; }
   [[nodiscard]] static bool goes_to_tensor_cores(const Product& product);
   [[nodiscard]] kernels::cuda::Projection projection_of(const models::Projection& projection) const;
+  [[nodiscard]] kernels::cuda::Q8Rows quantised_rows(const models::MatMul& op) const;
   [[nodiscard]] Result<void> prepare_rows(const Product& product);
   [[nodiscard]] Result<void> multiply(const Product& product);
   [[nodiscard]] Result<void> multiply_few(const Product& product);
-  [[nodiscard]] Result<void> multiply_by_eights(Product product);
+  [[nodiscard]] Result<void> multiply_in_pieces(Product product);
   [[nodiscard]] Result<void> attend_in_parts(const models::Attend& op, const kernels::cuda::AttendShape& shape,
                                              const kernels::cuda::KvPlace& place);
   [[nodiscard]] Result<void> attend_in_tiles(const models::Attend& op, const kernels::cuda::AttendShape& shape,

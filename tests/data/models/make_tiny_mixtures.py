@@ -201,13 +201,14 @@ def rounded_latents(model):
 
 
 @contextlib.contextmanager
-def rounded_inputs(experts):
+def rounded_inputs(model, experts):
     """Of every product but the router's, whose weights are float32."""
     original = torch.nn.functional.linear
+    terms = {id(module.weight): tiny.terms_of(name) for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
 
     def linear(values, weight, bias=None):
         router = weight.shape[0] == experts
-        return original(values if router else tiny.round_activations(values), weight, bias)
+        return original(values if router else tiny.round_activations(values, terms.get(id(weight), 1)), weight, bias)
 
     with mock.patch("torch.nn.functional.linear", linear):
         yield
@@ -218,7 +219,7 @@ def exact_logits(model, arch, kind):
     ids = torch.from_numpy(np.random.default_rng(7).integers(0, model.config.vocab_size, 24))[None]
     if arch != "deepseek2":
         experts = model.config.num_local_experts if kind != Type.F32 else None
-        with rounded_inputs(experts) if experts else contextlib.nullcontext():
+        with rounded_inputs(model, experts) if experts else contextlib.nullcontext():
             return tiny.exact_logits(model, ids, False)
     with rounded_latents(model):
         return model(ids).logits[0].numpy().astype(np.float32)

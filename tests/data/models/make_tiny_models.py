@@ -9,7 +9,8 @@ For each model NAME: NAME.gguf (standard keys and tensor names), NAME.tokens.npy
 The reference of a quantised file computes in float32 with the de-quantised weights.
 
 NAME.exact.npy [24, vocabulary] is the same with what Linnet rounds on purpose rounded here too: keys and values to f16
-and, in quantised files, the inputs of every product to int8 in blocks of 32. What is left is the order of sums.
+and, in quantised files, the inputs of every product to int8 in blocks of 32, those of FINE to two int8 numbers, the
+second of what the first leaves. What is left is the order of sums.
 """
 import math
 import pathlib
@@ -32,6 +33,9 @@ COMMON = dict(hidden_size=64, intermediate_size=96, num_hidden_layers=2, num_att
               max_position_embeddings=1024, rms_norm_eps=1e-6, attn_implementation="eager")
 LLAMA3 = dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
               original_max_position_embeddings=64)
+
+# Products whose inputs are rounded to two terms.
+FINE = {"q_proj", "k_proj", "v_proj", "lm_head", "in_proj_qkv", "in_proj_z", "in_proj_a", "in_proj_b"}
 
 # Layer tensors: transformers' name, GGUF's.
 LAYER_NAMES = {
@@ -187,12 +191,17 @@ def write_model(name, arch, model, kind, tokenizer=False):
     writer.close()
 
 
-def round_activations(x):
+def round_activations(x, terms=1):
     """To int8 in blocks of 32, as ARCHITECTURE's canonical arithmetic says."""
     blocks = x.reshape(*x.shape[:-1], -1, 32)
     largest = blocks.abs().amax(dim=-1, keepdim=True)
     codes = torch.round(blocks * torch.where(largest > 0, 127 / largest, 0.0))
-    return (codes * (largest / 127)).reshape(x.shape)
+    rounded = (codes * (largest / 127)).reshape(x.shape)
+    return rounded if terms == 1 else rounded + round_activations(x - rounded, terms - 1)
+
+
+def terms_of(name):
+    return 2 if name.split(".")[-1] in FINE else 1
 
 
 def attention_with_f16_cache(module, query, key, value, *args, **kwargs):
@@ -208,9 +217,10 @@ ALL_MASK_ATTENTION_FUNCTIONS.register("f16_cache", ALL_MASK_ATTENTION_FUNCTIONS[
 def exact_logits(model, ids, quantised):
     hooks = []
     if quantised:
-        for module in model.modules():
+        for name, module in model.named_modules():
             if isinstance(module, torch.nn.Linear):
-                hooks.append(module.register_forward_pre_hook(lambda _, inputs: (round_activations(inputs[0]),)))
+                hooks.append(module.register_forward_pre_hook(
+                    lambda _, inputs, terms=terms_of(name): (round_activations(inputs[0], terms),)))
     model.config._attn_implementation = "f16_cache"
     logits = model(ids).logits[0].numpy().astype(np.float32)
     model.config._attn_implementation = "eager"

@@ -37,21 +37,31 @@ struct Matrix {
   [[nodiscard]] bool in_panels() const { return info(format).panel_block_bytes != 0; }
 };
 
+// Rows of activations, and how many int8 numbers stand for each where the matrix lies in panels.
+struct In {
+  const std::vector<float>& floats;
+  std::size_t rows;
+  std::size_t terms = 1;
+};
+
 // The products in the CPU's arithmetic, [in rows, matrix rows].
-std::vector<float> products(const Matrix& matrix, const std::vector<float>& in, std::size_t in_rows) {
+std::vector<float> products(const Matrix& matrix, const In& in) {
   const std::size_t padded = (matrix.rows + kPanelRows - 1) / kPanelRows * kPanelRows;
-  std::vector<float> out(in_rows * padded);
+  const std::size_t terms = matrix.in_panels() ? in.terms : 1;
+  std::vector<float> out(in.rows * terms * padded);
   if (matrix.in_panels()) {
-    const OwnedActivations activations(in, in_rows);
+    const OwnedActivations activations(in.floats, in.rows, terms);
     test::definition(matmul_variants(matrix.format))
         ->many_rows(matrix.stored.data(), padded / kPanelRows, activations.view(), out.data(), padded);
   } else {
     test::definition(matmul_float_variants(matrix.format))({matrix.stored.data(), matrix.rows, matrix.columns},
-                                                           {in.data(), in_rows, matrix.columns}, out.data(), padded);
+                                                           {in.floats.data(), in.rows, matrix.columns}, out.data(),
+                                                           padded);
   }
-  std::vector<float> dense(in_rows * matrix.rows);
-  for (std::size_t r = 0; r < in_rows; ++r) {
-    std::copy_n(out.data() + r * padded, matrix.rows, dense.data() + r * matrix.rows);
+  std::vector<float> dense(in.rows * matrix.rows);
+  for (std::size_t i = 0; i < dense.size(); ++i) {
+    const float* const first = out.data() + i / matrix.rows * terms * padded + i % matrix.rows;
+    dense[i] = terms == 1 ? *first : *first + first[padded];
   }
   return dense;
 }
@@ -114,12 +124,12 @@ std::vector<std::vector<float>> run(Parameters& p, const std::vector<Target>& ta
 
 // `tolerance(terms)` is what an output may be off.
 template <class Tolerance>
-void expect_products(const std::vector<Target>& targets, const std::vector<std::vector<float>>& outs,
-                     const std::vector<float>& in, std::size_t in_rows, Tolerance tolerance) {
+void expect_products(const std::vector<Target>& targets, const std::vector<std::vector<float>>& outs, const In& in,
+                     Tolerance tolerance) {
   for (std::size_t i = 0; i < targets.size(); ++i) {
     const Target& target = targets[i];
-    const std::vector<float> expected = products(target.matrix, in, in_rows);
-    for (std::size_t r = 0; r < in_rows; ++r) {
+    const std::vector<float> expected = products(target.matrix, in);
+    for (std::size_t r = 0; r < in.rows; ++r) {
       for (std::size_t c = 0; c < target.stride; ++c) {
         const float got = outs[i][r * target.stride + c];
         const float before = target.before[r * target.stride + c];
@@ -128,7 +138,7 @@ void expect_products(const std::vector<Target>& targets, const std::vector<std::
           continue;
         }
         double sum = expected[r * target.matrix.rows + c];
-        double off = tolerance(terms(target.matrix, in, r, c));
+        double off = tolerance(terms(target.matrix, in.floats, r, c));
         if (!target.bias.empty()) sum += static_cast<double>(target.bias[c]) + before;
         ASSERT_NEAR(got, sum, off + 1e-6) << "projection " << i << ", row " << r << ", output " << c;
       }
@@ -138,23 +148,24 @@ void expect_products(const std::vector<Target>& targets, const std::vector<std::
 
 class CudaProducts : public test::CudaTestWith<Format> {};
 
-std::vector<std::vector<float>> multiply_rows(const std::vector<Target>& targets, const std::vector<float>& in,
-                                              std::size_t in_rows) {
+std::vector<std::vector<float>> multiply_rows(const std::vector<Target>& targets, const In& in) {
   const auto columns = static_cast<std::uint32_t>(targets[0].matrix.columns);
-  const auto rows = static_cast<std::uint32_t>(in_rows);
-  const Kernel kernel = matvec_kernel(targets[0].matrix.format, rows);
-  if (targets[0].matrix.in_panels()) {
-    const OwnedActivations activations(in, in_rows);
+  const auto rows = static_cast<std::uint32_t>(in.rows);
+  const bool in_panels = targets[0].matrix.in_panels();
+  const auto terms = static_cast<std::uint32_t>(in_panels ? in.terms : 1);
+  const Kernel kernel = matvec_kernel(targets[0].matrix.format, rows * terms);
+  if (in_panels) {
+    const OwnedActivations activations(in.floats, in.rows, terms);
     const DeviceArray<std::int8_t> values(activations.values_in_rows());
     const DeviceArray<float> scales(activations.scales_in_rows());
-    MatVecParameters p{.in = {values.data(), scales.data()},
+    MatVecParameters p{.in = {values.data(), scales.data(), terms},
                        .rows = rows,
                        .columns = columns,
                        .projection_count = 0,
                        .projections = {}};
     return run(p, targets, [&] { test::launch(kernel, p); });
   }
-  const DeviceArray<float> floats(in);
+  const DeviceArray<float> floats(in.floats);
   FloatMatVecParameters p{.in = floats.data(),
                           .in_stride = columns,
                           .rows = rows,
@@ -171,12 +182,15 @@ TEST_P(CudaProducts, FewRowsAreTheCpusProductsButForTheOrderOfSums) {
   for (const std::size_t columns : widths) {
     const Matrix first(random, GetParam(), 35, columns);
     const Matrix second(random, GetParam(), 16, columns);
-    for (std::size_t rows = 1; rows <= kMatVecRows; ++rows) {
-      SCOPED_TRACE(testing::Message() << columns << " columns, " << rows << " rows");
-      const auto in = random.floats(rows * columns, 3.0F);
+    for (std::size_t all = 1; all <= kMatVecRows + kMatVecRows / 2; ++all) {
+      const std::size_t terms = all > kMatVecRows ? 2 : 1;
+      const std::size_t rows = all - (terms - 1) * kMatVecRows;
+      SCOPED_TRACE(testing::Message() << columns << " columns, " << rows << " rows of " << terms << " terms");
+      const auto floats = random.floats(rows * columns, 3.0F);
+      const In in{floats, rows, terms};
       const std::vector<Target> targets = {{random, first, rows, false}, {random, second, rows, true}};
-      const auto outs = multiply_rows(targets, in, rows);
-      expect_products(targets, outs, in, rows, [](const Terms& t) { return 1e-6 * t.sum; });
+      const auto outs = multiply_rows(targets, in);
+      expect_products(targets, outs, in, [](const Terms& t) { return 1e-6 * t.sum; });
       if (HasFatalFailure()) return;
     }
   }
@@ -212,7 +226,7 @@ TEST_P(CudaProducts, ManyRowsAreTheCpusProductsButForHalfPrecision) {
                      .projections = {}};
     const auto outs = run(p, targets, [&] { test::launch(gemm_kernel(GetParam()), p); });
     // Each factor is rounded to 11 bits: a term is off by 3.5e-4 of itself, a standard deviation; six of them.
-    expect_products(targets, outs, in, rows, [](const Terms& t) { return 2e-3 * t.root; });
+    expect_products(targets, outs, {in, rows}, [](const Terms& t) { return 2e-3 * t.root; });
     if (HasFatalFailure()) return;
     const auto again = run(p, targets, [&] { test::launch(gemm_kernel(GetParam()), p); });
     for (std::size_t i = 0; i < outs.size(); ++i) ASSERT_TRUE(test::same_bits(again[i], outs[i]));

@@ -28,10 +28,13 @@ struct QuantisedRows {
   DeviceArray<std::int8_t> values;
   DeviceArray<float> scales;
 
-  QuantisedRows(std::size_t rows, std::size_t columns) : values(rows * columns), scales(rows * columns / 32) {}
-  [[nodiscard]] Q8Rows view() const { return {values.data(), scales.data()}; }
+  std::uint32_t terms;
+
+  QuantisedRows(std::size_t rows, std::size_t columns, std::uint32_t term_count = 1)
+      : values(term_count * rows * columns), scales(term_count * rows * columns / 32), terms(term_count) {}
+  [[nodiscard]] Q8Rows view() const { return {values.data(), scales.data(), terms}; }
   void expect(const std::vector<float>& floats, std::size_t rows) const {
-    const OwnedActivations expected(floats, rows);
+    const OwnedActivations expected(floats, rows, terms);
     EXPECT_TRUE(test::same_bits(values.content(), expected.values_in_rows()));
     EXPECT_TRUE(test::same_bits(scales.content(), expected.scales_in_rows()));
   }
@@ -60,10 +63,12 @@ TEST_F(CudaTest, QuantisingGivesTheCpusBits) {
     std::fill_n(in.begin(), 32, 0.0F);
     std::fill_n(in.begin() + static_cast<std::ptrdiff_t>(width), 32, 0x1p-125F);
     const DeviceArray<float> device(in);
-    const QuantisedRows out(3, width);
     const auto columns = static_cast<std::uint32_t>(width);
-    test::launch(Kernel::kQuantize, QuantizeParameters{device.data(), out.view(), columns, 3, columns});
-    out.expect(in, 3);
+    for (const std::uint32_t terms : {1U, 2U}) {
+      const QuantisedRows out(3, width, terms);
+      test::launch(Kernel::kQuantize, QuantizeParameters{device.data(), out.view(), columns, 3, columns});
+      out.expect(in, 3);
+    }
   }
 }
 
