@@ -21,27 +21,45 @@ __m512 load_scales(const std::byte* from) {
   return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
 }
 
-// Four neighbouring activations in every lane.
-__m512i broadcast(const std::int8_t* four) {
+// Adds the products of four weights a lane and four neighbouring activations, which are an operand in memory: a load of
+// their own (what GCC 12 makes of the intrinsics) fills the window of instructions under way with as many again.
+[[gnu::always_inline]] inline void add_products(__m512i& sum, __m512i weights, const std::int8_t* four) {
+#if defined(__GNUC__) && !defined(__clang__)
+  using Four = std::int8_t[4];
+  asm("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(weights), "m"(*reinterpret_cast<const Four*>(four)));
+#else
   std::int32_t bits;
   __builtin_memcpy(&bits, four, sizeof bits);
-  return _mm512_set1_epi32(bits);
+  sum = _mm512_dpbusd_epi32(sum, weights, _mm512_set1_epi32(bits));
+#endif
 }
+
+// Keeps the compiler from making an operand in memory of a register that several instructions use.
+[[gnu::always_inline]] inline void hold(__m512i& bytes) { asm("" : "+v"(bytes)); }
 
 // vpdpbusd multiplies unsigned by signed bytes, so weights are made unsigned by an offset; the accumulators start at
 // -offset * sum of the activations, which takes it off again. Exact in int32.
 //
 // A format tells how many blocks of 32 columns a panel block holds (kParts), how many scales a row has in each
-// (kScales), where the codes of part `part` start, and how columns 8 c … 8 c + 3 and 8 c + 4 … 8 c + 7 become
-// registers.
+// (kScales), what its parts share, where the codes of part `part` start, and how columns 8 c … 8 c + 3 and 8 c + 4 …
+// 8 c + 7 become registers.
+
+// The f16 scales and minima of a panel block, widened once for all of its parts.
+struct Shared {
+  __m512 scales;
+  __m512 minima;
+};
 
 // Formats of 32 columns: scales (and minima) first, then codes.
 template <std::int32_t kCodeOffset, bool kMinimum, std::size_t kCodeBytes, std::size_t kPartCount = 1>
 struct Block32 : panel_parts::UnderOneScale<kMinimum, kCodeBytes, kPartCount> {
   static constexpr std::int32_t kOffset = kCodeOffset;
 
-  static __m512 scales(const std::byte* block, std::size_t, std::size_t) { return load_scales(block); }
-  static __m512 minima(const std::byte* block, std::size_t) { return load_scales(block + kScaleBytes); }
+  static Shared shared(const std::byte* block) {
+    return {load_scales(block), kMinimum ? load_scales(block + kScaleBytes) : _mm512_setzero_ps()};
+  }
+  static __m512 scales(const Shared& of, const std::byte*, std::size_t, std::size_t) { return of.scales; }
+  static __m512 minima(const Shared& of, const std::byte*, std::size_t) { return of.minima; }
 };
 
 struct Q8_0 : Block32<128, false, 512> {
@@ -54,7 +72,8 @@ struct Q8_0 : Block32<128, false, 512> {
 
 void unpack_nibbles(const std::byte* codes, std::size_t c, __m512i& first, __m512i& second) {
   const __m512i mask = _mm512_set1_epi8(15);
-  const __m512i both = load_bytes(codes + 64 * c);
+  __m512i both = load_bytes(codes + 64 * c);
+  hold(both);
   first = _mm512_and_si512(both, mask);
   second = _mm512_and_si512(_mm512_srli_epi16(both, 4), mask);
 }
@@ -106,14 +125,16 @@ struct WithMinima : panel_parts::WithMinima<kCodeBytes> {
   using panel_parts::WithMinima<kCodeBytes>::part_of;
   static constexpr std::int32_t kOffset = 0;
 
-  static __m512 scales(const std::byte* block, std::size_t part, std::size_t) {
-    const __m512i sub = _mm512_cvtepu8_epi32(load_sixteen(part_of(block, part)));
-    return _mm512_mul_ps(load_scales(block), _mm512_cvtepi32_ps(sub));
+  static Shared shared(const std::byte* block) {
+    return {load_scales(block), _mm512_xor_ps(load_scales(block + kScaleBytes), _mm512_set1_ps(-0.0F))};
   }
-  static __m512 minima(const std::byte* block, std::size_t part) {
+  static __m512 scales(const Shared& of, const std::byte* block, std::size_t part, std::size_t) {
+    const __m512i sub = _mm512_cvtepu8_epi32(load_sixteen(part_of(block, part)));
+    return _mm512_mul_ps(of.scales, _mm512_cvtepi32_ps(sub));
+  }
+  static __m512 minima(const Shared& of, const std::byte* block, std::size_t part) {
     const __m512i sub = _mm512_cvtepu8_epi32(load_sixteen(part_of(block, part) + kPanelRows));
-    const __m512 product = _mm512_mul_ps(load_scales(block + kScaleBytes), _mm512_cvtepi32_ps(sub));
-    return _mm512_xor_ps(product, _mm512_set1_ps(-0.0F));
+    return _mm512_mul_ps(of.minima, _mm512_cvtepi32_ps(sub));
   }
 };
 
@@ -125,9 +146,10 @@ using Q5_K = Fives<WithMinima<kNibbleBytes + 64>>;
 struct Q6_K : panel_parts::WithTwoScales {
   static constexpr std::int32_t kOffset = 32;
 
-  static __m512 scales(const std::byte* block, std::size_t part, std::size_t index) {
+  static Shared shared(const std::byte* block) { return {load_scales(block), _mm512_setzero_ps()}; }
+  static __m512 scales(const Shared& of, const std::byte* block, std::size_t part, std::size_t index) {
     const __m512i sub = _mm512_cvtepi8_epi32(load_sixteen(part_of(block, part) + kPanelRows * index));
-    return _mm512_mul_ps(load_scales(block), _mm512_cvtepi32_ps(sub));
+    return _mm512_mul_ps(of.scales, _mm512_cvtepi32_ps(sub));
   }
   static void unpack(const std::byte* codes, std::size_t c, __m512i& first, __m512i& second) {
     unpack_nibbles(codes, c, first, second);
@@ -205,6 +227,20 @@ void prepare(const Q8Activations& in, std::size_t first, std::size_t entries, Pr
 
 // NOLINTBEGIN(clang-analyzer-core.CallAndMessage): `prepare` has filled all that a slab reads.
 
+// Eight columns times the kTokens rows of a block of activations; `odd` is the second sum of a row alone.
+template <class Weights, std::size_t kTokens>
+[[gnu::always_inline]] inline void add_chunk(const std::byte* codes, std::size_t c, const std::int8_t* values,
+                                             __m512i (&dots)[kTokens], __m512i& odd) {
+  __m512i first;
+  __m512i second;
+  Weights::unpack(codes, c, first, second);
+  if constexpr (kTokens > 2) hold(first), hold(second);
+  for (std::size_t t = 0; t < kTokens; ++t) add_products(dots[t], first, values + q8_offset(t, kTokens, 8 * c));
+  for (std::size_t t = 0; t < kTokens; ++t) {
+    add_products(kTokens == 1 ? odd : dots[t], second, values + q8_offset(t, kTokens, 8 * c + 4));
+  }
+}
+
 // Exact products of a part's columns that share scale `index` with the kTokens rows of a block of activations.
 // Inlined always: its accumulators are registers.
 template <class Weights, std::size_t kTokens>
@@ -215,17 +251,9 @@ template <class Weights, std::size_t kTokens>
     dots[t] = Weights::kOffset == 0 ? _mm512_setzero_si512() : _mm512_set1_epi32(starts[t * Weights::kScales]);
   }
   __m512i odd = _mm512_setzero_si512();  // One row alone: two chains, as vpdpbusd takes 4 cycles.
-  for (std::size_t c = index * kChunks; c < (index + 1) * kChunks; ++c) {
-    __m512i first;
-    __m512i second;
-    Weights::unpack(codes, c, first, second);
-    for (std::size_t t = 0; t < kTokens; ++t) {
-      dots[t] = _mm512_dpbusd_epi32(dots[t], first, broadcast(values + q8_offset(t, kTokens, 8 * c)));
-    }
-    for (std::size_t t = 0; t < kTokens; ++t) {
-      __m512i& other = kTokens == 1 ? odd : dots[t];
-      other = _mm512_dpbusd_epi32(other, second, broadcast(values + q8_offset(t, kTokens, 8 * c + 4)));
-    }
+#pragma GCC unroll 4                     // Written out: else constants are moved for each chunk.
+  for (std::size_t i = 0; i < kChunks; ++i) {
+    add_chunk<Weights, kTokens>(codes, index * kChunks + i, values, dots, odd);
   }
   if constexpr (kTokens == 1) dots[0] = _mm512_add_epi32(dots[0], odd);
 }
@@ -242,21 +270,24 @@ void tile(const std::byte* panel, const Q8Activations& in, const Slab& slab, con
   const std::size_t first = slab.row * in.blocks() + slab.first * kTokens;
   const std::int8_t* values = in.values + first * kActivationBlock;
   const float* in_scales = in.scales + first;
+  Shared shared{};  // Of the block that a part belongs to: its first part loads it.
   for (std::size_t b = 0; b < slab.blocks; ++b) {
     const std::byte* const block = panel + (slab.first + b) / Weights::kParts * Weights::kBlockBytes;
     const std::size_t part = b % Weights::kParts;
+    if (part == 0) shared = Weights::shared(block);
+#pragma GCC unroll 2
     for (std::size_t index = 0; index < kScales; ++index) {
       __m512i dots[kTokens];
       dot<Weights, kTokens>(Weights::codes(block, part), index, values, prepared.starts + b * kTokens * kScales + index,
                             dots);
-      const __m512 scales = Weights::scales(block, part, index);
+      const __m512 scales = Weights::scales(shared, block, part, index);
       for (std::size_t t = 0; t < kTokens; ++t) {
         const __m512 scale = _mm512_mul_ps(scales, _mm512_set1_ps(in_scales[t]));
         accumulators[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots[t]), scale, accumulators[t]);
       }
     }
     if constexpr (Weights::kHasMinimum) {
-      const __m512 minima = Weights::minima(block, part);
+      const __m512 minima = Weights::minima(shared, block, part);
       for (std::size_t t = 0; t < kTokens; ++t) {
         const __m512 minimum = _mm512_mul_ps(minima, _mm512_set1_ps(in_scales[t]));
         accumulators[t] = _mm512_fmadd_ps(_mm512_set1_ps(prepared.sums[b * kTokens + t]), minimum, accumulators[t]);

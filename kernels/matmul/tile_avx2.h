@@ -21,16 +21,19 @@ void tile(const std::byte* panel, const Q8Activations& in, std::size_t r, float*
   const Q8Place place = in.place(r);
   __m256 accumulators[kTokens][kHalves];
   for (std::size_t t = 0; t < kTokens; ++t) accumulators[t][0] = accumulators[t][1] = _mm256_setzero_ps();
+  Shared shared{};  // Of the block that a part belongs to: its first part loads it.
   for (std::size_t b = 0; b < in.blocks(); ++b) {
     const std::byte* const block = panel + b / Weights::kParts * Weights::kBlockBytes;
     const std::size_t part = b % Weights::kParts;
     const std::size_t first = place.first + b * place.stride;
+    if (part == 0) Weights::share(block, shared);
+#pragma GCC unroll 2
     for (std::size_t index = 0; index < Weights::kScales; ++index) {
       __m256i dots[kTokens][kHalves];
       Product::template dot<Weights, kTokens>(Weights::codes(block, part), index, in.values + first * kActivationBlock,
                                               in.sums + first, dots);
       for (std::size_t h = 0; h < kHalves; ++h) {
-        const __m256 scales = Weights::scales(block, part, index, h);
+        const __m256 scales = Weights::scales(shared, block, part, index, h);
         for (std::size_t t = 0; t < kTokens; ++t) {
           const __m256 scale = _mm256_set1_ps(in.scales[first + t]);
           __m256& accumulator = accumulators[t][h];
@@ -40,7 +43,7 @@ void tile(const std::byte* panel, const Q8Activations& in, std::size_t r, float*
     }
     if constexpr (Weights::kHasMinimum) {
       for (std::size_t h = 0; h < kHalves; ++h) {
-        const __m256 minima = Weights::minima(block, part, h);
+        const __m256 minima = Weights::minima(shared, block, part, h);
         for (std::size_t t = 0; t < kTokens; ++t) {
           const __m256 scale = _mm256_set1_ps(in.scales[first + t]);
           const __m256 sum = _mm256_set1_ps(static_cast<float>(in.sums[first + t]));

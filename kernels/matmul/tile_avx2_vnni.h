@@ -17,30 +17,40 @@ inline __m256i add_products(__m256i sums, __m256i weights, __m256i activations) 
 #endif
 }
 
-// The instruction takes unsigned weights. Signed codes become so by 128 more, which the sums begin without; where a
-// part has two scales, and so no sum of the activations of each, as |w| * (a with w's sign).
+// The instruction takes unsigned weights: signed codes become so by 128 more. What that adds, 128 times the sum of the
+// activations, the sums begin without; where a part has two scales, and so no sum of the activations of each, it is
+// multiplied along.
 struct FourProducts {
   template <class Weights, std::size_t kTokens>
   static void dot(const std::byte* codes, std::size_t index, const std::int8_t* values, const std::int32_t* sums,
                   __m256i (&dots)[kTokens][kHalves]) {
     constexpr std::size_t kChunks = 4 / Weights::kScales;
-    constexpr bool kTurnSigns = Weights::kSigned && Weights::kScales == 2;
-    constexpr std::int32_t kOffset = Weights::kSigned && !kTurnSigns ? 128 : Weights::kOffset;
-    for (std::size_t t = 0; t < kTokens; ++t) dots[t][0] = dots[t][1] = _mm256_set1_epi32(-kOffset * sums[t]);
-    for (std::size_t c = index * kChunks; c < (index + 1) * kChunks; ++c) {
+    constexpr bool kExcess = Weights::kSigned && Weights::kScales == 2;
+    constexpr std::int32_t kOffset = Weights::kSigned ? 128 : Weights::kOffset;
+    const __m256i sign = _mm256_set1_epi8(-128);
+    __m256i excess[kTokens];
+    for (std::size_t t = 0; t < kTokens; ++t) {
+      excess[t] = _mm256_setzero_si256();
+      dots[t][0] = dots[t][1] = kExcess ? _mm256_setzero_si256() : _mm256_set1_epi32(-kOffset * sums[t]);
+    }
+#pragma GCC unroll 4  // Written out: else constants are moved for each chunk.
+    for (std::size_t chunk = 0; chunk < kChunks; ++chunk) {
+      const std::size_t c = index * kChunks + chunk;
+      __m256i four[kHalves][2];
       for (std::size_t h = 0; h < kHalves; ++h) {
-        __m256i four[2];
-        Weights::unpack(codes, c, h, four[0], four[1]);
-        for (std::size_t i = 0; i < 2; ++i) {
-          if constexpr (Weights::kSigned && !kTurnSigns) four[i] = _mm256_xor_si256(four[i], _mm256_set1_epi8(-128));
-          const __m256i magnitude = kTurnSigns ? _mm256_abs_epi8(four[i]) : four[i];
-          for (std::size_t t = 0; t < kTokens; ++t) {
-            const __m256i activations = broadcast(values + q8_offset(t, kTokens, 8 * c + 4 * i));
-            const __m256i turned = kTurnSigns ? _mm256_sign_epi8(activations, four[i]) : activations;
-            dots[t][h] = add_products(dots[t][h], magnitude, turned);
-          }
+        Weights::unpack(codes, c, h, four[h][0], four[h][1]);
+        for (__m256i& weights : four[h]) weights = Weights::kSigned ? _mm256_xor_si256(weights, sign) : weights;
+      }
+      for (std::size_t i = 0; i < 2; ++i) {
+        for (std::size_t t = 0; t < kTokens; ++t) {
+          const __m256i activations = broadcast(values + q8_offset(t, kTokens, 8 * c + 4 * i));
+          for (std::size_t h = 0; h < kHalves; ++h) dots[t][h] = add_products(dots[t][h], four[h][i], activations);
+          if constexpr (kExcess) excess[t] = add_products(excess[t], sign, activations);
         }
       }
+    }
+    for (std::size_t t = 0; kExcess && t < kTokens; ++t) {
+      for (std::size_t h = 0; h < kHalves; ++h) dots[t][h] = _mm256_sub_epi32(dots[t][h], excess[t]);
     }
   }
 };

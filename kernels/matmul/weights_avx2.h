@@ -33,15 +33,27 @@ inline __m256i broadcast(const std::int8_t* four) {
 // become registers: signed bytes, or unsigned ones of which kOffset is to be taken off. kRun products of pairs
 // (maddubs) fit a lane of 16 bits before it must be widened.
 
+// The f16 scales and minima of a panel block, widened once for all of its parts.
+struct Shared {
+  __m256 scales[kHalves];
+  __m256 minima[kHalves];
+};
+
+inline void load_shared(__m256 (&to)[kHalves], const std::byte* from) {
+  for (std::size_t h = 0; h < kHalves; ++h) to[h] = load_scales(from + 16 * h);
+}
+
 // Formats of 32 columns: scales (and minima) first, then codes.
 template <bool kMinimum, std::size_t kCodeBytes, std::size_t kPartCount = 1>
 struct Block32 : panel_parts::UnderOneScale<kMinimum, kCodeBytes, kPartCount> {
-  static __m256 scales(const std::byte* block, std::size_t, std::size_t, std::size_t half) {
-    return load_scales(block + 16 * half);
+  static void share(const std::byte* block, Shared& shared) {
+    load_shared(shared.scales, block);
+    if constexpr (kMinimum) load_shared(shared.minima, block + kScaleBytes);
   }
-  static __m256 minima(const std::byte* block, std::size_t, std::size_t half) {
-    return load_scales(block + kScaleBytes + 16 * half);
+  static __m256 scales(const Shared& of, const std::byte*, std::size_t, std::size_t, std::size_t half) {
+    return of.scales[half];
   }
+  static __m256 minima(const Shared& of, const std::byte*, std::size_t, std::size_t half) { return of.minima[half]; }
 };
 
 // 8 bits: a pair's product is at most 2 * 128 * 127 = 32,512, so maddubs never saturates.
@@ -117,14 +129,18 @@ inline __m128i load_eight(const std::byte* from) { return _mm_loadl_epi64(reinte
 template <std::size_t kCodeBytes>
 struct WithMinima : panel_parts::WithMinima<kCodeBytes> {
   using panel_parts::WithMinima<kCodeBytes>::part_of;
-  static __m256 scales(const std::byte* block, std::size_t part, std::size_t, std::size_t half) {
-    const __m256i sub = _mm256_cvtepu8_epi32(load_eight(part_of(block, part) + 8 * half));
-    return _mm256_mul_ps(load_scales(block + 16 * half), _mm256_cvtepi32_ps(sub));
+  static void share(const std::byte* block, Shared& shared) {
+    load_shared(shared.scales, block);
+    load_shared(shared.minima, block + kScaleBytes);
+    for (__m256& minima : shared.minima) minima = _mm256_xor_ps(minima, _mm256_set1_ps(-0.0F));
   }
-  static __m256 minima(const std::byte* block, std::size_t part, std::size_t half) {
+  static __m256 scales(const Shared& of, const std::byte* block, std::size_t part, std::size_t, std::size_t half) {
+    const __m256i sub = _mm256_cvtepu8_epi32(load_eight(part_of(block, part) + 8 * half));
+    return _mm256_mul_ps(of.scales[half], _mm256_cvtepi32_ps(sub));
+  }
+  static __m256 minima(const Shared& of, const std::byte* block, std::size_t part, std::size_t half) {
     const __m256i sub = _mm256_cvtepu8_epi32(load_eight(part_of(block, part) + kPanelRows + 8 * half));
-    const __m256 product = _mm256_mul_ps(load_scales(block + kScaleBytes + 16 * half), _mm256_cvtepi32_ps(sub));
-    return _mm256_xor_ps(product, _mm256_set1_ps(-0.0F));
+    return _mm256_mul_ps(of.minima[half], _mm256_cvtepi32_ps(sub));
   }
 };
 
@@ -138,9 +154,11 @@ struct Q6_K : panel_parts::WithTwoScales {
   static constexpr std::size_t kRun = 4;
   static constexpr std::int32_t kOffset = 0;
 
-  static __m256 scales(const std::byte* block, std::size_t part, std::size_t index, std::size_t half) {
+  static void share(const std::byte* block, Shared& shared) { load_shared(shared.scales, block); }
+  static __m256 scales(const Shared& of, const std::byte* block, std::size_t part, std::size_t index,
+                       std::size_t half) {
     const __m256i sub = _mm256_cvtepi8_epi32(load_eight(part_of(block, part) + kPanelRows * index + 8 * half));
-    return _mm256_mul_ps(load_scales(block + 16 * half), _mm256_cvtepi32_ps(sub));
+    return _mm256_mul_ps(of.scales[half], _mm256_cvtepi32_ps(sub));
   }
   static void unpack(const std::byte* codes, std::size_t c, std::size_t half, __m256i& first, __m256i& second) {
     unpack_nibbles(codes, c, half, first, second);
