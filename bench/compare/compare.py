@@ -33,6 +33,8 @@ def parse_arguments(words):
     parser.add_argument("--ik", metavar="FOLDER", help="ik_llama.cpp's programs, run with -fa 1 and, as a peer of its own, "
                         "with -fa 1 -rtr 1: llama-bench, llama-batched-bench, llama-cli")
     parser.add_argument("--openvino", metavar="PYTHON", help="a Python interpreter that has openvino-genai")
+    parser.add_argument("--openvino-f32", action="store_true",
+                        help="OpenVINO a second time, in float32 and without AMX, as on processors that have none")
     parser.add_argument("--openvino-model", metavar="FOLDER", help="what OpenVINO loads instead of --model: a folder of its own format")
     parser.add_argument("--onnxruntime", nargs=2, metavar=("PYTHON", "FOLDER"), help="an interpreter that has onnxruntime-genai, and "
                         "the model as its builder writes it")

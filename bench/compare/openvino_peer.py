@@ -16,9 +16,10 @@ def settings(count):
 
 def options(model):
     """Models of its own compute in float32 and round activations to int8, as many at a time as share a scale: its fastest setting."""
-    if not os.path.isdir(model):
-        return {}
-    return {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": 128}
+    if os.path.isdir(model):
+        return {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": 128}
+    precision = os.environ.get("OPENVINO_PEER_PRECISION")
+    return {"INFERENCE_PRECISION_HINT": precision} if precision else {}
 
 
 class Pipeline:

@@ -1,6 +1,7 @@
 """The programs that are compared: how each is told to do a workload, and how its answer is read."""
 import contextlib
 import json
+import os
 import pathlib
 import subprocess
 
@@ -106,8 +107,8 @@ def parse_linnet_bench(output, workload):
 class Resident:
     """A process that stays: loading takes it longer than all that is measured. It sleeps between its turns."""
 
-    def __init__(self, name, script, python, model, threads, reads_text=True):
-        self.name, self.reads_text = name, reads_text
+    def __init__(self, name, script, python, model, threads, reads_text=True, **environment):
+        self.name, self.reads_text, self.environment = name, reads_text, {**os.environ, **environment}
         self.command = [python, str(pathlib.Path(__file__).with_name(script)), model, str(threads), TEXT]
         self.child = None
 
@@ -118,9 +119,9 @@ class Resident:
     def run(self, name):
         workload = workloads.WORKLOADS[name]
         if workload.whole:
-            return workloads.of_process(name, process.run([*self.command, "--once", str(workload.generate)]))
+            return workloads.of_process(name, process.run([*self.command, "--once", str(workload.generate)], self.environment))
         if self.child is None:
-            self.child = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            self.child = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=self.environment)
         print(workload.prompt or 16, workload.generate or 1, workload.sequences, file=self.child.stdin, flush=True)
         return parse_resident(self.child.stdout.readline(), workload)
 
@@ -140,6 +141,14 @@ def parse_resident(line, workload):
     return figures
 
 
+def openvino_settings(arguments):
+    """As it chooses by itself, and (--openvino-f32) as it computes where a processor has no AMX, which no board has."""
+    if arguments.openvino:
+        yield "", {}
+    if arguments.openvino and arguments.openvino_f32:
+        yield " f32", {"OPENVINO_PEER_PRECISION": "f32", "ONEDNN_MAX_CPU_ISA": "AVX512_CORE_VNNI"}
+
+
 @contextlib.contextmanager
 def assemble(arguments, packed):
     """The programs that the command line names, Linnet first."""
@@ -152,9 +161,9 @@ def assemble(arguments, packed):
                                   lambda w: ["-p", "0", "-n", str(w.generate), "-d", str(w.depth)]))
     for suffix, repack in (("", []), (" -rtr", ["-rtr", "1"])) if arguments.ik else ():
         programs.append(IkBench("ik" + suffix, arguments.ik, model, threads, cache, repack))
-    if arguments.openvino:
-        programs.append(Resident("openvino", "openvino_peer.py", arguments.openvino, arguments.openvino_model or model, threads,
-                                 reads_text=not arguments.openvino_model))
+    for suffix, environment in openvino_settings(arguments):
+        programs.append(Resident("openvino" + suffix, "openvino_peer.py", arguments.openvino, arguments.openvino_model or model,
+                                 threads, reads_text=not arguments.openvino_model, **environment))
     if arguments.onnxruntime:
         python, folder = arguments.onnxruntime
         programs.append(Resident("onnxruntime", "onnxruntime_peer.py", python, folder, threads))

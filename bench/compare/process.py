@@ -25,11 +25,11 @@ def status_bytes(pid, key):
         return 0
 
 
-def run(command):
+def run(command, environment=None):
     """Raises RuntimeError with the program's last lines where it fails."""
     with tempfile.TemporaryFile("w+") as output:
         started = time.monotonic()
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment)
         most, stop = [0], threading.Event()
 
         def watch():
