@@ -274,6 +274,7 @@ void tile(const std::byte* panel, const Q8Activations& in, const Slab& slab, con
   for (std::size_t b = 0; b < slab.blocks; ++b) {
     const std::byte* const block = panel + (slab.first + b) / Weights::kParts * Weights::kBlockBytes;
     const std::size_t part = b % Weights::kParts;
+    if (kTokens <= 2 && in.ahead) panel_parts::ask_ahead<Weights>(Weights::codes(block, part));
     if (part == 0) shared = Weights::shared(block);
 #pragma GCC unroll 2
     for (std::size_t index = 0; index < kScales; ++index) {

@@ -12,6 +12,16 @@ namespace {
 inline constexpr std::size_t kScaleBytes = 2 * kPanelRows;
 inline constexpr std::size_t kNibbleBytes = 256;  // Of 16 rows x 32 columns.
 
+// Asks for the part that lies 4 KiB behind `codes`, most likely of the same panel or the next one.
+template <class Weights>
+inline void ask_ahead(const std::byte* codes) {
+  constexpr std::size_t kAhead = 4096;
+  constexpr std::size_t kLine = 64;
+  for (std::size_t i = 0; i < Weights::kBlockBytes / Weights::kParts; i += kLine) {
+    __builtin_prefetch(codes + kAhead + i);  // Never faults.
+  }
+}
+
 // Scales (and minima) first, then the codes of all parts that share them.
 template <bool kMinimum, std::size_t kCodeBytes, std::size_t kPartCount>
 struct UnderOneScale {

@@ -26,6 +26,7 @@ void tile(const std::byte* panel, const Q8Activations& in, std::size_t r, float*
     const std::byte* const block = panel + b / Weights::kParts * Weights::kBlockBytes;
     const std::size_t part = b % Weights::kParts;
     const std::size_t first = place.first + b * place.stride;
+    if (kTokens <= 2 && in.ahead) panel_parts::ask_ahead<Weights>(Weights::codes(block, part));
     if (part == 0) Weights::share(block, shared);
 #pragma GCC unroll 2
     for (std::size_t index = 0; index < Weights::kScales; ++index) {

@@ -79,6 +79,7 @@ Result<ConstTensorView> Executor::run(Batch batch, std::span<StepCost> costs) {
     costs[i].milliseconds += milliseconds_between(before, Clock::now());
     add_cost(costs[i], program_.steps[i].operation, program_, weights_, {batch_, cache_.shape().format, outputs_});
   }
+  if (batch.size() == 1) trial_.end_step();
   const TensorView logits = buffer(program_.logits);
   return ConstTensorView(logits.data(), logits.rows(), logits.width(), logits.stride());
 }
@@ -223,6 +224,13 @@ void Executor::quantise(TensorView in, std::size_t terms) {
 }
 
 void Executor::execute(const models::MatMul& op) {
+  if (batch_.size() != 1 || trial_.decided()) return multiply_all(op);
+  const auto before = Clock::now();
+  multiply_all(op);
+  trial_.add(milliseconds_between(before, Clock::now()));
+}
+
+void Executor::multiply_all(const models::MatMul& op) {
   const TensorView in = buffer(op.in);
   if (in.rows() == 0) return;  // No logits are wanted.
   const auto groups_of = [&](const models::Projection& projection) {
@@ -299,8 +307,8 @@ void Executor::multiply(const WeightView& matrix, TensorView in, std::size_t ter
   if (matrix.in_panels) {
     const QuantisedScratch& scratch = workspace_.quantised;
     const std::size_t rows = in.rows() * terms;
-    const kernels::Q8Activations activations{scratch.values.data(), scratch.scales.data(), scratch.sums.data(), rows,
-                                             in.width()};
+    const kernels::Q8Activations activations{
+        scratch.values.data(), scratch.scales.data(), scratch.sums.data(), rows, in.width(), trial_.ahead()};
     kernels_.matmul[format]->for_rows(rows)(matrix.from_row(first), groups.count, activations, out, stride);
   } else {
     const kernels::FloatMatrix rows{matrix.from_row(first), std::min(groups.count * kPanelRows, matrix.rows - first),

@@ -14,6 +14,7 @@
 #include "runtime/engine/buffer_plan.h"
 #include "runtime/engine/kernel_set.h"
 #include "runtime/engine/kv_cache.h"
+#include "runtime/engine/prefetch_trial.h"
 #include "runtime/engine/step_cost.h"
 #include "runtime/engine/step_runner.h"
 #include "runtime/engine/thread_pool.h"
@@ -125,6 +126,7 @@ class Executor final : public StepRunner {
   void execute(const models::Gelu& op);
   void execute(const models::SelectOutputs& op);
 
+  void multiply_all(const models::MatMul& op);
   void quantise(TensorView in, std::size_t terms);
   void project(const models::MatMul& op, const models::Projection& projection, PanelGroups groups, std::size_t worker);
   void project_in_pieces(const models::MatMul& op, std::size_t share);
@@ -176,6 +178,7 @@ class Executor final : public StepRunner {
   std::size_t outputs_ = 0;
   std::span<const RowBlock> blocks_;
   MatMulObserver* observer_ = nullptr;
+  PrefetchTrial trial_;
 };
 
 }  // namespace linnet::engine

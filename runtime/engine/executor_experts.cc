@@ -207,7 +207,8 @@ void Executor::multiply_matrix(const PartedRows& in, const models::Projection& p
     const QuantisedScratch& scratch = workspace_.quantised;
     const std::size_t blocks = in.columns / kernels::kActivationBlock;
     const kernels::Q8Row first_row = scratch.from(begin * blocks);
-    const kernels::Q8Activations activations{first_row.values, first_row.scales, first_row.sums, count, in.columns};
+    const kernels::Q8Activations activations{first_row.values, first_row.scales, first_row.sums, count,
+                                             in.columns,       trial_.ahead()};
     kernels_.matmul[format]->for_rows(count)(weights, part.groups.count, activations, tile, stride);
   } else {
     // Parts of different rows lie at no even distance: one after the other, from a matrix that stays in the cache.

@@ -42,7 +42,9 @@ struct Activations {
     scales.fill(0.5F);
     sums.fill(3 * static_cast<std::int32_t>(kernels::kActivationBlock));
   }
-  [[nodiscard]] kernels::Q8Activations view() const { return {values.data(), scales.data(), sums.data(), 1, kColumns}; }
+  [[nodiscard]] kernels::Q8Activations view(bool ahead) const {
+    return {values.data(), scales.data(), sums.data(), 1, kColumns, ahead};
+  }
 };
 
 class Measurement {
@@ -71,12 +73,17 @@ class Measurement {
     return operations / seconds_since(start) / 1e9;
   }
 
+  // The faster of both ways to ask for weights, as decoding finds it out too.
   [[nodiscard]] double weights_gb_s(ThreadPool& pool, const kernels::MatMul& matmul, std::size_t block_bytes) {
+    return std::max(weights_gb_s(pool, matmul, block_bytes, false), weights_gb_s(pool, matmul, block_bytes, true));
+  }
+  [[nodiscard]] double weights_gb_s(ThreadPool& pool, const kernels::MatMul& matmul, std::size_t block_bytes,
+                                    bool ahead) {
     const std::size_t piece = kPanelsAPiece * block_bytes * (kColumns / kernels::kActivationBlock);
     const std::size_t pieces = memory_.size() / piece;
     const auto start = Clock::now();
     pool.run(pieces, [&](std::size_t index, std::size_t worker) {
-      matmul.one_row(memory_.data() + index * piece, kPanelsAPiece, activations_.view(), outputs_[worker].data(),
+      matmul.one_row(memory_.data() + index * piece, kPanelsAPiece, activations_.view(ahead), outputs_[worker].data(),
                      outputs_[worker].size());
     });
     return static_cast<double>(piece * pieces) / seconds_since(start) / 1e9;

@@ -34,6 +34,10 @@ void expect_same_for_all_variants(Format format, const std::vector<std::byte>& p
   test::for_each_variant(variants, [&](const MatMul* variant) {
     ASSERT_TRUE(test::same_bits(multiply(variant->for_rows(in.rows), panels, panel_count, in, out_stride), expected));
     ASSERT_TRUE(test::same_bits(multiply(variant->many_rows, panels, panel_count, in, out_stride), expected));
+    Q8Activations asking = in;
+    asking.ahead = true;
+    ASSERT_TRUE(
+        test::same_bits(multiply(variant->for_rows(in.rows), panels, panel_count, asking, out_stride), expected));
   });
 }
 
