@@ -84,8 +84,10 @@ class EachRow {
       }
       Rows rows{in.values + place.first * kActivationBlock, in.scales + place.first, in.sums + place.first};
       for (std::size_t b = 0; b < in.blocks(); ++b) {
-        add_block<Weights>(panel + b / Weights::kParts * Weights::kBlockBytes, b % Weights::kParts, quad, rows,
-                           accumulators);
+        const std::byte* const block = panel + b / Weights::kParts * Weights::kBlockBytes;
+        const std::size_t part = b % Weights::kParts;
+        if (kTokens <= 2 && in.ahead) panel_parts::ask_ahead<Weights>(Weights::codes(block, part));
+        add_block<Weights>(block, part, quad, rows, accumulators);
         rows = {rows.values + place.stride * kActivationBlock, rows.scales + place.stride, rows.sums + place.stride};
       }
       for (std::size_t t = 0; t < kTokens; ++t) {
