@@ -139,7 +139,7 @@ TEST(QuantizeTest, ASecondTermIsTheFirstsRemainder) {
       return static_cast<double>(two.values[t * floats.size() + i]) *
              static_cast<double>(two.scales[t * one.scales.size() + i / kActivationBlock]);
     };
-    const double step = static_cast<double>(one.scales[i / kActivationBlock]);
+    const auto step = static_cast<double>(one.scales[i / kActivationBlock]);
     ASSERT_NEAR(term(0) + term(1), static_cast<double>(floats[i]), 0.50001 * step / 254 + 1e-7 * 5) << "at " << i;
   }
 }
