@@ -142,7 +142,7 @@ def parse_resident(line, workload):
 
 
 def openvino_settings(arguments):
-    """As it chooses by itself, and (--openvino-f32) as it computes where a processor has no AMX, which no board has."""
+    """As it chooses by itself, and (--openvino-f32) as it computes where a processor has no AMX, as small ones have none."""
     if arguments.openvino:
         yield "", {}
     if arguments.openvino and arguments.openvino_f32:

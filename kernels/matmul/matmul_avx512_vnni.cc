@@ -234,7 +234,10 @@ template <class Weights, std::size_t kTokens>
   __m512i first;
   __m512i second;
   Weights::unpack(codes, c, first, second);
-  if constexpr (kTokens > 2) hold(first), hold(second);
+  if constexpr (kTokens > 2) {
+    hold(first);
+    hold(second);
+  }
   for (std::size_t t = 0; t < kTokens; ++t) add_products(dots[t], first, values + q8_offset(t, kTokens, 8 * c));
   for (std::size_t t = 0; t < kTokens; ++t) {
     add_products(kTokens == 1 ? odd : dots[t], second, values + q8_offset(t, kTokens, 8 * c + 4));
