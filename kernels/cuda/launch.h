@@ -48,7 +48,8 @@ struct Launch {
   X(Q5_K, q5_k)                      \
   X(Q6_K, q6_k)                      \
   X(Q4_64, q4_64)                    \
-  X(Q4_128, q4_128)
+  X(Q4_128, q4_128)                  \
+  X(Q8_128, q8_128)
 
 #define LINNET_CUDA_FLOAT_FORMATS(X) \
   X(F32, f32)                        \

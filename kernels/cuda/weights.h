@@ -1,7 +1,7 @@
 // How a lane reads panels: four rows of a few columns at a time, for every format that has panels.
 //
 // A part is 16 rows x 32 columns, one block of activations. Its 4-bit codes are four chunks of 64 bytes, so 16 lanes
-// take 16 bytes each: lane 4 c + q gets rows 4 q … 4 q + 3 of chunk c, eight columns. Bytes (Q8_0) are eight chunks for
+// take 16 bytes each: lane 4 c + q gets rows 4 q … 4 q + 3 of chunk c, eight columns. Bytes (Q8_0, Q8_128) are eight chunks for
 // 32 lanes, four columns each. What a format adds (minima, sub-scales, upper bits, a code book) is a field of its form.
 #pragma once
 
@@ -87,6 +87,9 @@ inline constexpr PanelForm kForm<Format::kQ4_64>{
 template <>
 inline constexpr PanelForm kForm<Format::kQ4_128>{
     .block = 1056, .parts = 4, .first_part = 32, .part = 256, .codes = 0, .offset = 8};
+template <>
+inline constexpr PanelForm kForm<Format::kQ8_128>{
+    .block = 2080, .parts = 4, .first_part = 32, .part = 512, .codes = 0, .offset = 0, .bytes = true};
 
 // Four code-book values by four nibbles, each the low bits of a selector's nibble: PTX's byte permutation takes eight
 // values at a time, so the nibbles' top bits choose between two.

@@ -33,6 +33,7 @@ extern const BlockCode kQ5_KCode;
 extern const BlockCode kQ6_KCode;
 extern const BlockCode kQ4_64Code;
 extern const BlockCode kQ4_128Code;
+extern const BlockCode kQ8_128Code;
 
 // Unaligned reads and writes.
 template <class T>

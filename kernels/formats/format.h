@@ -26,6 +26,7 @@ enum class Format : std::uint8_t {
   kQ6_K,
   kQ4_64,
   kQ4_128,
+  kQ8_128,
 };
 
 inline constexpr std::size_t kPanelRows = 16;         // Rows side by side in a panel: one a lane of a 512-bit register.

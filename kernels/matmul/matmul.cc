@@ -37,6 +37,7 @@ Variants<const MatMul*> matmul_variants(Format format) {
     case Format::kQ6_K: return kVariants<&MatMulSet::q6_k>;
     case Format::kQ4_64: return kVariants<&MatMulSet::q4_64>;
     case Format::kQ4_128: return kVariants<&MatMulSet::q4_128>;
+    case Format::kQ8_128: return kVariants<&MatMulSet::q8_128>;
     case Format::kF32:
     case Format::kF16:
     case Format::kBF16: break;

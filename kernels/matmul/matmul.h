@@ -47,6 +47,7 @@ struct MatMulSet {
   MatMul q6_k;
   MatMul q4_64;
   MatMul q4_128;
+  MatMul q8_128;
 };
 
 // The variants themselves; each ISA's exist where its file is compiled.

@@ -62,13 +62,16 @@ struct Block32 : panel_parts::UnderOneScale<kMinimum, kCodeBytes, kPartCount> {
   static __m512 minima(const Shared& of, const std::byte*, std::size_t) { return of.minima; }
 };
 
-struct Q8_0 : Block32<128, false, 512> {
+template <std::size_t kPartCount>
+struct Bytes : Block32<128, false, 512, kPartCount> {
   static void unpack(const std::byte* codes, std::size_t c, __m512i& first, __m512i& second) {
     const __m512i sign = _mm512_set1_epi8(-128);
     first = _mm512_xor_si512(load_bytes(codes + 128 * c), sign);
     second = _mm512_xor_si512(load_bytes(codes + 128 * c + 64), sign);
   }
 };
+using Q8_0 = Bytes<1>;
+using Q8_128 = Bytes<4>;
 
 void unpack_nibbles(const std::byte* codes, std::size_t c, __m512i& first, __m512i& second) {
   const __m512i mask = _mm512_set1_epi8(15);
@@ -378,6 +381,7 @@ const MatMulSet kMatMuls = {
     .q6_k = {one_row<Q6_K>, many_rows<Q6_K>},
     .q4_64 = {one_row<Q4_64>, many_rows<Q4_64>},
     .q4_128 = {one_row<Q4_128>, many_rows<Q4_128>},
+    .q8_128 = {one_row<Q8_128>, many_rows<Q8_128>},
 };
 
 }  // namespace linnet::kernels::avx512_vnni

@@ -35,6 +35,8 @@ template <>
 constexpr std::size_t kPartsOf<Q4_64PanelBlock> = 2;
 template <>
 constexpr std::size_t kPartsOf<Q4_128PanelBlock> = 4;
+template <>
+constexpr std::size_t kPartsOf<Q8_128PanelBlock> = 4;
 
 // Scales that a row has in 32 columns; each covers as many of them.
 template <class Block>
@@ -54,8 +56,9 @@ int five_bits(const WithFifthBits& of, std::size_t row, std::size_t column) {
 }
 
 // The integer code of row `row`, column `column` (0..31), less the format's offset.
-int code(const Columns<Q8_0PanelBlock>& of, std::size_t row, std::size_t column) {
-  return of.block.chunks[column / 4][4 * row + column % 4];
+template <std::size_t kWeights>
+int code(const Columns<Q8PanelBlock<kWeights>>& of, std::size_t row, std::size_t column) {
+  return of.block.chunks[8 * of.part + column / 4][4 * row + column % 4];
 }
 int code(const Columns<Q4_0PanelBlock>& of, std::size_t row, std::size_t column) {
   return nibble(of.block, row, column) - 8;
@@ -173,6 +176,7 @@ const MatMulSet kMatMuls = {
     .q6_k = entries<Q6_KPanelBlock>(),
     .q4_64 = entries<Q4_64PanelBlock>(),
     .q4_128 = entries<Q4_128PanelBlock>(),
+    .q8_128 = entries<Q8_128PanelBlock>(),
 };
 
 }  // namespace linnet::kernels::LINNET_SCALAR

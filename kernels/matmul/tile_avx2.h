@@ -113,6 +113,7 @@ constexpr MatMulSet every_format() {
       .q6_k = entries<Product, Q6_K>(),
       .q4_64 = entries<Product, Q4_64>(),
       .q4_128 = entries<Product, Q4_128>(),
+      .q8_128 = entries<Product, Q8_128>(),
   };
 }
 

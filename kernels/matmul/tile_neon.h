@@ -211,6 +211,7 @@ constexpr MatMulSet every_format() {
       .q6_k = {one_row<OneRow, Q6_K>, many_rows<ManyRows, Q6_K>},
       .q4_64 = {one_row<OneRow, Q4_64>, many_rows<ManyRows, Q4_64>},
       .q4_128 = {one_row<OneRow, Q4_128>, many_rows<ManyRows, Q4_128>},
+      .q8_128 = {one_row<OneRow, Q8_128>, many_rows<ManyRows, Q8_128>},
   };
 }
 

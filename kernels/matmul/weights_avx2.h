@@ -63,12 +63,15 @@ struct SignedBytes {
   static constexpr std::int32_t kOffset = 0;
 };
 
-struct Q8_0 : Block32<false, 512>, SignedBytes {
+template <std::size_t kPartCount>
+struct Bytes : Block32<false, 512, kPartCount>, SignedBytes {
   static void unpack(const std::byte* codes, std::size_t c, std::size_t half, __m256i& first, __m256i& second) {
     first = load_bytes(codes + 128 * c + 32 * half);
     second = load_bytes(codes + 128 * c + 64 + 32 * half);
   }
 };
+using Q8_0 = Bytes<1>;
+using Q8_128 = Bytes<4>;
 
 inline void unpack_nibbles(const std::byte* codes, std::size_t c, std::size_t half, __m256i& first, __m256i& second) {
   const __m256i mask = _mm256_set1_epi8(15);

@@ -38,13 +38,16 @@ struct Block32 : panel_parts::UnderOneScale<kMinimum, kCodeBytes, kPartCount> {
   }
 };
 
-struct Q8_0 : Block32<0, false, 512> {
+template <std::size_t kPartCount>
+struct Bytes : Block32<0, false, 512, kPartCount> {
   static constexpr bool kIsShort = false;
 
   static void unpack(const std::byte* codes, std::size_t half, std::size_t quad, int8x16_t (&columns)[4]) {
     for (std::size_t i = 0; i < 4; ++i) columns[i] = load_bytes(codes + 64 * (4 * half + i) + 16 * quad);
   }
 };
+using Q8_0 = Bytes<1>;
+using Q8_128 = Bytes<4>;
 
 inline uint8x16_t load_unsigned(const std::byte* from) { return vld1q_u8(reinterpret_cast<const std::uint8_t*>(from)); }
 

@@ -57,6 +57,7 @@ constexpr TensorTypeInfo kTypes[] = {
     {TensorType::kQ1_0, "Q1_0", 128, 18},
     {TensorType::kQ4_64, "Q4_64", 64, 34},
     {TensorType::kQ4_128, "Q4_128", 128, 66},
+    {TensorType::kQ8_128, "Q8_128", 128, 130},
 };
 
 }  // namespace

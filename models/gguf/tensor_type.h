@@ -48,6 +48,7 @@ enum class TensorType : std::uint32_t {
   // as numbers they are in plain files that `linnet unpack` makes of such, which no other program reads.
   kQ4_64 = 0x4C4E0040,
   kQ4_128 = 0x4C4E0080,
+  kQ8_128 = 0x4C4E0880,
 };
 
 // One row of the table.

@@ -22,8 +22,9 @@ constexpr std::size_t kMaximalBlock = 128;
 // again: Q4_0 comes within 1 % of the least squared error, Q8_0 within 4 %. Eight bits gain by a scale that happens to
 // suit the block, so its grid is wide rather than fine. Of more weights a scale the largest lies further out: more of
 // it is clipped.
-constexpr std::array<SymmetricFormat, 6> kFormats = {{
+constexpr std::array<SymmetricFormat, 7> kFormats = {{
     {Format::kQ8_0, -127.0F, 127.0F, false, 100.0F, 136.0F, 0.5F},
+    {Format::kQ8_128, -127.0F, 127.0F, false, 100.0F, 136.0F, 0.5F},
     {Format::kQ4_0, -8.0F, 7.0F, false, 5.0F, 11.0F, 0.25F},
     {Format::kQ4_64, -8.0F, 7.0F, false, 5.0F, 13.0F, 0.25F},
     {Format::kQ4_128, -8.0F, 7.0F, false, 5.0F, 15.0F, 0.25F},
@@ -185,7 +186,7 @@ void store_codes(const SymmetricFormat& format, std::span<const std::int8_t> cod
   const std::uint16_t half = f32_to_f16(scale);
   std::memcpy(block, &half, sizeof half);
   std::byte* const integers = block + sizeof half;
-  if (format.format == Format::kQ8_0) {
+  if (format.format == Format::kQ8_0 || format.format == Format::kQ8_128) {
     std::memcpy(integers, codes.data(), codes.size());
   } else if (format.format == Format::kQ5_0) {
     store_fives(format, codes, integers);

@@ -1,6 +1,7 @@
 #include "models/quantize/quantize.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <optional>
 
@@ -35,7 +36,8 @@ constexpr NamedType kTargets[] = {{"q8_0", TensorType::kQ8_0, 7},
                                   {"q4_0", TensorType::kQ4_0, 2},
                                   {"iq4_nl", TensorType::kIQ4_NL, 25},
                                   {"q4_64", TensorType::kQ4_64, kNoFileType},
-                                  {"q4_128", TensorType::kQ4_128, kNoFileType}};
+                                  {"q4_128", TensorType::kQ4_128, kNoFileType},
+                                  {"q8_128", TensorType::kQ8_128, kNoFileType}};
 
 std::string names_of_targets() {
   std::string names;
@@ -118,7 +120,7 @@ Result<Report> Quantizer::run() {
 
 Result<void> Quantizer::choose_types() {
   for (const auto& tensor : file_.tensors()) {
-    LINNET_TRY(auto target, target_of(tensor, options_.type));
+    LINNET_TRY(auto target, target_of(tensor, options_.type, options_.embeddings));
     targets_.push_back(std::move(target));
   }
   if (!options_.target_bytes) return {};
@@ -249,8 +251,9 @@ Result<Loss> Quantizer::write_bands(std::size_t index, const TensorCoder& coder)
 }
 
 Result<void> check(const gguf::Reader& file, const Options& options) {
-  if (find_target(options.type) == nullptr) {
-    return fail(ErrorKind::kUsage, std::string(gguf::info(options.type).name) + " is no type to quantise to");
+  for (const TensorType type : {options.type, options.embeddings}) {
+    if (find_target(type) != nullptr) continue;
+    return fail(ErrorKind::kUsage, std::string(gguf::info(type).name) + " is no type to quantise to");
   }
   if (pack::is_packed(file))
     return fail(ErrorKind::kUsage, "the model is packed; quantise the file it was packed from");
@@ -273,9 +276,11 @@ Result<TensorType> parse_type(std::string_view name) {
   return found->type;
 }
 
-bool needs_packing(TensorType type) {
-  const NamedType* target = find_target(type);
-  return target != nullptr && target->file_type == kNoFileType;
+bool needs_packing(const Options& options) {
+  return std::ranges::any_of(std::array{options.type, options.embeddings}, [](TensorType type) {
+    const NamedType* target = find_target(type);
+    return target != nullptr && target->file_type == kNoFileType;
+  });
 }
 
 Result<Method> parse_method(std::string_view name) {

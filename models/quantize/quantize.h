@@ -22,7 +22,8 @@ struct Method {
 };
 
 struct Options {
-  gguf::TensorType type = gguf::TensorType::kQ4_0;  // Of the matrices: one that parse_type() knows.
+  gguf::TensorType type = gguf::TensorType::kQ4_0;        // Of the matrices: one that parse_type() knows.
+  gguf::TensorType embeddings = gguf::TensorType::kQ8_0;  // Of embeddings and output head; the same.
   unsigned threads = 1;
   Method method = {};
   Calibration* calibration = nullptr;                         // Borrowed; null: weights count alike.
@@ -34,8 +35,8 @@ struct Options {
 // The option of a name as the command line has it ("q8_0", "q4_0", …). Errors: kUsage.
 [[nodiscard]] Result<gguf::TensorType> parse_type(std::string_view name);
 
-// Whether it is a type that GGUF does not have: it goes into packed files alone (models/pack).
-[[nodiscard]] bool needs_packing(gguf::TensorType type);
+// Whether one of the types is none that GGUF has: such go into packed files alone (models/pack).
+[[nodiscard]] bool needs_packing(const Options& options);
 
 // "rtn" (round to nearest), "gptq", "awq", "awq+gptq". Errors: kUsage.
 [[nodiscard]] Result<Method> parse_method(std::string_view name);
@@ -57,8 +58,9 @@ struct Report {
   std::uint64_t file_bytes = 0;
 };
 
-// Writes `file` quantised: matrices in options.type, embeddings and output head in Q8_0, vectors and routers in F32,
-// matrices whose rows are no multiple of 32 in F16 (with a note). Metadata is copied, general.file_type set.
+// Writes `file` quantised: matrices in options.type, embeddings and output head in options.embeddings, vectors and
+// routers in F32, matrices whose rows are no multiple of 32 in F16 (with a note). Metadata is copied, general.file_type
+// set.
 //
 // Memory, beside the header: without calibration about 30 MiB. With it: Gram matrices up to calibration_memory (the
 // texts run once more for each further group of matrices), and for the widest input of n numbers 8 n^2 bytes of them

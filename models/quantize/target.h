@@ -15,6 +15,7 @@ struct Target {
 };
 
 // Errors: kUnsupported (the tensor is quantised already).
-[[nodiscard]] Result<Target> target_of(const gguf::Tensor& tensor, gguf::TensorType matrices);
+[[nodiscard]] Result<Target> target_of(const gguf::Tensor& tensor, gguf::TensorType matrices,
+                                       gguf::TensorType embeddings);
 
 }  // namespace linnet::quantize

@@ -111,16 +111,20 @@ void declare(CLI::App& app, EmbedOptions& options) {
 }
 
 void declare(CLI::App& app, QuantizeOptions& options) {
+  const CLI::IsMember known({"q8_0", "q5_0", "q4_0", "iq4_nl", "q8_128", "q4_64", "q4_128"});
   app.add_option("IN.gguf", options.input, "The model with float weights: a GGUF, or a folder of safetensors")
       ->type_name("FILE")
       ->required();
   add_output(app, options.output, "FILE");
   app.add_option("--type", options.type,
                  "Of the matrices: q8_0 (8.5 bits a weight), q5_0 (5.5), q4_0 or iq4_nl (4.5),\n"
-                 "or Linnet's own q4_64 (4.25) and q4_128 (4.13): those files come packed")
+                 "or Linnet's own q8_128 (8.13), q4_64 (4.25) and q4_128 (4.13): those files come packed")
       ->type_name("TYPE")
       ->required()
-      ->check(CLI::IsMember({"q8_0", "q5_0", "q4_0", "iq4_nl", "q4_64", "q4_128"}));
+      ->check(known);
+  app.add_option("--embeddings", options.embeddings, "Of the embeddings and the output head (default q8_0)")
+      ->type_name("TYPE")
+      ->check(known);
   app.add_option("--calibration", options.calibration, R"(Texts, as JSON lines with "text" or "messages")")
       ->type_name("F.jsonl");
   app.add_option("--method", options.method,

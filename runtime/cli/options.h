@@ -91,6 +91,7 @@ struct QuantizeOptions {
   std::string input;
   std::string output;
   std::string type;
+  std::string embeddings = "q8_0";
   std::optional<std::string> method;  // Absent: rtn.
   std::optional<std::string> calibration;
   std::size_t calibration_tokens = 32768;

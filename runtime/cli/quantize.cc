@@ -55,6 +55,7 @@ std::string json_report(const quantize::Report& report, const std::string& outpu
 Result<quantize::Options> read_options(const QuantizeOptions& options) {
   quantize::Options how;
   LINNET_TRY(how.type, quantize::parse_type(options.type));
+  LINNET_TRY(how.embeddings, quantize::parse_type(options.embeddings));
   LINNET_TRY(how.method, quantize::parse_method(options.method.value_or("rtn")));
   how.threads = static_cast<unsigned>(options.threads == 0 ? engine::usable_cores() : options.threads);
   how.calibration_memory = options.calibration_memory.count;
@@ -105,7 +106,7 @@ Result<void> execute(const QuantizeOptions& options, Console& console) {
     return quantize::quantize(*model.header, file, how, progress);
   });
   if (!report) return tl::unexpected(rewriting_error(options.input, report.error()));
-  if (quantize::needs_packing(how.type)) {
+  if (quantize::needs_packing(how)) {
     LINNET_TRY(report->file_bytes, pack_into(options.output, file, console));
   } else {
     LINNET_CHECK(file.commit());

@@ -29,7 +29,7 @@ struct ChosenKernel {
 };
 
 struct KernelSet {
-  static constexpr std::size_t kFormats = static_cast<std::size_t>(kernels::Format::kQ4_128) + 1;
+  static constexpr std::size_t kFormats = static_cast<std::size_t>(kernels::Format::kQ8_128) + 1;
 
   const kernels::Attention* attention = nullptr;
   const kernels::Convert* convert = nullptr;

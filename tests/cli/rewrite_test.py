@@ -51,21 +51,34 @@ class Quantize(support.CommandTest):
 
     def test_groups_larger_than_a_block_come_packed(self):
         sizes = []
-        for kind in ("q4_0", "q4_64", "q4_128"):
+        for kind in ("q8_128", "q4_0", "q4_64", "q4_128"):
             output = self.path(kind + ".gguf")
             report = self.ok_json("quantize", self.model, "-o", output, "--type", kind)
             self.assertEqual(report["bytes"], os.path.getsize(output))
             sizes.append(sum(tensor["bytes"] for tensor in report["tensors"]))
             kinds = {tensor["name"]: tensor["to"] for tensor in report["tensors"]}
             self.assertEqual(kinds["blk.0.ffn_down.weight"], kind.upper())  # 128 columns; the others have 64.
-            self.assertEqual(kinds["blk.0.attn_q.weight"], "Q4_64" if kind == "q4_128" else kind.upper())
+            self.assertEqual(kinds["blk.0.attn_q.weight"], {"q4_128": "Q4_64", "q8_128": "Q8_0"}.get(kind, kind.upper()))
             self.ok("run", "-m", output, "-p", "hello", "-n", "4", "--temp", "0")
             if kind != "q4_0":
                 self.assertIn("panel16", self.ok("info", output))
                 self.ok("info", output, "--verify")
         self.assertEqual(sizes, sorted(sizes, reverse=True))
-        self.assertEqual(len(set(sizes)), 3)
+        self.assertEqual(len(set(sizes)), 4)
         self.assertEqual([name for name in os.listdir(self.folder) if "partial" in name], [])
+
+    def test_embeddings_have_a_type_of_their_own(self):
+        kinds = {}
+        for kind in ("q8_0", "q4_64"):
+            output = self.path(kind + ".gguf")
+            report = self.ok_json("quantize", self.model, "-o", output, "--type", "q4_0", "--embeddings", kind)
+            kinds[kind] = {tensor["name"]: tensor["to"] for tensor in report["tensors"]}
+            self.ok("run", "-m", output, "-p", "hello", "-n", "4", "--temp", "0")
+        changed = {name for name, to in kinds["q4_64"].items() if to != kinds["q8_0"][name]}
+        self.assertIn("token_embd.weight", changed)
+        self.assertEqual({kinds["q4_64"][name] for name in changed}, {"Q4_64"})
+        self.assertEqual(kinds["q4_64"]["blk.0.attn_q.weight"], "Q4_0")
+        self.refused(2, "quantize", self.model, "-o", self.path("x.gguf"), "--type", "q4_0", "--embeddings", "q4_k", says="q4_64")
 
     def test_types_between(self):
         for kind in ("q5_0", "iq4_nl"):

@@ -159,9 +159,9 @@ struct OwnedActivations {
 [[nodiscard]] std::string format_name(const testing::TestParamInfo<kernels::Format>& format);
 
 inline constexpr kernels::Format kPanelFormats[] = {
-    kernels::Format::kQ8_0, kernels::Format::kQ4_0,   kernels::Format::kQ4_1,  kernels::Format::kQ5_0,
-    kernels::Format::kQ5_1, kernels::Format::kIQ4_NL, kernels::Format::kQ4_K,  kernels::Format::kQ5_K,
-    kernels::Format::kQ6_K, kernels::Format::kQ4_64,  kernels::Format::kQ4_128};
+    kernels::Format::kQ8_0, kernels::Format::kQ4_0,   kernels::Format::kQ4_1,   kernels::Format::kQ5_0,
+    kernels::Format::kQ5_1, kernels::Format::kIQ4_NL, kernels::Format::kQ4_K,   kernels::Format::kQ5_K,
+    kernels::Format::kQ6_K, kernels::Format::kQ4_64,  kernels::Format::kQ4_128, kernels::Format::kQ8_128};
 inline constexpr kernels::Format kFloatFormats[] = {kernels::Format::kF32, kernels::Format::kF16,
                                                     kernels::Format::kBF16};
 

@@ -186,12 +186,15 @@ class PanelReader {
       case Format::kQ5_K: return with_minimum(64 + 352 * (column / 32), row, column, true);
       case Format::kQ4_64:
       case Format::kQ4_128: return scale * static_cast<float>(nibble(32 + 256 * (column / 32), row, column % 32) - 8);
+      case Format::kQ8_128:
+        return scale * static_cast<float>(signed_byte(32 + 64 * (column / 4) + 4 * row + column % 4));
       default: return six(32 + 416 * (column / 32), row, column % 32);
     }
   }
 
  private:
   int byte(std::size_t at) const { return std::to_integer<int>(block_[at]); }
+  int signed_byte(std::size_t at) const { return static_cast<std::int8_t>(byte(at)); }
   float half(std::size_t index) const {
     return f16_to_f32(static_cast<std::uint16_t>(byte(2 * index) | byte(2 * index + 1) << 8));
   }
@@ -209,7 +212,7 @@ class PanelReader {
   }
   float six(std::size_t part, std::size_t row, std::size_t column) const {
     const int upper = byte(part + 288 + 64 * (column / 16) + 4 * row + column % 4) >> (2 * (column % 16 / 4)) & 3;
-    const auto sub = static_cast<float>(static_cast<std::int8_t>(byte(part + 16 * (column / 16) + row)));
+    const auto sub = static_cast<float>(signed_byte(part + 16 * (column / 16) + row));
     return half(row) * sub * static_cast<float>(nibble(part + 32, row, column) + 16 * upper - 32);
   }
 
@@ -220,7 +223,7 @@ class PanelReader {
 TEST(PanelLayoutTest, FormatsOfFiveBitsAndLargerBlocks) {
   Random random(26);
   for (const Format format : {Format::kIQ4_NL, Format::kQ5_0, Format::kQ5_1, Format::kQ4_K, Format::kQ5_K,
-                              Format::kQ6_K, Format::kQ4_64, Format::kQ4_128}) {
+                              Format::kQ6_K, Format::kQ4_64, Format::kQ4_128, Format::kQ8_128}) {
     const std::size_t columns = info(format).block_weights;
     const auto rows = test::random_rows(random, format, 16, columns);
     const auto panel = test::packed(format, rows, 16, columns);
@@ -295,7 +298,8 @@ INSTANTIATE_TEST_SUITE_P(Formats, GgufQuantiserTest,
 TEST(QuantizeRowTest, RoundsToTheNearestCode) {
   const std::pair<Format, double> bounds[] = {
       {Format::kIQ4_NL, 14.5 / 127},         {Format::kQ4_K, 1.0 / 15 + 3.0 / 63}, {Format::kQ5_K, 1.0 / 31 + 3.0 / 63},
-      {Format::kQ6_K, 1.0 / 31 + 1.0 / 127}, {Format::kQ4_64, 1.0 / 8 + 1e-3},     {Format::kQ4_128, 1.0 / 8 + 1e-3}};
+      {Format::kQ6_K, 1.0 / 31 + 1.0 / 127}, {Format::kQ4_64, 1.0 / 8 + 1e-3},     {Format::kQ4_128, 1.0 / 8 + 1e-3},
+      {Format::kQ8_128, 0.5 / 127 + 1e-3}};
   Random random(25);
   for (const auto& [format, bound] : bounds) {
     const auto floats = random.floats(4096);

@@ -3,7 +3,7 @@
 
 NAME.bin, of formats that the package quantises: 256 floats, their blocks, and the blocks de-quantised.
 NAME.blocks, of every type that Linnet reads: 1,024 weights as random blocks (scales of magnitude below 2), and the blocks
-de-quantised. Linnet's own Q4_64 and Q4_128 are Q4_0 whose neighbouring blocks have one scale.
+de-quantised. Linnet's own Q4_64, Q4_128 and Q8_128 are Q4_0 and Q8_0 whose neighbouring blocks have one scale.
 """
 
 import pathlib
@@ -46,13 +46,15 @@ def random_blocks(name: str, random: np.random.Generator) -> None:
     (HERE / f"{name}.blocks").write_bytes(blocks.tobytes() + back.tobytes())
 
 
-def grouped(name: str, parts: int, random: np.random.Generator) -> None:
-    nibbles = random.integers(0, 256, (BLOCK_WEIGHTS // (32 * parts), parts, 16), dtype=np.uint8)
-    halves = (random.integers(0, 1 << 16, len(nibbles), dtype=np.uint16) & 0xBFFF)[:, None].view(np.uint8)
+def grouped(name: str, base: str, parts: int, random: np.random.Generator) -> None:
+    kind = gguf.GGMLQuantizationType[base]
+    code_bytes = gguf.GGML_QUANT_SIZES[kind][1] - 2
+    codes = random.integers(0, 256, (BLOCK_WEIGHTS // (32 * parts), parts, code_bytes), dtype=np.uint8)
+    halves = (random.integers(0, 1 << 16, len(codes), dtype=np.uint16) & 0xBFFF)[:, None].view(np.uint8)
     repeated = np.repeat(halves[:, None, :], parts, axis=1)
-    plain = np.concatenate((repeated, nibbles), axis=2).reshape(1, -1)
-    back = gguf.quants.dequantize(plain, gguf.GGMLQuantizationType.Q4_0).astype(np.float32)
-    blocks = np.concatenate((halves, nibbles.reshape(len(nibbles), -1)), axis=1)
+    plain = np.concatenate((repeated, codes), axis=2).reshape(1, -1)
+    back = gguf.quants.dequantize(plain, kind).astype(np.float32)
+    blocks = np.concatenate((halves, codes.reshape(len(codes), -1)), axis=1)
     (HERE / f"{name}.blocks").write_bytes(blocks.tobytes() + back.tobytes())
 
 
@@ -62,8 +64,9 @@ def main() -> None:
         quantised(name, random)
     for index, name in enumerate(HALVES):
         random_blocks(name, np.random.default_rng(100 + index))
-    grouped("Q4_64", 2, np.random.default_rng(200))
-    grouped("Q4_128", 4, np.random.default_rng(201))
+    grouped("Q4_64", "Q4_0", 2, np.random.default_rng(200))
+    grouped("Q4_128", "Q4_0", 4, np.random.default_rng(201))
+    grouped("Q8_128", "Q8_0", 4, np.random.default_rng(202))
 
 
 if __name__ == "__main__":

@@ -59,6 +59,7 @@ inline std::vector<TensorSpec> every_format() {
           {"blk.1.ffn_down.weight", TensorType::kQ6_K, {256, 33}},
           {"blk.2.attn_q.weight", TensorType::kQ4_64, {192, 17}},
           {"blk.2.attn_k.weight", TensorType::kQ4_128, {128, 35}},
+          {"blk.2.attn_v.weight", TensorType::kQ8_128, {256, 18}},
           {"blk.0.ids", TensorType::kI32, {3}}};
 }
 

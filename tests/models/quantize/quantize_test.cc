@@ -135,6 +135,21 @@ TEST(Quantize, GivesEachTensorItsType) {
   EXPECT_EQ(report.tensors[4].note, "");
 }
 
+// Embeddings and head take the type that is asked for them, or what fits their rows; matrices do not.
+TEST(Quantize, GivesEmbeddingsATypeOfTheirOwn) {
+  const auto file = model_of({{"token_embd.weight", TensorType::kF16, {128, 40}},
+                              {"output.weight", TensorType::kF32, {64, 40}},
+                              {"blk.0.attn_q.weight", TensorType::kF32, {128, 64}}});
+  gguf::MemorySink sink;
+  const Options options{.type = TensorType::kQ4_0, .embeddings = TensorType::kQ4_128, .pruned = 0.5};
+  const auto report = *quantize(*Reader::open(file), sink, options, kGoOn);
+  EXPECT_EQ(report.tensors[0].to->name, "Q4_128");
+  EXPECT_EQ(report.tensors[1].to->name, "Q4_64");
+  EXPECT_THAT(report.tensors[1].note, HasSubstr("no whole groups"));
+  EXPECT_EQ(report.tensors[2].to->name, "Q4_0");
+  EXPECT_LT(report.tensors[0].relative_rms_error, report.tensors[2].relative_rms_error);  // Which is pruned.
+}
+
 // 64 columns are whole groups of 64 and none of 128, 96 are neither.
 TEST(Quantize, TakesTheLargestGroupsThatFit) {
   const std::vector<FloatTensor> tensors = {{"blk.0.attn_q.weight", TensorType::kF32, {256, 16}},
@@ -147,16 +162,18 @@ TEST(Quantize, TakesTheLargestGroupsThatFit) {
   };
   EXPECT_THAT(types_of(TensorType::kQ4_128), testing::ElementsAre("Q4_128", "Q4_64", "Q4_0"));
   EXPECT_THAT(types_of(TensorType::kQ4_64), testing::ElementsAre("Q4_64", "Q4_64", "Q4_0"));
+  EXPECT_THAT(types_of(TensorType::kQ8_128), testing::ElementsAre("Q8_128", "Q8_0", "Q8_0"));
   EXPECT_THAT(types_of(TensorType::kIQ4_NL), testing::ElementsAre("IQ4_NL", "IQ4_NL", "IQ4_NL"));
-  EXPECT_TRUE(needs_packing(TensorType::kQ4_64));
-  EXPECT_FALSE(needs_packing(TensorType::kQ4_0));
+  EXPECT_TRUE(needs_packing({.type = TensorType::kQ4_64}));
+  EXPECT_TRUE(needs_packing({.type = TensorType::kQ4_0, .embeddings = TensorType::kQ8_128}));
+  EXPECT_FALSE(needs_packing({.type = TensorType::kQ4_0}));
 }
 
 TEST(Quantize, ReportsTheErrorThatAReaderMeasures) {
   const auto before_file = model_of(whole_model());
   const auto before = *Reader::open(before_file);
-  for (const auto type :
-       {TensorType::kQ8_0, TensorType::kQ4_0, TensorType::kQ5_0, TensorType::kIQ4_NL, TensorType::kQ4_64}) {
+  for (const auto type : {TensorType::kQ8_0, TensorType::kQ4_0, TensorType::kQ5_0, TensorType::kIQ4_NL,
+                          TensorType::kQ4_64, TensorType::kQ8_128}) {
     const auto [file, report] = quantised(before_file, type);
     const auto after = *Reader::open(file);
     for (const auto& tensor : report.tensors) {

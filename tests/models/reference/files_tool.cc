@@ -45,7 +45,7 @@ Result<void> write_quantised(const std::string& folder, const std::string& type_
   LINNET_TRY(const auto type, quantize::parse_type(type_name));
   const std::string name = folder + "/f32_to_" + type_name;
   return write_file(name + ".gguf", [&](gguf::Sink& sink) -> Result<void> {
-    LINNET_TRY(const auto report, quantize::quantize(reader, sink, {type, 2}, kGoOn));
+    LINNET_TRY(const auto report, quantize::quantize(reader, sink, {.type = type, .threads = 2}, kGoOn));
     std::ofstream errors(name + ".errors");
     errors.precision(17);
     for (const auto& tensor : report.tensors) errors << tensor.name << ' ' << tensor.relative_rms_error << '\n';
