@@ -276,11 +276,12 @@ void tile(const std::byte* panel, const Q8Activations& in, const Slab& slab, con
   const std::size_t first = slab.row * in.blocks() + slab.first * kTokens;
   const std::int8_t* values = in.values + first * kActivationBlock;
   const float* in_scales = in.scales + first;
-  Shared shared{};  // Of the block that a part belongs to: its first part loads it.
+  const bool ahead = in.ahead && slab.row == 0;  // Later rows find the panel in the cache.
+  Shared shared{};                               // Of the block that a part belongs to: its first part loads it.
   for (std::size_t b = 0; b < slab.blocks; ++b) {
     const std::byte* const block = panel + (slab.first + b) / Weights::kParts * Weights::kBlockBytes;
     const std::size_t part = b % Weights::kParts;
-    if (kTokens <= 2 && in.ahead) panel_parts::ask_ahead<Weights>(Weights::codes(block, part));
+    if (ahead) panel_parts::ask_ahead<Weights>(Weights::codes(block, part));
     if (part == 0) shared = Weights::shared(block);
 #pragma GCC unroll 2
     for (std::size_t index = 0; index < kScales; ++index) {

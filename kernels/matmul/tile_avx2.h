@@ -21,12 +21,13 @@ void tile(const std::byte* panel, const Q8Activations& in, std::size_t r, float*
   const Q8Place place = in.place(r);
   __m256 accumulators[kTokens][kHalves];
   for (std::size_t t = 0; t < kTokens; ++t) accumulators[t][0] = accumulators[t][1] = _mm256_setzero_ps();
-  Shared shared{};  // Of the block that a part belongs to: its first part loads it.
+  const bool ahead = in.ahead && r == 0;  // Later rows find the panel in the cache.
+  Shared shared{};                        // Of the block that a part belongs to: its first part loads it.
   for (std::size_t b = 0; b < in.blocks(); ++b) {
     const std::byte* const block = panel + b / Weights::kParts * Weights::kBlockBytes;
     const std::size_t part = b % Weights::kParts;
     const std::size_t first = place.first + b * place.stride;
-    if (kTokens <= 2 && in.ahead) panel_parts::ask_ahead<Weights>(Weights::codes(block, part));
+    if (ahead) panel_parts::ask_ahead<Weights>(Weights::codes(block, part));
     if (part == 0) Weights::share(block, shared);
 #pragma GCC unroll 2
     for (std::size_t index = 0; index < Weights::kScales; ++index) {

@@ -77,6 +77,7 @@ class EachRow {
   static void tile(const std::byte* panel, const Q8Activations& in, std::size_t r, float* out, std::size_t out_stride) {
     constexpr std::size_t kQuads = kTokens <= 2 ? 4 : kTokens <= 4 ? 2 : 1;
     const Q8Place place = in.place(r);
+    const bool ahead = in.ahead && r == 0;  // Later rows find the panel in the cache.
     for (std::size_t quad = 0; quad < 4; quad += kQuads) {
       float32x4_t accumulators[kTokens][kQuads];
       for (auto& row : accumulators) {
@@ -86,7 +87,7 @@ class EachRow {
       for (std::size_t b = 0; b < in.blocks(); ++b) {
         const std::byte* const block = panel + b / Weights::kParts * Weights::kBlockBytes;
         const std::size_t part = b % Weights::kParts;
-        if (kTokens <= 2 && in.ahead) panel_parts::ask_ahead<Weights>(Weights::codes(block, part));
+        if (ahead && quad == 0) panel_parts::ask_ahead<Weights>(Weights::codes(block, part));
         add_block<Weights>(block, part, quad, rows, accumulators);
         rows = {rows.values + place.stride * kActivationBlock, rows.scales + place.stride, rows.sums + place.stride};
       }

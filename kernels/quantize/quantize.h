@@ -57,8 +57,8 @@ struct Q8Activations {
   const std::int32_t* sums;   // [rows * columns / 32]: each block's sum of values.
   std::size_t rows;
   std::size_t columns;  // A multiple of 32.
-  // Whether a product of one or two rows asks the memory for weights ahead of their use: a third faster where a core by
-  // itself leaves memory waiting (Intel's servers), slower where it does not (Zen 4). The same bits.
+  // Whether a product's first rows ask the memory for weights ahead of their use: a third faster where a core by itself
+  // leaves memory waiting (Intel's servers), slower where it does not (Zen 4). The same bits.
   bool ahead = false;
 
   [[nodiscard, gnu::always_inline]] constexpr std::size_t blocks() const { return columns / kActivationBlock; }

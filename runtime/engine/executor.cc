@@ -79,7 +79,7 @@ Result<ConstTensorView> Executor::run(Batch batch, std::span<StepCost> costs) {
     costs[i].milliseconds += milliseconds_between(before, Clock::now());
     add_cost(costs[i], program_.steps[i].operation, program_, weights_, {batch_, cache_.shape().format, outputs_});
   }
-  if (batch.size() == 1) trial_.end_step();
+  if (trial_.tries(batch.size())) trial_.end_step({batch.size(), outputs_});
   const TensorView logits = buffer(program_.logits);
   return ConstTensorView(logits.data(), logits.rows(), logits.width(), logits.stride());
 }
@@ -224,7 +224,7 @@ void Executor::quantise(TensorView in, std::size_t terms) {
 }
 
 void Executor::execute(const models::MatMul& op) {
-  if (batch_.size() != 1 || trial_.decided()) return multiply_all(op);
+  if (!trial_.tries(batch_.size())) return multiply_all(op);
   const auto before = Clock::now();
   multiply_all(op);
   trial_.add(milliseconds_between(before, Clock::now()));

@@ -15,7 +15,7 @@ PrefetchTrial tried(std::size_t products, double plain, double ahead, std::vecto
       if (turns != nullptr) ++(*turns)[i][trial.ahead() ? 1 : 0];
       trial.add((trial.ahead() ? ahead : plain) * static_cast<double>(i + 1));
     }
-    trial.end_step();
+    trial.end_step({1, 1});
   }
   return trial;
 }
@@ -36,10 +36,23 @@ TEST(PrefetchTrialTest, EveryProductGoesAsOftenEachWay) {
   }
 }
 
-TEST(PrefetchTrialTest, StepsAfterTheDecisionChangeNothing) {
-  PrefetchTrial trial = tried(3, 1.0, 0.5);
-  for (int i = 0; i < 5; ++i) trial.end_step();
-  EXPECT_TRUE(trial.decided());
+TEST(PrefetchTrialTest, StepsOfManyRowsAndThoseAfterTheDecisionAreNotTimed) {
+  EXPECT_TRUE(PrefetchTrial().tries(1));
+  EXPECT_TRUE(PrefetchTrial().tries(PrefetchTrial::kRows));
+  EXPECT_FALSE(PrefetchTrial().tries(PrefetchTrial::kRows + 1));
+  EXPECT_FALSE(tried(3, 1.0, 0.5).tries(1));
+}
+
+// A long step beside a short one would speak for the way that the short one went.
+TEST(PrefetchTrialTest, StepsOfDifferentSizesAreNotCompared) {
+  PrefetchTrial trial;
+  const auto step = [&](std::size_t rows, double plain, double ahead) {
+    trial.add((trial.ahead() ? ahead : plain) * static_cast<double>(rows));
+    trial.end_step({rows, 1});
+  };
+  for (std::size_t i = 0; i < 2 * PrefetchTrial::kSteps; ++i) step(i % 2 == 0 ? 1 : 16, 1.0, 0.5);
+  EXPECT_FALSE(trial.decided());
+  while (!trial.decided()) step(4, 1.0, 0.9);
   EXPECT_TRUE(trial.ahead());
 }
 
