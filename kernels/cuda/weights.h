@@ -1,8 +1,9 @@
 // How a lane reads panels: four rows of a few columns at a time, for every format that has panels.
 //
 // A part is 16 rows x 32 columns, one block of activations. Its 4-bit codes are four chunks of 64 bytes, so 16 lanes
-// take 16 bytes each: lane 4 c + q gets rows 4 q … 4 q + 3 of chunk c, eight columns. Bytes (Q8_0, Q8_128) are eight chunks for
-// 32 lanes, four columns each. What a format adds (minima, sub-scales, upper bits, a code book) is a field of its form.
+// take 16 bytes each: lane 4 c + q gets rows 4 q … 4 q + 3 of chunk c, eight columns. Bytes (Q8_0, Q8_128) are eight
+// chunks for 32 lanes, four columns each. What a format adds (minima, sub-scales, upper bits, a code book) is a field
+// of its form.
 #pragma once
 
 #include "kernels/cuda/device.h"
