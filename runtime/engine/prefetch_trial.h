@@ -37,8 +37,9 @@ class PrefetchTrial {
   }
 
   // All products of a timed step have been added. Steps count in pairs, in which each product goes both ways: a pair of
-  // two sizes is forgotten.
+  // two sizes is forgotten. After the decision it changes nothing.
   void end_step(const Size& size) {
+    if (decided()) return;
     products_ = 0;
     if (steps_ % 2 == 0) {
       first_ = size;

@@ -43,6 +43,13 @@ TEST(PrefetchTrialTest, StepsOfManyRowsAndThoseAfterTheDecisionAreNotTimed) {
   EXPECT_FALSE(tried(3, 1.0, 0.5).tries(1));
 }
 
+TEST(PrefetchTrialTest, StepsAfterTheDecisionChangeNothing) {
+  PrefetchTrial trial = tried(3, 1.0, 0.5);
+  for (int i = 0; i < 5; ++i) trial.end_step({1, 1});
+  EXPECT_TRUE(trial.decided());
+  EXPECT_TRUE(trial.ahead());
+}
+
 // A long step beside a short one would speak for the way that the short one went.
 TEST(PrefetchTrialTest, StepsOfDifferentSizesAreNotCompared) {
   PrefetchTrial trial;
