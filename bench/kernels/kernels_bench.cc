@@ -64,7 +64,7 @@ void matmul(benchmark::State& state, const MatMul* function, Format format, std:
   std::vector<float> scales(floats.size() / kActivationBlock);
   std::vector<std::int32_t> sums(scales.size());
   const Q8Row row{values.data(), scales.data(), sums.data(), 1};
-  quantize_variants().back().function(floats.data(), floats.size(), &row, 1);
+  quantize_variants().back().function(floats.data(), floats.size(), info(format).joined, &row, 1);
   std::vector<float> out(rows * panel_count * kPanelRows);
   const Q8Activations in{values.data(), scales.data(), sums.data(), rows, columns};
   for (auto _ : state) {
@@ -116,7 +116,7 @@ void quantize(benchmark::State& state, Quantize function) {
   std::vector<std::int32_t> sums(scales.size());
   const Q8Row row{values.data(), scales.data(), sums.data(), 1};
   for (auto _ : state) {
-    function(in.data(), kRowWidth, &row, 1);
+    function(in.data(), kRowWidth, 1, &row, 1);
     benchmark::ClobberMemory();
   }
   report(state, kRowWidth * sizeof(float), 0.0);

@@ -93,12 +93,11 @@ int main() {
   struct {
     Format format;
     MatMul MatMulSet::*of;
-  } const formats[] = {{Format::kQ4_0, &MatMulSet::q4_0},
-                       {Format::kQ8_0, &MatMulSet::q8_0},
-                       {Format::kQ4_K, &MatMulSet::q4_k},
-                       {Format::kQ6_K, &MatMulSet::q6_k},
-                       {Format::kQ4_128, &MatMulSet::q4_128}};
+  } const formats[] = {{Format::kQ4_0, &MatMulSet::q4_0},    {Format::kQ8_0, &MatMulSet::q8_0},
+                       {Format::kQ4_K, &MatMulSet::q4_k},    {Format::kQ6_K, &MatMulSet::q6_k},
+                       {Format::kQ4_64, &MatMulSet::q4_64},  {Format::kQ4_128, &MatMulSet::q4_128},
+                       {Format::kQ8_128, &MatMulSet::q8_128}};
   for (const auto& [format, of] : formats) {
-    for (const std::size_t rows : {1U, 2U, 64U}) compare(format, of, rows);
+    for (const std::size_t rows : {1U, 2U, 4U, 5U, 8U, 64U}) compare(format, of, rows);
   }
 }

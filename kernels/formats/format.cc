@@ -37,9 +37,9 @@ constexpr Row kTable[] = {
     {{Format::kQ4_K, "Q4_K", 256, sizeof(Q4_KBlock), sizeof(Q4_KPanelBlock)}, &kQ4_KCode},
     {{Format::kQ5_K, "Q5_K", 256, sizeof(Q5_KBlock), sizeof(Q5_KPanelBlock)}, &kQ5_KCode},
     {{Format::kQ6_K, "Q6_K", 256, sizeof(Q6_KBlock), sizeof(Q6_KPanelBlock)}, &kQ6_KCode},
-    {{Format::kQ4_64, "Q4_64", 64, sizeof(Q4_64Block), sizeof(Q4_64PanelBlock)}, &kQ4_64Code},
-    {{Format::kQ4_128, "Q4_128", 128, sizeof(Q4_128Block), sizeof(Q4_128PanelBlock)}, &kQ4_128Code},
-    {{Format::kQ8_128, "Q8_128", 128, sizeof(Q8_128Block), sizeof(Q8_128PanelBlock)}, &kQ8_128Code},
+    {{Format::kQ4_64, "Q4_64", 64, sizeof(Q4_64Block), sizeof(Q4_64PanelBlock), 2}, &kQ4_64Code},
+    {{Format::kQ4_128, "Q4_128", 128, sizeof(Q4_128Block), sizeof(Q4_128PanelBlock), 4}, &kQ4_128Code},
+    {{Format::kQ8_128, "Q8_128", 128, sizeof(Q8_128Block), sizeof(Q8_128PanelBlock), 4}, &kQ8_128Code},
 };
 
 constexpr auto kFormats = [] {

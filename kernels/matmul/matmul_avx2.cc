@@ -31,7 +31,6 @@ struct PairProducts {
     constexpr std::size_t kEnd = 4 / Weights::kScales;           // Chunks of 8 columns.
     constexpr std::size_t kRunChunks = (Weights::kRun + 1) / 2;  // Of which so many are summed in 16 bits.
     constexpr bool kWidenEach = Weights::kRun == 1;
-    for (auto& row : dots) row[0] = row[1] = _mm256_setzero_si256();
     for (std::size_t run = 0; run < kEnd; run += kRunChunks) {
       __m256i narrow[kTokens][kHalves];
       for (auto& row : narrow) row[0] = row[1] = _mm256_setzero_si256();

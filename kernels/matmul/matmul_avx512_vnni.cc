@@ -40,9 +40,9 @@ __m512 load_scales(const std::byte* from) {
 // vpdpbusd multiplies unsigned by signed bytes, so weights are made unsigned by an offset; the accumulators start at
 // -offset * sum of the activations, which takes it off again. Exact in int32.
 //
-// A format tells how many blocks of 32 columns a panel block holds (kParts), how many scales a row has in each
-// (kScales), what its parts share, where the codes of part `part` start, and how columns 8 c … 8 c + 3 and 8 c + 4 …
-// 8 c + 7 become registers.
+// A format tells how many blocks of 32 columns a panel block holds (kParts), how many of them one product takes
+// (kJoined), how many scales a row has in each (kScales), what its parts share, where the codes of part `part` start,
+// and how columns 8 c … 8 c + 3 and 8 c + 4 … 8 c + 7 become registers.
 
 // The f16 scales and minima of a panel block, widened once for all of its parts.
 struct Shared {
@@ -221,7 +221,13 @@ void prepare(const Q8Activations& in, std::size_t first, std::size_t entries, Pr
       }
     }
   } else {
-    for (std::size_t i = 0; i < entries; ++i) prepared.starts[i] = -Weights::kOffset * in.sums[first + i];
+    for (std::size_t i = 0; i < entries; i += kTokens * Weights::kJoined) {
+      for (std::size_t t = 0; t < kTokens; ++t) {
+        std::int32_t sum = 0;
+        for (std::size_t j = 0; j < Weights::kJoined; ++j) sum += in.sums[first + i + j * kTokens + t];
+        prepared.starts[i + t] = -Weights::kOffset * sum;
+      }
+    }
   }
   if constexpr (Weights::kHasMinimum) {
     for (std::size_t i = 0; i < entries; ++i) prepared.sums[i] = static_cast<float>(in.sums[first + i]);
@@ -230,10 +236,15 @@ void prepare(const Q8Activations& in, std::size_t first, std::size_t entries, Pr
 
 // NOLINTBEGIN(clang-analyzer-core.CallAndMessage): `prepare` has filled all that a slab reads.
 
-// Eight columns times the kTokens rows of a block of activations; `odd` is the second sum of a row alone.
+// Few rows have a second sum each, which takes every other product: vpdpbusd takes 4 cycles, and sums that are added to
+// for long fill the window of instructions under way with what waits.
+template <class Weights, std::size_t kTokens>
+constexpr bool kHasOdd = kTokens == 1 || Weights::kJoined > 1;
+
+// Eight columns times the kTokens rows of a block of activations; `odd` are the second sums.
 template <class Weights, std::size_t kTokens>
 [[gnu::always_inline]] inline void add_chunk(const std::byte* codes, std::size_t c, const std::int8_t* values,
-                                             __m512i (&dots)[kTokens], __m512i& odd) {
+                                             __m512i (&dots)[kTokens], __m512i (&odd)[kTokens]) {
   __m512i first;
   __m512i second;
   Weights::unpack(codes, c, first, second);
@@ -243,25 +254,30 @@ template <class Weights, std::size_t kTokens>
   }
   for (std::size_t t = 0; t < kTokens; ++t) add_products(dots[t], first, values + q8_offset(t, kTokens, 8 * c));
   for (std::size_t t = 0; t < kTokens; ++t) {
-    add_products(kTokens == 1 ? odd : dots[t], second, values + q8_offset(t, kTokens, 8 * c + 4));
+    add_products((kHasOdd<Weights, kTokens> ? odd : dots)[t], second, values + q8_offset(t, kTokens, 8 * c + 4));
   }
 }
 
-// Exact products of a part's columns that share scale `index` with the kTokens rows of a block of activations.
-// Inlined always: its accumulators are registers.
+// Exact products of the columns that share scale `index`, of part `part` and those joined to it, with the kTokens rows
+// of as many blocks of activations. Inlined always: its accumulators are registers.
 template <class Weights, std::size_t kTokens>
-[[gnu::always_inline]] inline void dot(const std::byte* codes, std::size_t index, const std::int8_t* values,
-                                       const std::int32_t* starts, __m512i (&dots)[kTokens]) {
+[[gnu::always_inline]] inline void dot(const std::byte* block, std::size_t part, std::size_t index,
+                                       const std::int8_t* values, const std::int32_t* starts,
+                                       __m512i (&dots)[kTokens]) {
   constexpr std::size_t kChunks = 4 / Weights::kScales;
   for (std::size_t t = 0; t < kTokens; ++t) {
     dots[t] = Weights::kOffset == 0 ? _mm512_setzero_si512() : _mm512_set1_epi32(starts[t * Weights::kScales]);
   }
-  __m512i odd = _mm512_setzero_si512();  // One row alone: two chains, as vpdpbusd takes 4 cycles.
-#pragma GCC unroll 4                     // Written out: else constants are moved for each chunk.
-  for (std::size_t i = 0; i < kChunks; ++i) {
-    add_chunk<Weights, kTokens>(codes, index * kChunks + i, values, dots, odd);
+  __m512i odd[kTokens];
+  for (__m512i& sum : odd) sum = _mm512_setzero_si512();
+  for (std::size_t j = 0; j < Weights::kJoined; ++j) {
+#pragma GCC unroll 4  // Written out: else constants are moved for each chunk.
+    for (std::size_t i = 0; i < kChunks; ++i) {
+      add_chunk<Weights, kTokens>(Weights::codes(block, part + j), index * kChunks + i,
+                                  values + j * kTokens * kActivationBlock, dots, odd);
+    }
   }
-  if constexpr (kTokens == 1) dots[0] = _mm512_add_epi32(dots[0], odd);
+  for (std::size_t t = 0; kHasOdd<Weights, kTokens> && t < kTokens; ++t) dots[t] = _mm512_add_epi32(dots[t], odd[t]);
 }
 
 // One panel times a slab of kTokens activation rows; `out` holds what the slabs before it have given.
@@ -278,7 +294,7 @@ void tile(const std::byte* panel, const Q8Activations& in, const Slab& slab, con
   const float* in_scales = in.scales + first;
   const bool ahead = in.ahead && slab.row == 0;  // Later rows find the panel in the cache.
   Shared shared{};                               // Of the block that a part belongs to: its first part loads it.
-  for (std::size_t b = 0; b < slab.blocks; ++b) {
+  for (std::size_t b = 0; b < slab.blocks; b += Weights::kJoined) {
     const std::byte* const block = panel + (slab.first + b) / Weights::kParts * Weights::kBlockBytes;
     const std::size_t part = b % Weights::kParts;
     if (ahead) panel_parts::ask_ahead<Weights>(Weights::codes(block, part));
@@ -286,8 +302,7 @@ void tile(const std::byte* panel, const Q8Activations& in, const Slab& slab, con
 #pragma GCC unroll 2
     for (std::size_t index = 0; index < kScales; ++index) {
       __m512i dots[kTokens];
-      dot<Weights, kTokens>(Weights::codes(block, part), index, values, prepared.starts + b * kTokens * kScales + index,
-                            dots);
+      dot<Weights, kTokens>(block, part, index, values, prepared.starts + b * kTokens * kScales + index, dots);
       const __m512 scales = Weights::scales(shared, block, part, index);
       for (std::size_t t = 0; t < kTokens; ++t) {
         const __m512 scale = _mm512_mul_ps(scales, _mm512_set1_ps(in_scales[t]));
@@ -301,8 +316,8 @@ void tile(const std::byte* panel, const Q8Activations& in, const Slab& slab, con
         accumulators[t] = _mm512_fmadd_ps(_mm512_set1_ps(prepared.sums[b * kTokens + t]), minimum, accumulators[t]);
       }
     }
-    values += kTokens * kActivationBlock;
-    in_scales += kTokens;
+    values += kTokens * Weights::kJoined * kActivationBlock;
+    in_scales += kTokens * Weights::kJoined;
   }
   for (std::size_t t = 0; t < kTokens; ++t) _mm512_storeu_ps(out + t * out_stride, accumulators[t]);
 }

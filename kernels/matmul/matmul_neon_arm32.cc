@@ -12,11 +12,20 @@ namespace {
 
 using tile_neon::Product;
 
-// One block of kTokens rows of activations: one, or two that are a pair.
+// One block of kTokens rows of activations: one, or two that are a pair. The next block is number `stride` from it.
 struct Rows {
   const std::int8_t* values;
   const float* scales;
   const std::int32_t* sums;
+  std::size_t stride;
+
+  // Of row t and all blocks that are joined.
+  template <class Weights>
+  [[nodiscard]] std::int32_t sum(std::size_t t) const {
+    std::int32_t sum = 0;
+    for (std::size_t j = 0; j < Weights::kJoined; ++j) sum += sums[j * stride + t];
+    return sum;
+  }
 };
 
 // Columns 16 half … 16 half + 15 of four rows of weights. `first` and `second` as `Product::add` takes them.
@@ -36,16 +45,20 @@ void add_half(const std::byte* codes, std::size_t half, std::size_t quad, const 
   }
 }
 
-// Four rows of weights in one part of a panel block, times a block of activations.
+// Four rows of weights in one part of a panel block and those joined to it, times as many blocks of activations.
 template <class Weights, std::size_t kTokens>
 void add_block(const std::byte* block, std::size_t part, std::size_t quad, const Rows& rows,
                float (&accumulators)[kTokens][4]) {
   constexpr std::size_t kHalves = 2 / Weights::kScales;
   for (std::size_t index = 0; index < Weights::kScales; ++index) {
     Product<Weights> products[kTokens];
-    for (std::size_t t = 0; t < kTokens; ++t) products[t].begin(-Weights::kOffset * rows.sums[t]);
-    for (std::size_t half = index * kHalves; half < (index + 1) * kHalves; ++half) {
-      add_half<Weights>(Weights::codes(block, part), half, quad, rows.values, products);
+    for (std::size_t t = 0; t < kTokens; ++t) products[t].begin(-Weights::kOffset * rows.sum<Weights>(t));
+    for (std::size_t j = 0; j < Weights::kJoined; ++j) {
+      for (std::size_t t = 0; j != 0 && t < kTokens; ++t) products[t].widen();
+      const std::int8_t* const values = rows.values + j * rows.stride * kActivationBlock;
+      for (std::size_t half = index * kHalves; half < (index + 1) * kHalves; ++half) {
+        add_half<Weights>(Weights::codes(block, part + j), half, quad, values, products);
+      }
     }
     const float32x4_t scales = Weights::scales(block, part, index, quad);
     for (std::size_t t = 0; t < kTokens; ++t) {
@@ -87,11 +100,11 @@ class PairOrOne {
     const Q8Place place = in.place(r);
     for (std::size_t quad = 0; quad < 4; ++quad) {
       float accumulators[kTokens][4] = {};
-      Rows rows{in.values + place.first * kActivationBlock, in.scales + place.first, in.sums + place.first};
-      for (std::size_t b = 0; b < in.blocks(); ++b) {
+      for (std::size_t b = 0; b < in.blocks(); b += Weights::kJoined) {
+        const std::size_t first = place.first + b * place.stride;
+        const Rows rows{in.values + first * kActivationBlock, in.scales + first, in.sums + first, place.stride};
         add_block<Weights>(panel + b / Weights::kParts * Weights::kBlockBytes, b % Weights::kParts, quad, rows,
                            accumulators);
-        rows = {rows.values + place.stride * kActivationBlock, rows.scales + place.stride, rows.sums + place.stride};
       }
       for (std::size_t t = 0; t < kTokens; ++t) {
         for (std::size_t i = 0; i < 4; ++i) out[(r + t) * out_stride + 4 * quad + i] = accumulators[t][i];

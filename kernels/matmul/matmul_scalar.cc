@@ -38,6 +38,10 @@ constexpr std::size_t kPartsOf<Q4_128PanelBlock> = 4;
 template <>
 constexpr std::size_t kPartsOf<Q8_128PanelBlock> = 4;
 
+// Parts whose products are summed before they are scaled: where one scale of weights and one of activations is theirs.
+template <class Block>
+constexpr std::size_t kJoinedOf = kPartsOf<Block> == 8 ? 1 : kPartsOf<Block>;
+
 // Scales that a row has in 32 columns; each covers as many of them.
 template <class Block>
 constexpr std::size_t kScalesOf = 1;
@@ -119,20 +123,29 @@ requires(kPartsOf<Block> == 8) float weight_minimum(const Columns<Block>& of, st
   return -(f16_to_f32(of.block.minima[row]) * static_cast<float>(of.block.parts[of.part].sub_minima[row]));
 }
 
+// The exact product of row `row` and block `b` of row `r` of the activations, over kCount columns from column `first`.
+template <std::size_t kCount, class Block>
+std::int32_t exact(const Columns<Block>& columns, std::size_t row, const Q8Activations& in, const Q8Place& place,
+                   std::size_t b, std::size_t first) {
+  std::int32_t product = 0;
+  for (std::size_t i = first; i < first + kCount; ++i) product += code(columns, row, i) * in.values[place.value(b, i)];
+  return product;
+}
+
 // One output: row `row` of a panel times row `r` of the activations.
 template <class Block>
 float dot(const Block* blocks, std::size_t row, const Q8Activations& in, std::size_t r) {
-  constexpr std::size_t kGroup = kActivationBlock / kScalesOf<Block>;
+  constexpr std::size_t kCount = kActivationBlock / kScalesOf<Block>;
   float accumulator = 0.0F;
   const Q8Place place = in.place(r);
-  for (std::size_t b = 0; b < in.blocks(); ++b) {
+  for (std::size_t b = 0; b < in.blocks(); b += kJoinedOf<Block>) {
     const Columns<Block> columns{blocks[b / kPartsOf<Block>], b % kPartsOf<Block>};
     const std::size_t number = place.first + b * place.stride;
     const float scale = in.scales[number];
     for (std::size_t g = 0; g < kScalesOf<Block>; ++g) {
       std::int32_t product = 0;
-      for (std::size_t i = kGroup * g; i < kGroup * (g + 1); ++i) {
-        product += code(columns, row, i) * in.values[place.value(b, i)];
+      for (std::size_t j = 0; j < kJoinedOf<Block>; ++j) {
+        product += exact<kCount>(Columns<Block>{columns.block, columns.part + j}, row, in, place, b + j, kCount * g);
       }
       accumulator = std::fma(static_cast<float>(product), weight_scale(columns, g, row) * scale, accumulator);
     }

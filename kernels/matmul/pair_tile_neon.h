@@ -75,7 +75,7 @@ class PairsOfRows {
     static constexpr std::size_t kAll = Product::kNumbers * kPairs;
 
     alignas(64) float scales[kAll];
-    alignas(64) std::int32_t starts[Weights::kOffset != 0 ? kAll : 1];  // -kOffset * the sum of a block's values.
+    alignas(64) std::int32_t starts[Weights::kOffset != 0 ? kAll : 1];  // -kOffset * the sum of the values.
     alignas(64) float sums[Weights::kHasMinimum ? kAll : 1];
   };
 
@@ -87,9 +87,13 @@ class PairsOfRows {
       for (std::size_t t = 0; t < 2 * kPairs<kTokens>; ++t) {
         // A row without a partner is its own.
         const std::size_t number = slab.number(b, t / 2) + (t < kTokens ? t % 2 : 0);
+        std::int32_t sum = 0;  // Of all blocks that are joined to the first.
+        for (std::size_t j = 0; b % Weights::kJoined == 0 && j < Weights::kJoined; ++j) {
+          sum += in.sums[number + j * slab.place.stride];
+        }
         for (std::size_t copy = 0; copy < kHalf; ++copy, ++at) {
           prepared.scales[at] = in.scales[number];
-          if constexpr (Weights::kOffset != 0) prepared.starts[at] = -Weights::kOffset * in.sums[number];
+          if constexpr (Weights::kOffset != 0) prepared.starts[at] = -Weights::kOffset * sum;
           if constexpr (Weights::kHasMinimum) prepared.sums[at] = static_cast<float>(in.sums[number]);
         }
       }
@@ -100,8 +104,10 @@ class PairsOfRows {
   struct Rows {
     const std::int8_t* values;
     std::size_t to_next;   // As Slab's, in values.
+    std::size_t stride;    // From a block to the next, in values.
     std::size_t prepared;  // Where its numbers start.
 
+    [[nodiscard]] Rows block(std::size_t b) const { return {values + b * stride, to_next, stride, prepared}; }
     [[nodiscard]] const std::int8_t* of(std::size_t pair) const {
       return values + pair / kTilePairs * to_next + pair % kTilePairs * 2 * kActivationBlock;
     }
@@ -114,11 +120,15 @@ class PairsOfRows {
     for (std::size_t quad = 0; quad < 4; ++quad) {
       Two<float32x4_t> sums[kPairs<kTokens>];
       load<kTokens>(slab.first == 0 ? nullptr : out + 4 * quad, out_stride, sums);
-      for (std::size_t b = 0; b < slab.blocks; ++b) {
+      for (std::size_t b = 0; b < slab.blocks; b += Weights::kJoined) {
         const std::byte* const block = panel + (slab.first + b) / Weights::kParts * Weights::kBlockBytes;
         const std::size_t part = b % Weights::kParts;
         const Rows rows{in.values + slab.number(b, 0) * kActivationBlock, slab.to_next * kActivationBlock,
-                        b * kPairs<kTokens> * Product::kNumbers};
+                        slab.place.stride * kActivationBlock, b * kPairs<kTokens> * Product::kNumbers};
+        if constexpr (Weights::kJoined > 1) {
+          add_joined_products<Weights, kTokens>(block, part, quad, rows, prepared, sums);
+          continue;
+        }
         for (std::size_t index = 0; index < Weights::kScales; ++index) {
           add_products<Weights, kTokens>(block, part, quad, index, rows, prepared, sums);
         }
@@ -180,6 +190,38 @@ class PairsOfRows {
       // One pair after the other: the compiler would begin so many that they do not fit the registers.
       asm volatile("" : "+w"(sums[pair].first), "+w"(sums[pair].second) : : "memory");
     });
+  }
+
+  // The columns of all joined blocks, of one quad: their exact sums are registers meanwhile.
+  template <class Weights, std::size_t kTokens>
+  [[gnu::always_inline]] static inline void add_joined_products(const std::byte* block, std::size_t part,
+                                                                std::size_t quad, const Rows& rows,
+                                                                const Prepared<Weights>& prepared,
+                                                                Two<float32x4_t> (&sums)[kPairs<kTokens>]) {
+    static_assert(Weights::kScales == 1 && !Weights::kHasMinimum);
+    Two<int32x4_t> exact[kPairs<kTokens>];
+    for (std::size_t pair = 0; pair < kPairs<kTokens>; ++pair) {
+      exact[pair] = {vdupq_n_s32(0), vdupq_n_s32(0)};
+      if constexpr (Weights::kOffset != 0) {
+        exact[pair] = Product::of_rows(prepared.starts + rows.prepared + pair * Product::kNumbers);
+      }
+    }
+    for (std::size_t j = 0; j < Weights::kJoined; ++j) {
+      const Rows of_block = rows.block(j);
+      for (std::size_t half = 0; half < 2; ++half) {
+        int8x16_t columns[4];
+        Weights::unpack(Weights::codes(block, part + j), half, quad, columns);
+        Product::arrange(columns);
+        each_pair<kTokens>([&]<bool kAlone>(std::size_t pair) __attribute__((always_inline)) {
+          Product::template add<kAlone>(columns, of_block.of(pair), half, exact[pair]);
+        });
+      }
+    }
+    const Two<float32x4_t> scales = Product::of_weights(Weights::scales(block, part, 0, quad));
+    for (std::size_t pair = 0; pair < kPairs<kTokens>; ++pair) {
+      const Two<float32x4_t> row_scales = Product::of_rows(prepared.scales + rows.prepared + pair * Product::kNumbers);
+      add_scaled({vcvtq_f32_s32(exact[pair].first), vcvtq_f32_s32(exact[pair].second)}, scales, row_scales, sums[pair]);
+    }
   }
 
   // sums += numbers * (weights * rows)

@@ -1,7 +1,8 @@
 // Where a panel block of each format has its scales, minima and codes: what files of all instruction sets share.
 //
-// A format tells how many parts of 32 columns a block holds (kParts), how many scales a row has in each (kScales), and
-// where a part's codes start. Everything is each file's own: this header is compiled once for each instruction set.
+// A format tells how many parts of 32 columns a block holds (kParts), how many of them share all scales, also the
+// activations', so that one exact product takes them (kJoined), how many scales a row has in each (kScales), and where
+// a part's codes start. Everything is each file's own: this header is compiled once for each instruction set.
 #pragma once
 
 #include "kernels/matmul/matmul.h"
@@ -12,12 +13,12 @@ namespace {
 inline constexpr std::size_t kScaleBytes = 2 * kPanelRows;
 inline constexpr std::size_t kNibbleBytes = 256;  // Of 16 rows x 32 columns.
 
-// Asks for the part that lies 4 KiB behind `codes`, most likely of the same panel or the next one.
+// Asks for the parts of one product that lie 4 KiB behind `codes`, most likely of the same panel or the next one.
 template <class Weights>
 inline void ask_ahead(const std::byte* codes) {
   constexpr std::size_t kAhead = 4096;
   constexpr std::size_t kLine = 64;
-  for (std::size_t i = 0; i < Weights::kBlockBytes / Weights::kParts; i += kLine) {
+  for (std::size_t i = 0; i < Weights::kBlockBytes / Weights::kParts * Weights::kJoined; i += kLine) {
     __builtin_prefetch(codes + kAhead + i);  // Never faults.
   }
 }
@@ -26,6 +27,7 @@ inline void ask_ahead(const std::byte* codes) {
 template <bool kMinimum, std::size_t kCodeBytes, std::size_t kPartCount>
 struct UnderOneScale {
   static constexpr std::size_t kParts = kPartCount;
+  static constexpr std::size_t kJoined = kParts;
   static constexpr std::size_t kScales = 1;
   static constexpr std::size_t kCodes = kMinimum ? 2 * kScaleBytes : kScaleBytes;
   static constexpr std::size_t kBlockBytes = kCodes + kParts * kCodeBytes;
@@ -38,6 +40,7 @@ struct UnderOneScale {
 template <std::size_t kCodeBytes>
 struct WithMinima {
   static constexpr std::size_t kParts = 8;
+  static constexpr std::size_t kJoined = 1;
   static constexpr std::size_t kScales = 1;
   static constexpr std::size_t kPartBytes = 2 * kPanelRows + kCodeBytes;
   static constexpr std::size_t kBlockBytes = 2 * kScaleBytes + kParts * kPartBytes;
@@ -54,6 +57,7 @@ struct WithMinima {
 // Super-blocks of Q6_K: f16 scales, then in each part two signed 8-bit multiples of them, nibbles and upper bits.
 struct WithTwoScales {
   static constexpr std::size_t kParts = 8;
+  static constexpr std::size_t kJoined = 1;
   static constexpr std::size_t kScales = 2;
   static constexpr std::size_t kPartBytes = 2 * kPanelRows + kNibbleBytes + 128;
   static constexpr std::size_t kBlockBytes = kScaleBytes + kParts * kPartBytes;

@@ -65,6 +65,7 @@ class Product {
     high_ = vpadalq_s16(vpadalq_s16(high_, left.high), right.high);
   }
   int32x4_t sums() const { return vaddq_s32(add_pairs(low_, high_), start_); }
+  void widen() {}
 
  private:
   int32x4_t start_;
@@ -72,7 +73,7 @@ class Product {
   int32x4_t high_ = vdupq_n_s32(0);
 };
 
-// Up to 6 bits: a lane takes all products that share a scale before it is widened.
+// Up to 6 bits: a lane takes all products of a part that share a scale before it is widened.
 template <class Weights>
 requires Weights::kIsShort class Product<Weights> {
  public:
@@ -85,6 +86,10 @@ requires Weights::kIsShort class Product<Weights> {
     halves_.add(columns[3], repeat<kSecond + 1>(second));
   }
   int32x4_t sums() const { return vaddq_s32(add_pairs(vpaddlq_s16(halves_.low), vpaddlq_s16(halves_.high)), start_); }
+  void widen() {
+    start_ = sums();
+    halves_ = {};
+  }
 
  private:
   int32x4_t start_;

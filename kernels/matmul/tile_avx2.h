@@ -12,8 +12,25 @@ inline constexpr std::size_t kTileRows = 4;  // Activation rows at once: 8 integ
 static_assert(kActivationRows % kTileRows == 0);
 inline constexpr std::size_t kGroup = 4;  // Panels that stay in the L2 cache while all activations pass.
 
-// Product::dot<Weights, kTokens>(codes, index, values, sums, dots) computes dots[t][half]: the exact products of a
-// part's columns that share scale `index` with the kTokens rows of a block of activations, whose sums are `sums`.
+// Product::dot<Weights, kTokens>(codes, index, values, sums, dots) adds to dots[t][half] the exact products of a part's
+// columns that share scale `index` with the kTokens rows of a block of activations, whose sums are `sums`.
+
+// The same. Few rows of joined parts have sums of their own in each: a sum that is added to for long keeps the window
+// of instructions under way waiting.
+template <class Product, class Weights, std::size_t kTokens>
+[[gnu::always_inline]] inline void add_products(const std::byte* codes, std::size_t index, const std::int8_t* values,
+                                                const std::int32_t* sums, __m256i (&dots)[kTokens][kHalves]) {
+  if constexpr (Weights::kJoined == 1 || kTokens > 2) {
+    Product::template dot<Weights, kTokens>(codes, index, values, sums, dots);
+  } else {
+    __m256i own[kTokens][kHalves];
+    for (auto& row : own) row[0] = row[1] = _mm256_setzero_si256();
+    Product::template dot<Weights, kTokens>(codes, index, values, sums, own);
+    for (std::size_t t = 0; t < kTokens; ++t) {
+      for (std::size_t h = 0; h < kHalves; ++h) dots[t][h] = _mm256_add_epi32(dots[t][h], own[t][h]);
+    }
+  }
+}
 
 // One panel times kTokens activation rows of one tile, the first of which is row `r`.
 template <class Product, class Weights, std::size_t kTokens>
@@ -23,7 +40,7 @@ void tile(const std::byte* panel, const Q8Activations& in, std::size_t r, float*
   for (std::size_t t = 0; t < kTokens; ++t) accumulators[t][0] = accumulators[t][1] = _mm256_setzero_ps();
   const bool ahead = in.ahead && r == 0;  // Later rows find the panel in the cache.
   Shared shared{};                        // Of the block that a part belongs to: its first part loads it.
-  for (std::size_t b = 0; b < in.blocks(); ++b) {
+  for (std::size_t b = 0; b < in.blocks(); b += Weights::kJoined) {
     const std::byte* const block = panel + b / Weights::kParts * Weights::kBlockBytes;
     const std::size_t part = b % Weights::kParts;
     const std::size_t first = place.first + b * place.stride;
@@ -32,8 +49,12 @@ void tile(const std::byte* panel, const Q8Activations& in, std::size_t r, float*
 #pragma GCC unroll 2
     for (std::size_t index = 0; index < Weights::kScales; ++index) {
       __m256i dots[kTokens][kHalves];
-      Product::template dot<Weights, kTokens>(Weights::codes(block, part), index, in.values + first * kActivationBlock,
-                                              in.sums + first, dots);
+      for (auto& row : dots) row[0] = row[1] = _mm256_setzero_si256();
+      for (std::size_t j = 0; j < Weights::kJoined; ++j) {
+        const std::size_t at = first + j * place.stride;
+        add_products<Product, Weights, kTokens>(Weights::codes(block, part + j), index,
+                                                in.values + at * kActivationBlock, in.sums + at, dots);
+      }
       for (std::size_t h = 0; h < kHalves; ++h) {
         const __m256 scales = Weights::scales(shared, block, part, index, h);
         for (std::size_t t = 0; t < kTokens; ++t) {

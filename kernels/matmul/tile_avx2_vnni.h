@@ -18,7 +18,7 @@ inline __m256i add_products(__m256i sums, __m256i weights, __m256i activations) 
 }
 
 // The instruction takes unsigned weights: signed codes become so by 128 more. What that adds, 128 times the sum of the
-// activations, the sums begin without; where a part has two scales, and so no sum of the activations of each, it is
+// activations, is taken off first; where a part has two scales, and so no sum of the activations of each, it is
 // multiplied along.
 struct FourProducts {
   template <class Weights, std::size_t kTokens>
@@ -31,7 +31,9 @@ struct FourProducts {
     __m256i excess[kTokens];
     for (std::size_t t = 0; t < kTokens; ++t) {
       excess[t] = _mm256_setzero_si256();
-      dots[t][0] = dots[t][1] = kExcess ? _mm256_setzero_si256() : _mm256_set1_epi32(-kOffset * sums[t]);
+      if constexpr (kOffset == 0 || kExcess) continue;
+      const __m256i offset = _mm256_set1_epi32(-kOffset * sums[t]);
+      for (std::size_t h = 0; h < kHalves; ++h) dots[t][h] = _mm256_add_epi32(dots[t][h], offset);
     }
 #pragma GCC unroll 4  // Written out: else constants are moved for each chunk.
     for (std::size_t chunk = 0; chunk < kChunks; ++chunk) {

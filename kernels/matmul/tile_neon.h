@@ -26,21 +26,30 @@ class RowScales {
   float32x4_t fours_[kFours + 1];
 };
 
-// What products of unsigned codes begin with: the offset's part, taken off all codes of a row at once.
-template <std::int32_t kOffset, std::size_t kTokens>
+// What products of unsigned codes begin with: the offset's part, taken off all codes of a row at once. Those of joined
+// blocks lie `stride` apart.
+template <class Weights, std::size_t kTokens>
 class RowStarts {
  public:
-  explicit RowStarts(const std::int32_t* sums) : sums_(sums) {
-    for (std::size_t four = 0; four < kFours; ++four) fours_[four] = vmulq_n_s32(vld1q_s32(sums + 4 * four), -kOffset);
+  RowStarts(const std::int32_t* sums, std::size_t stride) : sums_(sums), stride_(stride) {
+    for (std::size_t four = 0; four < kFours; ++four) {
+      int32x4_t sum = vld1q_s32(sums + 4 * four);
+      for (std::size_t j = 1; j < Weights::kJoined; ++j) sum = vaddq_s32(sum, vld1q_s32(sums + j * stride + 4 * four));
+      fours_[four] = vmulq_n_s32(sum, -Weights::kOffset);
+    }
   }
   std::int32_t operator[](std::size_t t) const {
-    if constexpr (kOffset == 0) return 0;
-    return t / 4 < kFours ? fours_[t / 4][t % 4] : -kOffset * sums_[t];
+    if constexpr (Weights::kOffset == 0) return 0;
+    if (t / 4 < kFours) return fours_[t / 4][t % 4];
+    std::int32_t sum = sums_[t];
+    for (std::size_t j = 1; j < Weights::kJoined; ++j) sum += sums_[j * stride_ + t];
+    return -Weights::kOffset * sum;
   }
 
  private:
-  static constexpr std::size_t kFours = kOffset == 0 ? 0 : kTokens / 4;
+  static constexpr std::size_t kFours = Weights::kOffset == 0 ? 0 : kTokens / 4;
   const std::int32_t* sums_;
+  std::size_t stride_;
   int32x4_t fours_[kFours + 1];
 };
 
@@ -65,11 +74,12 @@ class EachRow {
   }
 
  private:
-  // One block of the rows of activations.
+  // One block of the rows of activations, the next of which is number `stride` from it.
   struct Rows {
     const std::int8_t* values;
     const float* scales;
     const std::int32_t* sums;
+    std::size_t stride;
   };
 
   // One panel, kQuads quads at a time: as many as leave the accumulators in registers.
@@ -83,13 +93,13 @@ class EachRow {
       for (auto& row : accumulators) {
         for (float32x4_t& accumulator : row) accumulator = vdupq_n_f32(0.0F);
       }
-      Rows rows{in.values + place.first * kActivationBlock, in.scales + place.first, in.sums + place.first};
-      for (std::size_t b = 0; b < in.blocks(); ++b) {
+      for (std::size_t b = 0; b < in.blocks(); b += Weights::kJoined) {
         const std::byte* const block = panel + b / Weights::kParts * Weights::kBlockBytes;
         const std::size_t part = b % Weights::kParts;
         if (ahead && quad == 0) panel_parts::ask_ahead<Weights>(Weights::codes(block, part));
+        const std::size_t first = place.first + b * place.stride;
+        const Rows rows{in.values + first * kActivationBlock, in.scales + first, in.sums + first, place.stride};
         add_block<Weights>(block, part, quad, rows, accumulators);
-        rows = {rows.values + place.stride * kActivationBlock, rows.scales + place.stride, rows.sums + place.stride};
       }
       for (std::size_t t = 0; t < kTokens; ++t) {
         for (std::size_t q = 0; q < kQuads; ++q) {
@@ -99,20 +109,25 @@ class EachRow {
     }
   }
 
-  // Quads `quad` … `quad + kQuads - 1` of part `part` of a panel block times a block of kTokens rows.
+  // Quads `quad` … `quad + kQuads - 1` of part `part` of a panel block, and of those joined to it, times as many blocks
+  // of kTokens rows.
   template <class Weights, std::size_t kTokens, std::size_t kQuads>
   static void add_block(const std::byte* block, std::size_t part, std::size_t quad, const Rows& rows,
                         float32x4_t (&accumulators)[kTokens][kQuads]) {
     constexpr std::size_t kHalves = 2 / Weights::kScales;
     const RowScales<kTokens> row_scales(rows.scales);
     for (std::size_t index = 0; index < Weights::kScales; ++index) {
-      const RowStarts<Weights::kOffset, kTokens> starts(rows.sums);
+      const RowStarts<Weights, kTokens> starts(rows.sums, rows.stride);
       Product<Weights> products[kTokens][kQuads];
       for (std::size_t t = 0; t < kTokens; ++t) {
         for (Product<Weights>& product : products[t]) product.begin(starts[t]);
       }
-      for (std::size_t half = index * kHalves; half < (index + 1) * kHalves; ++half) {
-        add_half<Weights>(Weights::codes(block, part), half, quad, rows.values, products);
+      for (std::size_t j = 0; j < Weights::kJoined; ++j) {
+        if (j != 0) widen(products);
+        const std::int8_t* const values = rows.values + j * rows.stride * kActivationBlock;
+        for (std::size_t half = index * kHalves; half < (index + 1) * kHalves; ++half) {
+          add_half<Weights>(Weights::codes(block, part + j), half, quad, values, products);
+        }
       }
       for (std::size_t q = 0; q < kQuads; ++q) {
         const float32x4_t scales = Weights::scales(block, part, index, quad + q);
@@ -131,6 +146,13 @@ class EachRow {
           accumulators[t][q] = vfmaq_f32(accumulators[t][q], sum, vmulq_n_f32(minima, row_scales[t]));
         }
       }
+    }
+  }
+
+  template <class Weights, std::size_t kTokens, std::size_t kQuads>
+  static void widen(Product<Weights> (&products)[kTokens][kQuads]) {
+    for (auto& row : products) {
+      for (Product<Weights>& product : row) product.widen();
     }
   }
 

@@ -25,6 +25,7 @@ class DotProduct {
     sums_ = dot_product<kFirst, kSecond>(sums_, columns, first, second);
   }
   int32x4_t sums() const { return sums_; }
+  void widen() {}
 
  private:
   int32x4_t sums_;

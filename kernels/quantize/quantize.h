@@ -10,7 +10,8 @@
 
 namespace linnet::kernels {
 
-inline constexpr std::size_t kActivationBlock = 32;  // Activations that share a scale.
+inline constexpr std::size_t kActivationBlock = 32;  // Activations that have a scale and a sum.
+inline constexpr std::size_t kMostJoinedBlocks = 4;  // Blocks that may have one scale together.
 
 inline constexpr std::size_t kActivationRows = 8;   // Rows of a tile.
 inline constexpr std::size_t kActivationChunk = 8;  // Values of a row that lie side by side wherever it has a partner.
@@ -53,7 +54,7 @@ struct Q8Place {
 // Borrowed int8 activations, which lie as q8_place says; a value stands for about itself times its block's scale.
 struct Q8Activations {
   const std::int8_t* values;  // [rows * columns], in -127 … 127.
-  const float* scales;        // [rows * columns / 32]
+  const float* scales;        // [rows * columns / 32], those of joined blocks the same.
   const std::int32_t* sums;   // [rows * columns / 32]: each block's sum of values.
   std::size_t rows;
   std::size_t columns;  // A multiple of 32.
@@ -84,15 +85,17 @@ constexpr Q8Row q8_row(const Q8Row& all, const Q8Place& place) {
 
 inline constexpr std::size_t kMostTerms = 2;
 
-// One row, or with the least stride and step several at once: blocks are independent.
+// One row, or with the least stride and step several at once: joined blocks do not depend on others.
 //
-// In each block of 32: `scale = amax / 127`, `value = round_to_even(x * (127 / amax))`. Where amax is below 2^-120 (127
-// / amax would overflow), scale and values are 0. Each further term is the same of what the one before it leaves,
-// `x - scale * value` (one fma): their sum stands for x, two of them about as well as an int16 would.
+// In each `joined` blocks of 32: `scale = amax / 127`, `value = round_to_even(x * (127 / amax))`. Where amax is below
+// 2^-120 (127 / amax would overflow), scale and values are 0. Each further term is the same of what the one before it
+// leaves, `x - scale * value` (one fma): their sum stands for x, two of them about as well as an int16 would.
 //
-//   in     [columns]  columns a multiple of 32
-//   terms  [count]    count 1 to kMostTerms; overwritten where their blocks lie
-using Quantize = void (*)(const float* in, std::size_t columns, const Q8Row* terms, std::size_t count);
+//   in      [columns]  columns a multiple of 32 * joined
+//   joined             1, 2 or 4: as the formats of weights want it (kernels/formats/format.h)
+//   terms   [count]    count 1 to kMostTerms; overwritten where their blocks lie
+using Quantize = void (*)(const float* in, std::size_t columns, std::size_t joined, const Q8Row* terms,
+                          std::size_t count);
 
 // Family name: "quantize".
 [[nodiscard]] Variants<Quantize> quantize_variants();
@@ -101,13 +104,13 @@ inline constexpr float kLeastMagnitude = 0x1p-120F;  // Smaller blocks are zero.
 
 // The variants themselves; each ISA's exist where its file is compiled.
 namespace scalar {
-void quantize(const float* in, std::size_t columns, const Q8Row* terms, std::size_t count);
+void quantize(const float* in, std::size_t columns, std::size_t joined, const Q8Row* terms, std::size_t count);
 }
 namespace avx2 {
-void quantize(const float* in, std::size_t columns, const Q8Row* terms, std::size_t count);
+void quantize(const float* in, std::size_t columns, std::size_t joined, const Q8Row* terms, std::size_t count);
 }
 namespace neon {
-void quantize(const float* in, std::size_t columns, const Q8Row* terms, std::size_t count);
+void quantize(const float* in, std::size_t columns, std::size_t joined, const Q8Row* terms, std::size_t count);
 }
 
 }  // namespace linnet::kernels

@@ -4,12 +4,8 @@
 namespace linnet::kernels::avx2 {
 namespace {
 
-float largest_magnitude(__m256 a, __m256 b, __m256 c, __m256 d) {
-  const __m256 sign = _mm256_set1_ps(-0.0F);
-  a = _mm256_max_ps(_mm256_andnot_ps(sign, a), _mm256_andnot_ps(sign, b));
-  c = _mm256_max_ps(_mm256_andnot_ps(sign, c), _mm256_andnot_ps(sign, d));
-  a = _mm256_max_ps(a, c);
-  __m128 four = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+float largest_of(__m256 eight) {
+  __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
   four = _mm_max_ps(four, _mm_movehl_ps(four, four));
   return _mm_cvtss_f32(_mm_max_ss(four, _mm_movehdup_ps(four)));
 }
@@ -43,15 +39,21 @@ std::int32_t sum_of_bytes(__m256i bytes) {
 struct Block {
   __m256 a, b, c, d;
 
-  explicit Block(const float* in)
-      : a(_mm256_loadu_ps(in)), b(_mm256_loadu_ps(in + 8)), c(_mm256_loadu_ps(in + 16)), d(_mm256_loadu_ps(in + 24)) {}
+  void load(const float* in) {
+    a = _mm256_loadu_ps(in);
+    b = _mm256_loadu_ps(in + 8);
+    c = _mm256_loadu_ps(in + 16);
+    d = _mm256_loadu_ps(in + 24);
+  }
+
+  [[nodiscard]] __m256 magnitudes() const {
+    const __m256 sign = _mm256_set1_ps(-0.0F);
+    const __m256 ab = _mm256_max_ps(_mm256_andnot_ps(sign, a), _mm256_andnot_ps(sign, b));
+    return _mm256_max_ps(ab, _mm256_max_ps(_mm256_andnot_ps(sign, c), _mm256_andnot_ps(sign, d)));
+  }
 
   // Rounds it, each number to even, to block number `block` of a row, and leaves what is left of it.
-  void quantize(std::size_t block, const Q8Row& out) {
-    const float largest = largest_magnitude(a, b, c, d);
-    const bool zero = largest < kLeastMagnitude;
-    const __m256 inverse = _mm256_set1_ps(zero ? 0.0F : 127.0F / largest);
-    const float scale = zero ? 0.0F : largest / 127.0F;
+  void quantize(float scale, __m256 inverse, std::size_t block, const Q8Row& out) {
     const __m256 wide_scale = _mm256_set1_ps(scale);
     const auto take = [&](__m256& x) {
       const __m256i whole = _mm256_cvtps_epi32(_mm256_mul_ps(x, inverse));
@@ -68,12 +70,31 @@ struct Block {
   }
 };
 
+// kJoined blocks have one scale.
+template <std::size_t kJoined>
+void quantize_joined(const float* in, std::size_t columns, const Q8Row* terms, std::size_t count) {
+  for (std::size_t first = 0; first < columns / kActivationBlock; first += kJoined) {
+    Block blocks[kJoined];
+    for (std::size_t b = 0; b < kJoined; ++b) blocks[b].load(in + (first + b) * kActivationBlock);
+    for (std::size_t t = 0; t < count; ++t) {
+      __m256 magnitudes = blocks[0].magnitudes();
+      for (std::size_t b = 1; b < kJoined; ++b) magnitudes = _mm256_max_ps(magnitudes, blocks[b].magnitudes());
+      const float largest = largest_of(magnitudes);
+      const bool zero = largest < kLeastMagnitude;
+      const __m256 inverse = _mm256_set1_ps(zero ? 0.0F : 127.0F / largest);
+      const float scale = zero ? 0.0F : largest / 127.0F;
+      for (std::size_t b = 0; b < kJoined; ++b) blocks[b].quantize(scale, inverse, first + b, terms[t]);
+    }
+  }
+}
+
 }  // namespace
 
-void quantize(const float* in, std::size_t columns, const Q8Row* terms, std::size_t count) {
-  for (std::size_t block = 0; block < columns / kActivationBlock; ++block) {
-    Block numbers(in + block * kActivationBlock);
-    for (std::size_t t = 0; t < count; ++t) numbers.quantize(block, terms[t]);
+void quantize(const float* in, std::size_t columns, std::size_t joined, const Q8Row* terms, std::size_t count) {
+  switch (joined) {
+    case 4: return quantize_joined<4>(in, columns, terms, count);
+    case 2: return quantize_joined<2>(in, columns, terms, count);
+    default: return quantize_joined<1>(in, columns, terms, count);
   }
 }
 

@@ -209,7 +209,7 @@ void Executor::execute(const models::Split& op) {
 }
 
 // A row's terms are rows of their own, one behind the other.
-void Executor::quantise(TensorView in, std::size_t terms) {
+void Executor::quantise(TensorView in, std::size_t terms, std::size_t joined) {
   const QuantisedScratch& scratch = workspace_.quantised;
   const std::size_t blocks = in.width() / kernels::kActivationBlock;
   split(in.rows(), in.width(), [&](std::size_t first, std::size_t count) {
@@ -218,7 +218,7 @@ void Executor::quantise(TensorView in, std::size_t terms) {
       for (std::size_t t = 0; t < terms; ++t) {
         rows[t] = q8_row(scratch.from(0), kernels::q8_place(row * terms + t, in.rows() * terms, blocks));
       }
-      kernels_.quantize(in.row(row).data(), in.width(), rows, terms);
+      kernels_.quantize(in.row(row).data(), in.width(), joined, rows, terms);
     }
   });
 }
@@ -236,9 +236,7 @@ void Executor::multiply_all(const models::MatMul& op) {
   const auto groups_of = [&](const models::Projection& projection) {
     return (weights_.view(projection.weight).rows + kPanelRows - 1) / kPanelRows;
   };
-  const bool quantised = std::any_of(op.projections.begin(), op.projections.end(),
-                                     [&](const auto& p) { return weights_.view(p.weight).in_panels; });
-  if (quantised) quantise(in, op.terms);
+  if (const std::size_t joined = joined_blocks(op.projections, weights_)) quantise(in, op.terms, joined);
 
   const std::size_t share = groups_a_chunk(product_groups(op.projections, weights_), pool_.threads());
   if (residency_.streamed().count != 0) return project_in_pieces(op, share);

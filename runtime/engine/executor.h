@@ -127,14 +127,14 @@ class Executor final : public StepRunner {
   void execute(const models::SelectOutputs& op);
 
   void multiply_all(const models::MatMul& op);
-  void quantise(TensorView in, std::size_t terms);
+  void quantise(TensorView in, std::size_t terms, std::size_t joined);
   void project(const models::MatMul& op, const models::Projection& projection, PanelGroups groups, std::size_t worker);
   void project_in_pieces(const models::MatMul& op, std::size_t share);
   void multiply(const WeightView& matrix, TensorView in, std::size_t terms, PanelGroups groups, float* out,
                 std::size_t stride) const;
   void sort_by_expert(TensorView experts, std::size_t count);
   void sort_by_head(std::size_t rows, std::size_t heads);
-  void quantise_parts(const PartedRows& in, std::size_t matrices);
+  void quantise_parts(const PartedRows& in, std::size_t matrices, std::size_t joined);
   void multiply_parts(const PartedRows& in, std::span<const models::Projection> projections);
   void multiply_matrix(const PartedRows& in, const models::Projection& projection, const MatrixPart& part,
                        std::size_t worker);

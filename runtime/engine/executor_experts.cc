@@ -142,7 +142,7 @@ float* part_of(const PartedRows& rows, std::size_t part) {
 }  // namespace
 
 // In the order in which they are sorted, each matrix's parts as rows of their own.
-void Executor::quantise_parts(const PartedRows& in, std::size_t matrices) {
+void Executor::quantise_parts(const PartedRows& in, std::size_t matrices, std::size_t joined) {
   const QuantisedScratch& scratch = workspace_.quantised;
   const GroupScratch& groups = workspace_.groups;
   const auto starts = groups.starts.first(matrices + 1);
@@ -152,7 +152,7 @@ void Executor::quantise_parts(const PartedRows& in, std::size_t matrices) {
       const auto end = std::ranges::upper_bound(starts, i);  // Of the matrix that has part i.
       const std::size_t begin = *(end - 1);
       const auto row = q8_row(scratch.from(begin * blocks), kernels::q8_place(i - begin, *end - begin, blocks));
-      kernels_.quantize(part_of(in, groups.parts[i]), in.columns, &row, 1);
+      kernels_.quantize(part_of(in, groups.parts[i]), in.columns, joined, &row, 1);
     }
   });
 }
@@ -162,9 +162,7 @@ void Executor::quantise_parts(const PartedRows& in, std::size_t matrices) {
 void Executor::multiply_parts(const PartedRows& in, std::span<const models::Projection> projections) {
   const std::span<const std::uint32_t> starts = workspace_.groups.starts;
   const std::size_t matrices = weights_.view(projections.front().weight).groups;
-  const bool quantised =
-      std::ranges::any_of(projections, [&](const auto& p) { return weights_.view(p.weight).in_panels; });
-  if (quantised) quantise_parts(in, matrices);
+  if (const std::size_t joined = joined_blocks(projections, weights_)) quantise_parts(in, matrices, joined);
   std::size_t used = 0;
   for (std::size_t m = 0; m < matrices; ++m) used += starts[m] != starts[m + 1] ? 1U : 0U;
   const std::size_t share = groups_a_chunk(used * product_groups(projections, weights_), pool_.threads());

@@ -59,6 +59,15 @@ std::size_t product_groups(std::span<const models::Projection> projections, cons
   return groups;
 }
 
+std::size_t joined_blocks(std::span<const models::Projection> projections, const Weights& weights) {
+  std::size_t most = 0;
+  for (const models::Projection& projection : projections) {
+    const WeightView& matrix = weights.view(projection.weight);
+    if (matrix.in_panels) most = std::max(most, kernels::info(matrix.format).joined);
+  }
+  return most;
+}
+
 WorkspaceShape WorkspaceShape::of(const models::Program& program, const Weights& weights, const BufferPlan& buffers,
                                   const WorkspaceCounts& counts) {
   WorkspaceShape shape{.rows = counts.rows, .threads = counts.threads, .buffer_numbers = buffers.size};

@@ -47,6 +47,10 @@ inline constexpr std::size_t kMostGroupsAChunk = 8;
 // Groups of 16 outputs of all projections of a product; of one with several matrices, those of one of them.
 [[nodiscard]] std::size_t product_groups(std::span<const models::Projection> projections, const Weights& weights);
 
+// Blocks of a product's input that are rounded under one scale, the most that one of its matrices wants (those that
+// want fewer take them so); 0: none of them wants its input rounded.
+[[nodiscard]] std::size_t joined_blocks(std::span<const models::Projection> projections, const Weights& weights);
+
 // Query heads of one KV head that one attention call takes, at most: the rest are shared out over threads.
 inline constexpr std::size_t kAttentionHeads = 16;
 

@@ -89,7 +89,7 @@ TEST_P(BlasTest, ProductsAgreeOnDequantisedNumbers) {
       continue;
     }
     const auto panels = test::packed(GetParam(), rows, shape.matrix_rows, shape.columns);
-    const OwnedActivations in(random.floats(shape.rows * shape.columns), shape.rows);
+    const OwnedActivations in(random.floats(shape.rows * shape.columns), shape.rows, GetParam());
     const auto values = in.values_in_rows();
     const auto scales = in.scales_in_rows();
     std::vector<float> in_floats(values.size());

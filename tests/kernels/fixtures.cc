@@ -30,7 +30,8 @@ std::vector<std::uint16_t> Random::halves(std::size_t count) {
   return numbers;
 }
 
-OwnedActivations::OwnedActivations(const std::vector<float>& floats, std::size_t row_count, std::size_t terms)
+OwnedActivations::OwnedActivations(const std::vector<float>& floats, std::size_t row_count, kernels::Format format,
+                                   std::size_t terms)
     : values(floats.size() * terms),
       scales(values.size() / kernels::kActivationBlock),
       sums(scales.size()),
@@ -43,7 +44,8 @@ OwnedActivations::OwnedActivations(const std::vector<float>& floats, std::size_t
       of_terms.push_back(
           kernels::q8_row(all, kernels::q8_place(r * terms + t, rows, columns / kernels::kActivationBlock)));
     }
-    definition(kernels::quantize_variants())(floats.data() + r * columns, columns, of_terms.data(), terms);
+    definition(kernels::quantize_variants())(floats.data() + r * columns, columns, kernels::info(format).joined,
+                                             of_terms.data(), terms);
   }
 }
 

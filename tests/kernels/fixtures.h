@@ -134,7 +134,9 @@ struct OwnedActivations {
   std::size_t rows;  // All terms of all rows.
   std::size_t columns;
 
-  OwnedActivations(const std::vector<float>& floats, std::size_t row_count, std::size_t terms = 1);
+  // With as many blocks under one scale as products with `format` want.
+  OwnedActivations(const std::vector<float>& floats, std::size_t row_count,
+                   kernels::Format format = kernels::Format::kQ8_0, std::size_t terms = 1);
   [[nodiscard]] kernels::Q8Activations view() const {
     return {values.data(), scales.data(), sums.data(), rows, columns};
   }

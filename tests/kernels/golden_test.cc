@@ -79,7 +79,7 @@ TEST(GoldenTest, MatMul) {
     const std::size_t columns = test::whole_blocks(format, 864);
     const auto rows = test::random_rows(random, format, 80, columns);
     const auto panels = test::packed(format, rows, 80, columns);
-    const OwnedActivations in(random.floats(11 * columns), 11);
+    const OwnedActivations in(random.floats(11 * columns), 11, format);
     expect_golden_of_variants("matmul " + std::string(info(format).name), matmul_variants(format),
                               [&](const MatMul* function, Hash& hash) {
                                 std::vector<float> out(11 * 80);
@@ -113,7 +113,7 @@ TEST(GoldenTest, Quantize) {
     std::vector<float> scales(128);
     std::vector<std::int32_t> sums(128);
     const Q8Row row{values.data(), scales.data(), sums.data(), 1};
-    function(in.data(), in.size(), &row, 1);
+    function(in.data(), in.size(), 1, &row, 1);
     hash.add(values);
     hash.add(scales);
     hash.add(sums);

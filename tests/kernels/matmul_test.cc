@@ -50,7 +50,7 @@ TEST_P(MatMulTest, EveryVariantGivesTheScalarBitsAtEveryShape) {
       const auto panels = test::packed(GetParam(), rows_in_order, panel_count * kPanelRows, columns);
       for (const std::size_t rows : {1U, 2U, 3U, 4U, 5U, 6U, 7U, 8U, 9U, 13U, 16U, 17U, 24U}) {
         SCOPED_TRACE(testing::Message() << columns << " columns, " << panel_count << " panels, " << rows << " rows");
-        const OwnedActivations in(random.floats(rows * columns, 3.0F), rows);
+        const OwnedActivations in(random.floats(rows * columns, 3.0F), rows, GetParam());
         expect_same_for_all_variants(GetParam(), panels, panel_count, in.view(), panel_count * kPanelRows + rows % 3);
         if (HasFatalFailure()) return;
       }
@@ -69,7 +69,7 @@ TEST_P(MatMulTest, EveryVariantGivesTheScalarBitsOfWideRows) {
     SCOPED_TRACE(testing::Message() << shape.columns << " columns, " << shape.rows << " rows");
     const auto rows_in_order = test::random_rows(random, GetParam(), kPanelRows, shape.columns);
     const auto panels = test::packed(GetParam(), rows_in_order, kPanelRows, shape.columns);
-    const OwnedActivations in(random.floats(shape.rows * shape.columns, 3.0F), shape.rows);
+    const OwnedActivations in(random.floats(shape.rows * shape.columns, 3.0F), shape.rows, GetParam());
     expect_same_for_all_variants(GetParam(), panels, 1, in.view(), kPanelRows);
     if (HasFatalFailure()) return;
   }
@@ -87,7 +87,7 @@ TEST_P(MatMulTest, TheLargestProductsDoNotSaturate) {
     const auto panels = test::packed(GetParam(), rows_in_order, kPanelRows, columns);
     for (const float activation : {127.0F, -127.0F}) {
       SCOPED_TRACE(testing::Message() << "weight byte " << byte << ", activation " << activation);
-      const OwnedActivations in(std::vector<float>(3 * columns, activation), 3);
+      const OwnedActivations in(std::vector<float>(3 * columns, activation), 3, GetParam());
       expect_same_for_all_variants(GetParam(), panels, 1, in.view(), kPanelRows);
       std::vector<float> weights(columns);
       dequantize_row(GetParam(), rows_in_order.data(), columns, weights.data());
@@ -109,12 +109,13 @@ TEST_P(MatMulTest, RowsDoNotDependOnTheirBatchNorPanelsOnTheirNeighbours) {
   const auto panels = test::packed(GetParam(), rows_in_order, panel_count * kPanelRows, columns);
   const std::size_t panel_size = panel_bytes(GetParam(), kPanelRows, columns);
   const auto floats = random.floats(11 * columns);
-  const OwnedActivations all(floats, 11);
+  const OwnedActivations all(floats, 11, GetParam());
   test::for_each_variant(matmul_variants(GetParam()), [&](const MatMul* variant) {
     const auto together = multiply(variant->many_rows, panels, panel_count, all.view(), 96);
     for (std::size_t r = 0; r < 11; ++r) {
       const auto first = floats.begin() + static_cast<std::ptrdiff_t>(r * columns);
-      const OwnedActivations one(std::vector<float>(first, first + static_cast<std::ptrdiff_t>(columns)), 1);
+      const OwnedActivations one(std::vector<float>(first, first + static_cast<std::ptrdiff_t>(columns)), 1,
+                                 GetParam());
       for (std::size_t p = 0; p < panel_count; ++p) {
         const auto from = panels.begin() + static_cast<std::ptrdiff_t>(p * panel_size);
         const std::vector<std::byte> panel(from, from + static_cast<std::ptrdiff_t>(panel_size));
@@ -131,7 +132,7 @@ TEST_P(MatMulTest, PaddingRowsGiveZero) {
   const std::size_t columns = test::whole_blocks(GetParam(), 64);
   const auto rows_in_order = test::random_rows(random, GetParam(), 19, columns);
   const auto panels = test::packed(GetParam(), rows_in_order, 19, columns);
-  const OwnedActivations in(random.floats(2 * columns), 2);
+  const OwnedActivations in(random.floats(2 * columns), 2, GetParam());
   test::for_each_variant(matmul_variants(GetParam()), [&](const MatMul* variant) {
     const auto out = multiply(variant->many_rows, panels, 2, in.view(), 32);
     for (std::size_t r = 0; r < 2; ++r) {
@@ -153,7 +154,7 @@ TEST_P(MatMulTest, ScalesThatAreNotFiniteTrapNothing) {
   auto floats = random.floats(5 * columns);
   floats[3] = std::numeric_limits<float>::infinity();
   floats[70] = std::numeric_limits<float>::quiet_NaN();
-  const OwnedActivations in(floats, 5);
+  const OwnedActivations in(floats, 5, GetParam());
   test::for_each_variant(matmul_variants(GetParam()), [&](const MatMul* variant) {
     const auto out = multiply(variant->many_rows, panels, 1, in.view(), 16);
     EXPECT_EQ(out.size(), 80U);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <span>
 
 #include "tests/kernels/fixtures.h"
 
@@ -19,7 +20,7 @@ struct Quantised {
 };
 
 // In order, one term behind the other.
-Quantised quantise(Quantize function, const std::vector<float>& floats, std::size_t terms = 1) {
+Quantised quantise(Quantize function, const std::vector<float>& floats, std::size_t terms = 1, std::size_t joined = 1) {
   const Unaligned<float> in(floats, 1);
   const std::size_t blocks = floats.size() / kActivationBlock;
   Guarded<std::int8_t> values(terms * floats.size(), 3);
@@ -29,26 +30,32 @@ Quantised quantise(Quantize function, const std::vector<float>& floats, std::siz
   for (std::size_t t = 0; t < terms; ++t) {
     rows.push_back({values.data() + t * floats.size(), scales.data() + t * blocks, sums.data() + t * blocks, 1});
   }
-  function(in.data(), floats.size(), rows.data(), terms);
+  function(in.data(), floats.size(), joined, rows.data(), terms);
   EXPECT_TRUE(values.intact() && scales.intact() && sums.intact()) << "wrote beyond the output";
   return {values.content(), scales.content(), sums.content()};
 }
 
+void expect_same_for_all_variants(const std::vector<float>& floats, std::size_t joined, std::size_t terms) {
+  const Quantised expected = quantise(test::definition(quantize_variants()), floats, terms, joined);
+  test::for_each_variant(quantize_variants(), [&](Quantize function) {
+    const Quantised actual = quantise(function, floats, terms, joined);
+    ASSERT_TRUE(test::same_bits(actual.values, expected.values));
+    ASSERT_TRUE(test::same_bits(actual.scales, expected.scales));
+    ASSERT_TRUE(test::same_bits(actual.sums, expected.sums));
+  });
+}
+
+// However many blocks are joined.
 void expect_same_for_all_variants(const std::vector<float>& floats) {
-  for (std::size_t terms = 1; terms <= kMostTerms; ++terms) {
-    const Quantised expected = quantise(test::definition(quantize_variants()), floats, terms);
-    test::for_each_variant(quantize_variants(), [&](Quantize function) {
-      const Quantised actual = quantise(function, floats, terms);
-      ASSERT_TRUE(test::same_bits(actual.values, expected.values));
-      ASSERT_TRUE(test::same_bits(actual.scales, expected.scales));
-      ASSERT_TRUE(test::same_bits(actual.sums, expected.sums));
-    });
+  for (const std::size_t joined : {1U, 2U, 4U}) {
+    if (floats.size() % (joined * kActivationBlock) != 0) continue;
+    for (std::size_t terms = 1; terms <= kMostTerms; ++terms) expect_same_for_all_variants(floats, joined, terms);
   }
 }
 
 TEST(QuantizeTest, EveryVariantGivesTheScalarBits) {
   Random random(6);
-  for (const std::size_t columns : {32U, 64U, 96U, 1024U}) {
+  for (const std::size_t columns : {32U, 64U, 96U, 128U, 1024U}) {
     for (const float magnitude : {0x1p-149F, 0x1p-126F, 0x1p-119F, 1e-20F, 0.01F, 1.0F, 300.0F, 1e30F, 0x1p127F}) {
       SCOPED_TRACE(testing::Message() << columns << " numbers below " << magnitude);
       expect_same_for_all_variants(random.floats(columns, magnitude));
@@ -71,7 +78,7 @@ TEST(QuantizeTest, TilesHoldEachRowsBlocksAndNothingElse) {
       for (std::size_t r = 0; r < rows; ++r) {
         const Q8Place place = q8_place(r, rows, kBlocks);
         const Q8Row row = q8_row({values.data(), scales.data(), sums.data(), 1}, place);
-        function(floats.data() + r * kColumns, kColumns, &row, 1);
+        function(floats.data() + r * kColumns, kColumns, 1, &row, 1);
         for (std::size_t b = 0; b < kBlocks; ++b) ++seen.at(place.first + b * place.stride);
       }
       EXPECT_TRUE(values.intact() && scales.intact() && sums.intact()) << "wrote beyond the output";
@@ -123,6 +130,28 @@ TEST(QuantizeTest, ErrorsAreAtMostHalfAStep) {
     }
     EXPECT_EQ(sum, quantised.sums[b]);
     EXPECT_EQ(largest, 127);
+  }
+}
+
+TEST(QuantizeTest, JoinedBlocksHaveOneScale) {
+  Random random(11);
+  const auto floats = random.floats(512, 5.0F);
+  for (const std::size_t joined : {2U, 4U}) {
+    const auto quantised = quantise(test::definition(quantize_variants()), floats, 1, joined);
+    for (std::size_t b = 0; b < floats.size() / kActivationBlock; ++b) {
+      float largest = 0.0F;
+      for (const float x :
+           std::span(floats).subspan(b / joined * joined * kActivationBlock, joined * kActivationBlock)) {
+        largest = std::max(largest, std::abs(x));
+      }
+      ASSERT_EQ(quantised.scales[b], largest / 127.0F);
+      std::int32_t sum = 0;
+      for (std::size_t i = b * kActivationBlock; i < (b + 1) * kActivationBlock; ++i) {
+        ASSERT_EQ(quantised.values[i], std::nearbyint(floats[i] * (127.0F / largest)));
+        sum += quantised.values[i];
+      }
+      ASSERT_EQ(quantised.sums[b], sum);
+    }
   }
 }
 

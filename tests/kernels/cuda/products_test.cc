@@ -42,15 +42,36 @@ struct In {
   const std::vector<float>& floats;
   std::size_t rows;
   std::size_t terms = 1;
+  bool joined = true;  // Whether the blocks that a format joins have one scale, as on the CPU.
 };
+
+// The products of inputs of which each block of 32 has its own scale, which no variant of the CPU computes for a format
+// that joins blocks.
+std::vector<float> products_of_single_blocks(const Matrix& matrix, const In& in) {
+  const OwnedActivations activations(in.floats, in.rows);
+  const auto values = activations.values_in_rows();
+  const auto scales = activations.scales_in_rows();
+  std::vector<float> out(in.rows * matrix.rows);
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    double sum = 0;
+    for (std::size_t c = 0; c < matrix.columns; ++c) {
+      const std::size_t at = i / matrix.rows * matrix.columns + c;
+      sum += static_cast<double>(matrix.numbers[i % matrix.rows * matrix.columns + c]) * values[at] *
+             scales[at / kActivationBlock];
+    }
+    out[i] = static_cast<float>(sum);
+  }
+  return out;
+}
 
 // The products in the CPU's arithmetic, [in rows, matrix rows].
 std::vector<float> products(const Matrix& matrix, const In& in) {
   const std::size_t padded = (matrix.rows + kPanelRows - 1) / kPanelRows * kPanelRows;
   const std::size_t terms = matrix.in_panels() ? in.terms : 1;
+  if (!in.joined && info(matrix.format).joined > 1) return products_of_single_blocks(matrix, in);
   std::vector<float> out(in.rows * terms * padded);
   if (matrix.in_panels()) {
-    const OwnedActivations activations(in.floats, in.rows, terms);
+    const OwnedActivations activations(in.floats, in.rows, matrix.format, terms);
     test::definition(matmul_variants(matrix.format))
         ->many_rows(matrix.stored.data(), padded / kPanelRows, activations.view(), out.data(), padded);
   } else {
@@ -155,7 +176,7 @@ std::vector<std::vector<float>> multiply_rows(const std::vector<Target>& targets
   const auto terms = static_cast<std::uint32_t>(in_panels ? in.terms : 1);
   const Kernel kernel = matvec_kernel(targets[0].matrix.format, rows * terms);
   if (in_panels) {
-    const OwnedActivations activations(in.floats, in.rows, terms);
+    const OwnedActivations activations(in.floats, in.rows, targets[0].matrix.format, terms);
     const DeviceArray<std::int8_t> values(activations.values_in_rows());
     const DeviceArray<float> scales(activations.scales_in_rows());
     MatVecParameters p{.in = {values.data(), scales.data(), terms},
@@ -226,7 +247,8 @@ TEST_P(CudaProducts, ManyRowsAreTheCpusProductsButForHalfPrecision) {
                      .projections = {}};
     const auto outs = run(p, targets, [&] { test::launch(gemm_kernel(GetParam()), p); });
     // Each factor is rounded to 11 bits: a term is off by 3.5e-4 of itself, a standard deviation; six of them.
-    expect_products(targets, outs, {in, rows}, [](const Terms& t) { return 2e-3 * t.root; });
+    const In of_gpu{.floats = in, .rows = rows, .joined = false};
+    expect_products(targets, outs, of_gpu, [](const Terms& t) { return 2e-3 * t.root; });
     if (HasFatalFailure()) return;
     const auto again = run(p, targets, [&] { test::launch(gemm_kernel(GetParam()), p); });
     for (std::size_t i = 0; i < outs.size(); ++i) ASSERT_TRUE(test::same_bits(again[i], outs[i]));

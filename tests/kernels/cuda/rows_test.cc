@@ -34,7 +34,7 @@ struct QuantisedRows {
       : values(term_count * rows * columns), scales(term_count * rows * columns / 32), terms(term_count) {}
   [[nodiscard]] Q8Rows view() const { return {values.data(), scales.data(), terms}; }
   void expect(const std::vector<float>& floats, std::size_t rows) const {
-    const OwnedActivations expected(floats, rows, terms);
+    const OwnedActivations expected(floats, rows, Format::kQ8_0, terms);
     EXPECT_TRUE(test::same_bits(values.content(), expected.values_in_rows()));
     EXPECT_TRUE(test::same_bits(scales.content(), expected.scales_in_rows()));
   }
