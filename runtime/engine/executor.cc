@@ -209,16 +209,17 @@ void Executor::execute(const models::Split& op) {
 }
 
 // A row's terms are rows of their own, one behind the other.
-void Executor::quantise(TensorView in, std::size_t terms, std::size_t joined) {
+void Executor::quantise(TensorView in, const InputRounding& rounding) {
   const QuantisedScratch& scratch = workspace_.quantised;
   const std::size_t blocks = in.width() / kernels::kActivationBlock;
   split(in.rows(), in.width(), [&](std::size_t first, std::size_t count) {
     for (std::size_t row = first; row < first + count; ++row) {
       kernels::Q8Row rows[kernels::kMostTerms];
-      for (std::size_t t = 0; t < terms; ++t) {
-        rows[t] = q8_row(scratch.from(0), kernels::q8_place(row * terms + t, in.rows() * terms, blocks));
+      for (std::size_t t = 0; t < rounding.terms; ++t) {
+        rows[t] =
+            q8_row(scratch.from(0), kernels::q8_place(row * rounding.terms + t, in.rows() * rounding.terms, blocks));
       }
-      kernels_.quantize(in.row(row).data(), in.width(), joined, rows, terms);
+      kernels_.quantize(in.row(row).data(), in.width(), rounding.joined, rows, rounding.terms);
     }
   });
 }
@@ -236,7 +237,8 @@ void Executor::multiply_all(const models::MatMul& op) {
   const auto groups_of = [&](const models::Projection& projection) {
     return (weights_.view(projection.weight).rows + kPanelRows - 1) / kPanelRows;
   };
-  if (const std::size_t joined = joined_blocks(op.projections, weights_)) quantise(in, op.terms, joined);
+  const InputRounding rounding = input_rounding(op.projections, op.terms, weights_);
+  if (rounding.joined != 0) quantise(in, rounding);
 
   const std::size_t share = groups_a_chunk(product_groups(op.projections, weights_), pool_.threads());
   if (residency_.streamed().count != 0) return project_in_pieces(op, share);
@@ -279,7 +281,7 @@ void Executor::project(const models::MatMul& op, const models::Projection& proje
   const TensorView in = buffer(op.in);
   const TensorView out = buffer(projection.out);
   const WeightView& matrix = weights_.view(projection.weight);
-  const std::size_t terms = matrix.in_panels ? op.terms : 1;
+  const std::size_t terms = matrix.in_panels ? input_rounding(op.projections, op.terms, weights_).terms : 1;
   const bool aside = projection.accumulate || terms > 1;
   const std::size_t first = groups.first * kPanelRows;
   const std::size_t width = std::min(groups.count * kPanelRows, out.width() - first);

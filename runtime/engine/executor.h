@@ -127,7 +127,7 @@ class Executor final : public StepRunner {
   void execute(const models::SelectOutputs& op);
 
   void multiply_all(const models::MatMul& op);
-  void quantise(TensorView in, std::size_t terms, std::size_t joined);
+  void quantise(TensorView in, const InputRounding& rounding);
   void project(const models::MatMul& op, const models::Projection& projection, PanelGroups groups, std::size_t worker);
   void project_in_pieces(const models::MatMul& op, std::size_t share);
   void multiply(const WeightView& matrix, TensorView in, std::size_t terms, PanelGroups groups, float* out,

@@ -162,7 +162,8 @@ void Executor::quantise_parts(const PartedRows& in, std::size_t matrices, std::s
 void Executor::multiply_parts(const PartedRows& in, std::span<const models::Projection> projections) {
   const std::span<const std::uint32_t> starts = workspace_.groups.starts;
   const std::size_t matrices = weights_.view(projections.front().weight).groups;
-  if (const std::size_t joined = joined_blocks(projections, weights_)) quantise_parts(in, matrices, joined);
+  const std::size_t joined = input_rounding(projections, 1, weights_).joined;
+  if (joined != 0) quantise_parts(in, matrices, joined);
   std::size_t used = 0;
   for (std::size_t m = 0; m < matrices; ++m) used += starts[m] != starts[m + 1] ? 1U : 0U;
   const std::size_t share = groups_a_chunk(used * product_groups(projections, weights_), pool_.threads());

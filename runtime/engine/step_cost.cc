@@ -5,6 +5,7 @@
 
 #include "runtime/engine/kv_cache.h"
 #include "runtime/engine/memory_plan.h"
+#include "runtime/engine/workspace.h"
 
 namespace linnet::engine {
 namespace {
@@ -24,10 +25,11 @@ class Coster {
     const bool tokens = program_.buffers[static_cast<std::size_t>(op.in)].rows == models::RowsOf::kTokens;
     const std::size_t count = tokens ? rows_.batch.size() : rows_.outputs;
     if (count == 0) return;
+    const InputRounding rounding = input_rounding(op.projections, op.terms, weights_);
     for (const models::Projection& projection : op.projections) {
       const WeightView& matrix = weights_.view(projection.weight);
       cost_.weight_bytes += matrix.data.size();
-      cost_.multiply_adds += count * (matrix.quantised() ? op.terms : 1) * matrix.rows * matrix.columns;
+      cost_.multiply_adds += count * (matrix.quantised() ? rounding.terms : 1) * matrix.rows * matrix.columns;
     }
   }
 

@@ -13,9 +13,10 @@ void include(WorkspaceShape& shape, const models::MatMul& product, const models:
              const Weights& weights) {
   const std::size_t width = program.buffers[static_cast<std::size_t>(product.in)].width;
   const std::size_t groups = product_groups(product.projections, weights);
+  const InputRounding rounding = input_rounding(product.projections, product.terms, weights);
   for (const models::Projection& projection : product.projections) {
     const bool quantised = weights.view(projection.weight).quantised();
-    const std::size_t terms = quantised ? product.terms : 1;
+    const std::size_t terms = quantised ? rounding.terms : 1;
     if (quantised) shape.quantised_columns = std::max(shape.quantised_columns, terms * width);
     if (projection.accumulate || terms > 1) {
       shape.tile_width = std::max(shape.tile_width, terms * groups_a_chunk(groups, shape.threads) * kPanelRows);
@@ -59,13 +60,14 @@ std::size_t product_groups(std::span<const models::Projection> projections, cons
   return groups;
 }
 
-std::size_t joined_blocks(std::span<const models::Projection> projections, const Weights& weights) {
-  std::size_t most = 0;
+InputRounding input_rounding(std::span<const models::Projection> projections, std::size_t terms,
+                             const Weights& weights) {
+  std::size_t joined = 0;
   for (const models::Projection& projection : projections) {
     const WeightView& matrix = weights.view(projection.weight);
-    if (matrix.in_panels) most = std::max(most, kernels::info(matrix.format).joined);
+    if (matrix.quantised()) joined = std::max(joined, kernels::info(matrix.format).joined);
   }
-  return most;
+  return {joined, joined > 1 ? 1 : terms};
 }
 
 WorkspaceShape WorkspaceShape::of(const models::Program& program, const Weights& weights, const BufferPlan& buffers,

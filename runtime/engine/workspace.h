@@ -47,9 +47,15 @@ inline constexpr std::size_t kMostGroupsAChunk = 8;
 // Groups of 16 outputs of all projections of a product; of one with several matrices, those of one of them.
 [[nodiscard]] std::size_t product_groups(std::span<const models::Projection> projections, const Weights& weights);
 
-// Blocks of a product's input that are rounded under one scale, the most that one of its matrices wants (those that
-// want fewer take them so); 0: none of them wants its input rounded.
-[[nodiscard]] std::size_t joined_blocks(std::span<const models::Projection> projections, const Weights& weights);
+// How a product's input is rounded for its matrices in panels, all of which take it so.
+struct InputRounding {
+  std::size_t joined = 0;  // Blocks under one scale, the most that a matrix wants; 0: none wants its input rounded.
+  std::size_t terms = 1;   // Int8 numbers a number.
+};
+
+// `terms` are what the program says. Where a matrix joins blocks, which gives precision for speed, there is one.
+[[nodiscard]] InputRounding input_rounding(std::span<const models::Projection> projections, std::size_t terms,
+                                           const Weights& weights);
 
 // Query heads of one KV head that one attention call takes, at most: the rest are shared out over threads.
 inline constexpr std::size_t kAttentionHeads = 16;
