@@ -20,14 +20,15 @@ using kernels::Format;
 using models::test::EditedTensor;
 
 // A tiny model, and how it is made wide enough for blocks of 256 (encoders: of 32): its matrices are repeated `factor`
-// times down and across, which changes little of what it computes.
+// times down and across, each time down somewhat larger, so that no block of activations is like another.
 struct Model {
   const char* name;
   const char* architecture = "";
   std::uint32_t factor = 0;  // 0: it stays as it is.
   std::uint32_t embedding = 0;
   std::uint32_t feed_forward = 0;
-  std::uint32_t head = 0;  // 0: the file does not say.
+  std::uint32_t head = 0;     // 0: the file does not say.
+  std::uint32_t experts = 0;  // The width of an expert's feed-forward, where the file says it.
 };
 
 constexpr Model kModels[] = {
@@ -35,8 +36,8 @@ constexpr Model kModels[] = {
     {"mistral-f32"},
     {"qwen2-f32", "qwen2", 8, 64, 96, 16},
     {"qwen3-f32", "qwen3", 8, 64, 64, 24},
-    {"mixtral-f32"},
-    {"qwen3moe-f32"},
+    {"mixtral-f32", "llama", 8, 32, 32, 16},
+    {"qwen3moe-f32", "qwen3moe", 8, 32, 64, 16, 32},
     {"deepseek2-f32"},
     {"deepseek3-f32"},
     {"qwen35-f32"},
@@ -51,6 +52,7 @@ void widen_keys(const Model& model, gguf::Writer& writer) {
   };
   set(".embedding_length", model.embedding);
   set(".feed_forward_length", model.feed_forward);
+  set(".expert_feed_forward_length", model.experts);
   set(".rope.dimension_count", model.head);
   set(".attention.key_length", model.head);
   set(".attention.value_length", model.head);
@@ -59,21 +61,27 @@ void widen_keys(const Model& model, gguf::Writer& writer) {
 // A matrix's numbers are divided by what its rows grew by: its inputs are as many times more.
 void widen(std::uint32_t factor, EditedTensor& tensor) {
   const bool table = tensor.name.find("_embd.weight") != std::string::npos || tensor.name.starts_with("token_types");
-  const bool matrix = tensor.dims.size() == 2;
+  const bool vector = tensor.dims.size() == 1;
+  const bool chooses = tensor.name == "output.weight" || tensor.name.find("ffn_gate_inp") != std::string::npos;
   const auto columns = static_cast<std::size_t>(tensor.dims[0]);
-  const std::size_t rows = matrix ? static_cast<std::size_t>(tensor.dims[1]) : 1;
-  const std::size_t down = !matrix || table || tensor.name == "output.weight" ? 1 : factor;
-  std::vector<float> floats(columns * rows);
+  const std::size_t rows = vector ? 1 : static_cast<std::size_t>(tensor.dims[1]);
+  const std::size_t matrices = tensor.dims.size() == 3 ? static_cast<std::size_t>(tensor.dims[2]) : 1;
+  const std::size_t down = vector || table || chooses ? 1 : factor;
+  const auto larger = [](std::size_t copy) { return 1 + static_cast<float>(copy) / 8; };
+  std::vector<float> floats(columns * rows * matrices);
   std::memcpy(floats.data(), tensor.data.data(), tensor.data.size());
   std::vector<float> wide;
-  for (std::size_t row = 0; row < rows * down; ++row) {
+  for (std::size_t row = 0; row < rows * down * matrices; ++row) {
+    const std::size_t from = row / (rows * down) * rows + row % rows;
     for (std::size_t column = 0; column < columns * factor; ++column) {
-      const float number = floats[row % rows * columns + column % columns];
-      wide.push_back(matrix && !table ? number / static_cast<float>(factor) : number);
+      const float number = floats[from * columns + column % columns];
+      const float fitted = table ? number * larger(column / columns)
+                                 : number / static_cast<float>(factor) * larger(row % (rows * down) / rows);
+      wide.push_back(vector ? number : fitted);
     }
   }
   tensor.dims[0] *= factor;
-  if (matrix) tensor.dims[1] *= down;
+  if (!vector) tensor.dims[1] *= down;
   tensor.data.resize(wide.size() * sizeof(float));
   std::memcpy(tensor.data.data(), wide.data(), tensor.data.size());
 }
