@@ -2,7 +2,8 @@
 //
 // Decoding reads every weight once a token, so memory bandwidth bounds `one_row`; a prompt's chunk reuses each weight
 // for many rows, so the int8 multiply rate bounds `many_rows`. `matmul_scalar.cc` states the arithmetic (a block's dot
-// product exact in int32, blocks ascending, one fma each); every other variant gives the same bits at every shape.
+// product, or that of joined blocks, exact in int32, blocks ascending, one fma each); every other variant gives the
+// same bits at every shape.
 #pragma once
 
 #include <cstddef>
@@ -17,8 +18,8 @@ namespace linnet::kernels {
 // out[r * out_stride + 16 p + i] = dot(row i of panel p, activations r), for all 16 rows of every panel: padding rows
 // give 0, so `out` has room for 16 * panel_count numbers a row and out_stride >= that.
 //
-//   panels  [panel_count, blocks]  panel blocks of 16 rows x 32 (or 256) columns, from pack_panels
-//   in      [rows, columns]        rows >= 1
+//   panels  [panel_count, blocks]  panel blocks of 16 rows x 32 (or 64, 128, 256) columns, from pack_panels
+//   in      [rows, columns]        rows >= 1; as many blocks under one scale as the format joins, or a multiple
 //   out     [rows, out_stride]     overwritten; overlaps neither input
 using MatMulFunction = void (*)(const std::byte* panels, std::size_t panel_count, const Q8Activations& in, float* out,
                                 std::size_t out_stride);
