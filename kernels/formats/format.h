@@ -39,7 +39,7 @@ struct FormatInfo {
   std::size_t block_weights;      // Weights of a row that share a scale (1 for float formats).
   std::size_t block_bytes;        // Bytes of such a block in GGUF's order.
   std::size_t panel_block_bytes;  // Bytes of 16 rows x block_weights in a panel; 0: the format stays row-major.
-  std::size_t joined = 1;         // Blocks of 32 activations under one scale in a product with it; as many of its own.
+  std::size_t joined = 1;         // Blocks of 32 activations that have one scale where they meet it.
 };
 
 [[nodiscard]] const FormatInfo& info(Format format);
