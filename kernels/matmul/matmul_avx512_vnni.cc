@@ -2,13 +2,14 @@
 #  error "this file is compiled with -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni"
 #endif
 
-#include "kernels/matmul/weights_avx512.h"
+#include "kernels/matmul/slab_avx512.h"
 
 namespace linnet::kernels::avx512_vnni {
 namespace {
 
 constexpr std::size_t kTileRows = kActivationRows;  // 8 integer and 8 float accumulators of 32 registers.
 constexpr std::size_t kGroup = 4;                   // Panels that stay in the L2 cache while all activations pass.
+constexpr int kLeastWork = 2;                       // From which on unpacking a slab once repays.
 
 // Adds the products of four weights a lane and four neighbouring activations, which are an operand in memory: a load of
 // their own (what GCC 12 makes of the intrinsics) fills the window of instructions under way with as many again.
@@ -24,13 +25,13 @@ constexpr std::size_t kGroup = 4;                   // Panels that stay in the L
 }
 
 // The blocks of kTokens activation rows that one pass over a panel takes: the first is row `row`'s block `first`.
-struct Slab {
+struct Blocks {
   std::size_t row;
   std::size_t first;
-  std::size_t blocks;
+  std::size_t count;
 };
 
-// What a slab's panels all need of its activations beside their values, prepared once for a group of panels: reading it
+// What all panels need of a pass's activations beside their values, prepared once for a group of panels: reading it
 // as a broadcast operand leaves the ports of vpdpbusd free.
 template <class Weights>
 struct Prepared {
@@ -41,9 +42,9 @@ struct Prepared {
   alignas(64) float sums[Weights::kHasMinimum ? kEntries : 1];
 };
 
-// Blocks a slab: whole super-blocks.
+// Blocks a pass: whole super-blocks.
 template <std::size_t kTokens>
-constexpr std::size_t kSlabBlocks = Prepared<Q8_0>::kEntries / kTokens / 8 * 8;
+constexpr std::size_t kPassBlocks = Prepared<Q8_0>::kEntries / kTokens / 8 * 8;
 
 // Sums of 16 activations each, of one row alone: {first half, second half}.
 void sum_halves(const std::int8_t* values, std::int32_t factor, std::int32_t* sums) {
@@ -93,7 +94,7 @@ void prepare(const Q8Activations& in, std::size_t first, std::size_t entries, Pr
   }
 }
 
-// NOLINTBEGIN(clang-analyzer-core.CallAndMessage): `prepare` has filled all that a slab reads.
+// NOLINTBEGIN(clang-analyzer-core.CallAndMessage): `prepare` has filled all that a pass reads.
 
 // One row, and rows of joined blocks, have a second sum each, which takes every other product: vpdpbusd takes 4 cycles,
 // and sums that are added to for long fill the window of instructions under way with what waits.
@@ -139,22 +140,22 @@ template <class Weights, std::size_t kTokens>
   for (std::size_t t = 0; kHasOdd<Weights, kTokens> && t < kTokens; ++t) dots[t] = _mm512_add_epi32(dots[t], odd[t]);
 }
 
-// One panel times a slab of kTokens activation rows; `out` holds what the slabs before it have given.
+// A panel's part for `blocks`, which lies at `weights`, times those; `out` holds what the passes before have given.
 template <class Weights, std::size_t kTokens>
-void tile(const std::byte* panel, const Q8Activations& in, const Slab& slab, const Prepared<Weights>& prepared,
+void tile(const std::byte* weights, const Q8Activations& in, const Blocks& blocks, const Prepared<Weights>& prepared,
           float* out, std::size_t out_stride) {
   constexpr std::size_t kScales = Weights::kScales;
   __m512 accumulators[kTokens];
   for (std::size_t t = 0; t < kTokens; ++t) {
-    accumulators[t] = slab.first == 0 ? _mm512_setzero_ps() : _mm512_loadu_ps(out + t * out_stride);
+    accumulators[t] = blocks.first == 0 ? _mm512_setzero_ps() : _mm512_loadu_ps(out + t * out_stride);
   }
-  const std::size_t first = slab.row * in.blocks() + slab.first * kTokens;
+  const std::size_t first = blocks.row * in.blocks() + blocks.first * kTokens;
   const std::int8_t* values = in.values + first * kActivationBlock;
   const float* in_scales = in.scales + first;
-  const bool ahead = in.ahead && slab.row == 0;  // Later rows find the panel in the cache.
-  Shared shared{};                               // Of the block that a part belongs to: its first part loads it.
-  for (std::size_t b = 0; b < slab.blocks; b += Weights::kJoined) {
-    const std::byte* const block = panel + (slab.first + b) / Weights::kParts * Weights::kBlockBytes;
+  const bool ahead = !Weights::kIsSlab && in.ahead && blocks.row == 0;  // Later rows find the panel in the cache.
+  Shared shared{};  // Of the block that a part belongs to: its first part loads it.
+  for (std::size_t b = 0; b < blocks.count; b += Weights::kJoined) {
+    const std::byte* const block = weights + b / Weights::kParts * Weights::kBlockBytes;
     const std::size_t part = b % Weights::kParts;
     if (ahead) panel_parts::ask_ahead<Weights>(Weights::codes(block, part));
     if (part == 0) shared = Weights::shared(block);
@@ -194,16 +195,41 @@ template <class Weights, std::size_t kTokens>
 void tiles(const std::byte* panels, std::size_t panel_count, const Q8Activations& in, std::size_t row, float* out,
            std::size_t out_stride) {
   Prepared<Weights> prepared;
-  Slab slab{row, 0, 0};
-  for (; slab.first < in.blocks(); slab.first += slab.blocks) {
-    const std::size_t left = in.blocks() - slab.first;
-    slab.blocks = left < kSlabBlocks<kTokens> ? left : kSlabBlocks<kTokens>;
-    prepare<Weights, kTokens>(in, row * in.blocks() + slab.first * kTokens, slab.blocks * kTokens, prepared);
+  Blocks blocks{row, 0, 0};
+  for (; blocks.first < in.blocks(); blocks.first += blocks.count) {
+    const std::size_t left = in.blocks() - blocks.first;
+    blocks.count = left < kPassBlocks<kTokens> ? left : kPassBlocks<kTokens>;
+    prepare<Weights, kTokens>(in, row * in.blocks() + blocks.first * kTokens, blocks.count * kTokens, prepared);
+    const std::byte* const weights = panels + blocks.first / Weights::kParts * Weights::kBlockBytes;
     for (std::size_t p = 0; p < panel_count; ++p) {
-      tile<Weights, kTokens>(panels + p * panel_size<Weights>(in), in, slab, prepared, out + row * out_stride + 16 * p,
-                             out_stride);
+      tile<Weights, kTokens>(weights + p * panel_size<Weights>(in), in, blocks, prepared,
+                             out + row * out_stride + 16 * p, out_stride);
     }
   }
+}
+
+// Whole tiles of many rows: a slab of each panel at a time is unpacked once for all of them. Returns how many rows that
+// were.
+template <class Weights>
+std::size_t rows_of_slabs(const std::byte* panels, std::size_t panel_count, const Q8Activations& in, float* out,
+                          std::size_t out_stride) {
+  const std::size_t rows = in.rows / kTileRows * kTileRows;
+  panel_parts::Slab<Weights> slabs[kGroup];
+  Prepared<Unpacked<Weights>> prepared;
+  for (std::size_t first = 0; first < in.blocks(); first += kSlabParts) {
+    const std::size_t count = in.blocks() - first < kSlabParts ? in.blocks() - first : kSlabParts;
+    for (std::size_t p = 0; p < panel_count; ++p) {
+      fill(slabs[p], panels + p * panel_size<Weights>(in), first, count, in.ahead);
+    }
+    for (std::size_t r = 0; r < rows; r += kTileRows) {
+      prepare<Unpacked<Weights>, kTileRows>(in, r * in.blocks() + first * kTileRows, count * kTileRows, prepared);
+      for (std::size_t p = 0; p < panel_count; ++p) {
+        tile<Unpacked<Weights>, kTileRows>(slabs[p].bytes(), in, {r, first, count}, prepared,
+                                           out + r * out_stride + 16 * p, out_stride);
+      }
+    }
+  }
+  return rows;
 }
 
 template <class Weights>
@@ -235,6 +261,9 @@ void many_rows(const std::byte* panels, std::size_t panel_count, const Q8Activat
     const std::size_t count = panel_count - p < kGroup ? panel_count - p : kGroup;
     const std::byte* const group = panels + p * panel_size<Weights>(in);
     std::size_t r = 0;
+    if constexpr (Weights::kWork >= kLeastWork) {
+      if (in.rows >= kRowsOfSlabs) r = rows_of_slabs<Weights>(group, count, in, out + 16 * p, out_stride);
+    }
     for (; r + kTileRows <= in.rows; r += kTileRows) {
       tiles<Weights, kTileRows>(group, count, in, r, out + 16 * p, out_stride);
     }

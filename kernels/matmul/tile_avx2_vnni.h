@@ -17,42 +17,36 @@ inline __m256i add_products(__m256i sums, __m256i weights, __m256i activations) 
 #endif
 }
 
-// The instruction takes unsigned weights: signed codes become so by 128 more. What that adds, 128 times the sum of the
-// activations, is taken off first; where a part has two scales, and so no sum of the activations of each, it is
-// multiplied along.
+// The instruction takes unsigned weights: signed codes become so by 128 more.
 struct FourProducts {
+  static constexpr int kLeastWork = 2;
+
+  template <class Weights>
+  static constexpr std::int32_t kOffset = Weights::kSigned ? 128 : Weights::kOffset;
+
+  template <class Weights>
+  static __m256i prepared(__m256i codes) {
+    return Weights::kSigned ? _mm256_xor_si256(codes, _mm256_set1_epi8(-128)) : codes;
+  }
+
   template <class Weights, std::size_t kTokens>
-  static void dot(const std::byte* codes, std::size_t index, const std::int8_t* values, const std::int32_t* sums,
+  static void dot(const std::byte* codes, std::size_t index, const std::int8_t* values,
                   __m256i (&dots)[kTokens][kHalves]) {
     constexpr std::size_t kChunks = 4 / Weights::kScales;
-    constexpr bool kExcess = Weights::kSigned && Weights::kScales == 2;
-    constexpr std::int32_t kOffset = Weights::kSigned ? 128 : Weights::kOffset;
-    const __m256i sign = _mm256_set1_epi8(-128);
-    __m256i excess[kTokens];
-    for (std::size_t t = 0; t < kTokens; ++t) {
-      excess[t] = _mm256_setzero_si256();
-      if constexpr (kOffset == 0 || kExcess) continue;
-      const __m256i offset = _mm256_set1_epi32(-kOffset * sums[t]);
-      for (std::size_t h = 0; h < kHalves; ++h) dots[t][h] = _mm256_add_epi32(dots[t][h], offset);
-    }
 #pragma GCC unroll 4  // Written out: else constants are moved for each chunk.
     for (std::size_t chunk = 0; chunk < kChunks; ++chunk) {
       const std::size_t c = index * kChunks + chunk;
       __m256i four[kHalves][2];
       for (std::size_t h = 0; h < kHalves; ++h) {
         Weights::unpack(codes, c, h, four[h][0], four[h][1]);
-        for (__m256i& weights : four[h]) weights = Weights::kSigned ? _mm256_xor_si256(weights, sign) : weights;
+        for (__m256i& weights : four[h]) weights = Weights::kIsSlab ? weights : prepared<Weights>(weights);
       }
       for (std::size_t i = 0; i < 2; ++i) {
         for (std::size_t t = 0; t < kTokens; ++t) {
           const __m256i activations = broadcast(values + q8_offset(t, kTokens, 8 * c + 4 * i));
           for (std::size_t h = 0; h < kHalves; ++h) dots[t][h] = add_products(dots[t][h], four[h][i], activations);
-          if constexpr (kExcess) excess[t] = add_products(excess[t], sign, activations);
         }
       }
-    }
-    for (std::size_t t = 0; kExcess && t < kTokens; ++t) {
-      for (std::size_t h = 0; h < kHalves; ++h) dots[t][h] = _mm256_sub_epi32(dots[t][h], excess[t]);
     }
   }
 };

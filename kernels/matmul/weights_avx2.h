@@ -31,7 +31,13 @@ inline __m256i broadcast(const std::int8_t* four) {
 // A format tells how many blocks of 32 columns a panel block holds (kParts), how many scales a row has in each
 // (kScales), where the codes of part `part` start, and how columns 8 c … 8 c + 3 and 8 c + 4 … 8 c + 7 of a half's rows
 // become registers: signed bytes, or unsigned ones of which kOffset is to be taken off. kRun products of pairs
-// (maddubs) fit a lane of 16 bits before it must be widened.
+// (maddubs) fit a lane of 16 bits before it must be widened. kWork: what a block takes to
+// unpack: 0 nothing, 1 little, 2 sub-scales or more than nibbles.
+
+// Of a panel itself, not of a slab (slab_avx2.h).
+struct Packed {
+  static constexpr bool kIsSlab = false;
+};
 
 // The f16 scales and minima of a panel block, widened once for all of its parts.
 struct Shared {
@@ -45,7 +51,7 @@ inline void load_shared(__m256 (&to)[kHalves], const std::byte* from) {
 
 // Formats of 32 columns: scales (and minima) first, then codes.
 template <bool kMinimum, std::size_t kCodeBytes, std::size_t kPartCount = 1>
-struct Block32 : panel_parts::UnderOneScale<kMinimum, kCodeBytes, kPartCount> {
+struct Block32 : Packed, panel_parts::UnderOneScale<kMinimum, kCodeBytes, kPartCount> {
   static void share(const std::byte* block, Shared& shared) {
     load_shared(shared.scales, block);
     if constexpr (kMinimum) load_shared(shared.minima, block + kScaleBytes);
@@ -65,6 +71,8 @@ struct SignedBytes {
 
 template <std::size_t kPartCount>
 struct Bytes : Block32<false, 512, kPartCount>, SignedBytes {
+  static constexpr int kWork = 0;
+
   static void unpack(const std::byte* codes, std::size_t c, std::size_t half, __m256i& first, __m256i& second) {
     first = load_bytes(codes + 128 * c + 32 * half);
     second = load_bytes(codes + 128 * c + 64 + 32 * half);
@@ -82,6 +90,8 @@ inline void unpack_nibbles(const std::byte* codes, std::size_t c, std::size_t ha
 
 // Looks the code book's values up.
 struct IQ4_NL : Block32<false, kNibbleBytes>, SignedBytes {
+  static constexpr int kWork = 2;
+
   static void unpack(const std::byte* codes, std::size_t c, std::size_t half, __m256i& first, __m256i& second) {
     const __m256i table = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(kIQ4_NLValues)));
     unpack_nibbles(codes, c, half, first, second);
@@ -93,6 +103,7 @@ struct IQ4_NL : Block32<false, kNibbleBytes>, SignedBytes {
 // 4 bits: 16 products of at most 15 * 127 are 30,480: a lane takes a whole block.
 template <class Base, std::int32_t kCodeOffset = 0>
 struct Nibbles : Base {
+  static constexpr int kWork = Base::kParts == 8 ? 2 : 1;
   static constexpr bool kSigned = false;
   static constexpr std::size_t kRun = 8;
   static constexpr std::int32_t kOffset = kCodeOffset;
@@ -103,6 +114,7 @@ struct Nibbles : Base {
 // columns 4 k … 4 k + 3.
 template <class Base, std::int32_t kCodeOffset = 0>
 struct Fives : Base {
+  static constexpr int kWork = 2;
   static constexpr bool kSigned = false;
   static constexpr std::size_t kRun = 4;
   static constexpr std::int32_t kOffset = kCodeOffset;
@@ -130,7 +142,7 @@ inline __m128i load_eight(const std::byte* from) { return _mm_loadl_epi64(reinte
 
 // Super-blocks with minima: f16 scales and minima, then in each part 6-bit multiples of them and the codes.
 template <std::size_t kCodeBytes>
-struct WithMinima : panel_parts::WithMinima<kCodeBytes> {
+struct WithMinima : Packed, panel_parts::WithMinima<kCodeBytes> {
   using panel_parts::WithMinima<kCodeBytes>::part_of;
   static void share(const std::byte* block, Shared& shared) {
     load_shared(shared.scales, block);
@@ -150,12 +162,13 @@ struct WithMinima : panel_parts::WithMinima<kCodeBytes> {
 using Q4_K = Nibbles<WithMinima<kNibbleBytes>>;
 using Q5_K = Fives<WithMinima<kNibbleBytes + 64>>;
 
-// Two signed 8-bit multiples of the scale a part, and signed codes of 6 bits: 8 products of at most 32 * 127 are
-// 32,512. Upper bits 2 k and 2 k + 1 of a byte of columns 16 h … 16 h + 15 belong to columns 16 h + 4 k … + 3.
-struct Q6_K : panel_parts::WithTwoScales {
-  static constexpr bool kSigned = true;
-  static constexpr std::size_t kRun = 4;
-  static constexpr std::int32_t kOffset = 0;
+// Two signed 8-bit multiples of the scale a part, and codes of 6 bits: 4 products of at most 63 * 127 are 32,004. Upper
+// bits 2 k and 2 k + 1 of a byte of columns 16 h … 16 h + 15 belong to columns 16 h + 4 k … + 3.
+struct Q6_K : Packed, panel_parts::WithTwoScales {
+  static constexpr int kWork = 2;
+  static constexpr bool kSigned = false;
+  static constexpr std::size_t kRun = 2;
+  static constexpr std::int32_t kOffset = 32;
 
   static void share(const std::byte* block, Shared& shared) { load_shared(shared.scales, block); }
   static __m256 scales(const Shared& of, const std::byte* block, std::size_t part, std::size_t index,
@@ -168,11 +181,8 @@ struct Q6_K : panel_parts::WithTwoScales {
     const __m256i all = load_bytes(codes + kNibbleBytes + 64 * (c / 2) + 32 * half);
     const __m256i four = c % 2 == 0 ? _mm256_slli_epi16(all, 4) : all;  // The pair of `first` at bits 4 and 5.
     const __m256i mask = _mm256_set1_epi8(0x30);
-    const __m256i offset = _mm256_set1_epi8(32);
     first = _mm256_or_si256(first, _mm256_and_si256(four, mask));
     second = _mm256_or_si256(second, _mm256_and_si256(_mm256_srli_epi16(four, 2), mask));
-    first = _mm256_sub_epi8(first, offset);
-    second = _mm256_sub_epi8(second, offset);
   }
 };
 

@@ -26,7 +26,13 @@ inline __m512 load_scales(const std::byte* from) {
 //
 // A format tells how many blocks of 32 columns a panel block holds (kParts), how many of them one product takes
 // (kJoined), how many scales a row has in each (kScales), what its parts share, where the codes of part `part` start,
-// and how columns 8 c … 8 c + 3 and 8 c + 4 … 8 c + 7 become registers.
+// and how columns 8 c … 8 c + 3 and 8 c + 4 … 8 c + 7 become registers. kWork: what a block takes to unpack: 0 next to
+// nothing, 1 little, 2 sub-scales or more than nibbles.
+
+// Of a panel itself, not of a slab (slab_avx512.h).
+struct Packed {
+  static constexpr bool kIsSlab = false;
+};
 
 // The f16 scales and minima of a panel block, widened once for all of its parts.
 struct Shared {
@@ -36,7 +42,7 @@ struct Shared {
 
 // Formats of 32 columns: scales (and minima) first, then codes.
 template <std::int32_t kCodeOffset, bool kMinimum, std::size_t kCodeBytes, std::size_t kPartCount = 1>
-struct Block32 : panel_parts::UnderOneScale<kMinimum, kCodeBytes, kPartCount> {
+struct Block32 : Packed, panel_parts::UnderOneScale<kMinimum, kCodeBytes, kPartCount> {
   static constexpr std::int32_t kOffset = kCodeOffset;
 
   static Shared shared(const std::byte* block) {
@@ -48,6 +54,8 @@ struct Block32 : panel_parts::UnderOneScale<kMinimum, kCodeBytes, kPartCount> {
 
 template <std::size_t kPartCount>
 struct Bytes : Block32<128, false, 512, kPartCount> {
+  static constexpr int kWork = 0;
+
   static void unpack(const std::byte* codes, std::size_t c, __m512i& first, __m512i& second) {
     const __m512i sign = _mm512_set1_epi8(-128);
     first = _mm512_xor_si512(load_bytes(codes + 128 * c), sign);
@@ -77,10 +85,12 @@ inline void unpack_fives(const std::byte* codes, std::size_t c, __m512i& first, 
 
 template <class Base>
 struct Nibbles : Base {
+  static constexpr int kWork = Base::kParts == 8 ? 2 : 1;
   static constexpr auto unpack = unpack_nibbles;
 };
 template <class Base>
 struct Fives : Base {
+  static constexpr int kWork = 2;
   static constexpr auto unpack = unpack_fives;
 };
 
@@ -95,6 +105,8 @@ using Q4_128 = Nibbles<Block32<8, false, kNibbleBytes, 4>>;
 
 // Looks the code book's values up, which are made unsigned by 128.
 struct IQ4_NL : Block32<128, false, kNibbleBytes> {
+  static constexpr int kWork = 2;
+
   static void unpack(const std::byte* codes, std::size_t c, __m512i& first, __m512i& second) {
     const __m128i values = _mm_loadu_si128(reinterpret_cast<const __m128i*>(kIQ4_NLValues));
     const __m512i table = _mm512_xor_si512(_mm512_broadcast_i32x4(values), _mm512_set1_epi8(-128));
@@ -108,7 +120,7 @@ inline __m128i load_sixteen(const std::byte* from) { return _mm_loadu_si128(rein
 
 // Super-blocks with minima: f16 scales and minima, then in each part 6-bit multiples of them and the codes.
 template <std::size_t kCodeBytes>
-struct WithMinima : panel_parts::WithMinima<kCodeBytes> {
+struct WithMinima : Packed, panel_parts::WithMinima<kCodeBytes> {
   using panel_parts::WithMinima<kCodeBytes>::part_of;
   static constexpr std::int32_t kOffset = 0;
 
@@ -130,7 +142,8 @@ using Q5_K = Fives<WithMinima<kNibbleBytes + 64>>;
 
 // Two signed 8-bit multiples of the scale a part; upper bits 2 k and 2 k + 1 of a byte of half h belong to columns 16 h
 // + 4 k … + 3.
-struct Q6_K : panel_parts::WithTwoScales {
+struct Q6_K : Packed, panel_parts::WithTwoScales {
+  static constexpr int kWork = 2;
   static constexpr std::int32_t kOffset = 32;
 
   static Shared shared(const std::byte* block) { return {load_scales(block), _mm512_setzero_ps()}; }

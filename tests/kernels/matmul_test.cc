@@ -87,6 +87,8 @@ TEST_P(MatMulTest, TheLargestProductsDoNotSaturate) {
     const auto panels = test::packed(GetParam(), rows_in_order, kPanelRows, columns);
     for (const float activation : {127.0F, -127.0F}) {
       SCOPED_TRACE(testing::Message() << "weight byte " << byte << ", activation " << activation);
+      const OwnedActivations many(std::vector<float>(19 * columns, activation), 19, GetParam());
+      expect_same_for_all_variants(GetParam(), panels, 1, many.view(), kPanelRows);
       const OwnedActivations in(std::vector<float>(3 * columns, activation), 3, GetParam());
       expect_same_for_all_variants(GetParam(), panels, 1, in.view(), kPanelRows);
       std::vector<float> weights(columns);
@@ -108,11 +110,12 @@ TEST_P(MatMulTest, RowsDoNotDependOnTheirBatchNorPanelsOnTheirNeighbours) {
   const auto rows_in_order = test::random_rows(random, GetParam(), panel_count * kPanelRows, columns);
   const auto panels = test::packed(GetParam(), rows_in_order, panel_count * kPanelRows, columns);
   const std::size_t panel_size = panel_bytes(GetParam(), kPanelRows, columns);
-  const auto floats = random.floats(11 * columns);
-  const OwnedActivations all(floats, 11, GetParam());
+  constexpr std::size_t kRows = 27;  // Slabs, and rows left over.
+  const auto floats = random.floats(kRows * columns);
+  const OwnedActivations all(floats, kRows, GetParam());
   test::for_each_variant(matmul_variants(GetParam()), [&](const MatMul* variant) {
     const auto together = multiply(variant->many_rows, panels, panel_count, all.view(), 96);
-    for (std::size_t r = 0; r < 11; ++r) {
+    for (std::size_t r = 0; r < kRows; ++r) {
       const auto first = floats.begin() + static_cast<std::ptrdiff_t>(r * columns);
       const OwnedActivations one(std::vector<float>(first, first + static_cast<std::ptrdiff_t>(columns)), 1,
                                  GetParam());
