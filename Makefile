@@ -33,7 +33,7 @@ check-cuda:
 	@cmake --preset release >/dev/null
 	@cmake --build build/release --target cuda_kernels cuda_kernels_test cuda_engine_test cuda_logits_test
 	@ctest --preset release -R cuda
-	@tests/kernels/cuda/entries_test.py kernels/cuda/launch.h $$(ls build/release/cuda/*.ptx 2>/dev/null)
+	@tests/kernels/cuda/entries_test.py kernels/cuda/launch.h $$(ls build/release/cuda/*.ptx build/release/cuda/*.cubin 2>/dev/null)
 
 cuda-bundle:
 	@toolchains/setup-debian.sh demo

@@ -213,8 +213,8 @@ class Decode {
     output_ = make(gpu, format, s.hidden, {s.vocabulary}, 1, up_);
     const std::uint64_t page = std::uint64_t{2} * s.kv_heads * 256 * s.head;
     for (std::uint32_t i = 0; i < s.layers; ++i) {
-      places_.push_back({reinterpret_cast<std::uint16_t*>(gpu.allocate(page * pages * 2)), page, 256 * s.head,
-                         256 * s.head, s.kv_heads * 256 * s.head, 0});
+      places_.push_back({reinterpret_cast<std::uint16_t*>(gpu.allocate(page * pages * 2)), page, s.head, s.head,
+                         s.kv_heads * 256 * s.head, 0, 0});
     }
   }
 
@@ -268,12 +268,12 @@ class Decode {
   }
   void store(std::uint32_t i) {
     const std::uint32_t kv = s_.kv_heads * s_.head;
-    gpu_.launch(Kernel::kKvStore,
+    gpu_.launch(kv_store_kernel(places_[i]),
                 KvStoreParameters{step_, places_[i], key_, value_, kv, kv, 1, s_.kv_heads, s_.head, s_.head});
   }
   void attend(std::uint32_t i) {
     const AttendShape shape{query_, s_.heads * s_.head, s_.heads, s_.kv_heads, s_.head, s_.head, 0.1F, 0};
-    gpu_.launch(Kernel::kAttendParts,
+    gpu_.launch(attend_parts_kernel(places_[i]),
                 AttendPartsParameters{step_, places_[i], shape, maxima_, sums_, part_out_, 1, parts_});
   }
   void merge() {
@@ -336,9 +336,10 @@ void measure_attention(Gpu& gpu, const Limits& limits, const Shape& s) {
   const std::uint64_t page = std::uint64_t{2} * s.kv_heads * 256 * s.head;
   const KvPlace place{reinterpret_cast<std::uint16_t*>(gpu.allocate(page * 8 * 2)),
                       page,
-                      256 * s.head,
-                      256 * s.head,
+                      s.head,
+                      s.head,
                       s.kv_heads * 256 * s.head,
+                      0,
                       0};
   std::vector<std::uint32_t> positions(kRows), sees(kRows), table(8);
   for (std::uint32_t i = 0; i < kRows; ++i) positions[i] = i, sees[i] = i + 1;
@@ -360,7 +361,7 @@ void measure_attention(Gpu& gpu, const Limits& limits, const Shape& s) {
   auto* const out = reinterpret_cast<float*>(gpu.allocate(std::size_t{kRows} * q * 4));
   const AttendTilesParameters p{
       step, place, shape, gpu.upload(tiles), out, q, static_cast<std::uint32_t>(tiles.size())};
-  const double milliseconds = gpu.milliseconds([&] { gpu.launch(attend_tiles_kernel(shape), p); }, 5);
+  const double milliseconds = gpu.milliseconds([&] { gpu.launch(attend_tiles_kernel(place, shape), p); }, 5);
   const double operations = 4.0 * s.heads * s.head * (double{kRows} * (kRows + 1) / 2);
   report(std::string(s.name) + " attention of 2048 rows", milliseconds, operations / milliseconds / 1e9, "TFLOPS",
          operations / milliseconds * 1e3 / limits.f16);

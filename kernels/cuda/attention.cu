@@ -14,13 +14,51 @@ LINNET_KERNEL(kRowThreads) linnet_cuda_kv_store(const KvStoreParameters p) {
   const std::uint32_t position = p.step.positions[row];
   if (item < keys) {
     const std::uint32_t head = item / p.key_width;
-    keys_at(p.place, p.step, sequence, position, head, p.key_width)[item % p.key_width] =
+    keys_at(p.place, p.step, sequence, position, head)[item % p.key_width] =
         float_to_half(p.keys[static_cast<std::size_t>(row) * p.key_stride + item]);
   } else if (p.values != nullptr && item - keys < p.kv_heads * p.value_width) {
     const std::uint32_t number = item - keys;
     const std::uint32_t head = number / p.value_width;
-    values_at(p.place, p.step, sequence, position, head, p.value_width)[number % p.value_width] =
+    values_at(p.place, p.step, sequence, position, head)[number % p.value_width] =
         float_to_half(p.values[static_cast<std::size_t>(row) * p.value_stride + number]);
+  }
+}
+
+// A warp puts one head's numbers into a row of int8: the bits of kernels/attention/cache_row.h.
+LINNET_DEVICE void store_q8_row(const float* in, std::uint32_t width, std::uint16_t* row, std::uint32_t numbers) {
+  constexpr float kRound = 0x1.8p23F;
+  constexpr float kLargestFloat = 0x1.fffffep127F;
+  float largest = 0.0F;
+  for (std::uint32_t i = lane_index(); i < width; i += kWarp) largest = larger(largest, in[i] < 0.0F ? -in[i] : in[i]);
+  largest = warp_maximum(largest);
+  const float inverse = 127.0F / largest;
+  const bool is_zero = inverse > kLargestFloat;
+  for (std::uint32_t first = 4 * lane_index(); first < width; first += 4 * kWarp) {
+    std::uint32_t four = 0;
+    for (std::uint32_t i = 0; i < smaller(4, width - first); ++i) {
+      const std::uint32_t bits = is_zero ? 0 : bits_of(product(in[first + i], inverse) + kRound);
+      four |= (bits & 0xFFU) << (8 * i);
+    }
+    reinterpret_cast<std::uint32_t*>(row)[first / 4] = four;
+  }
+  if (lane_index() == 0) *reinterpret_cast<float*>(row + numbers - 2) = is_zero ? 0.0F : largest / 127.0F;
+}
+
+// A warp a head's keys; behind them, a warp a head's values.
+LINNET_KERNEL(kRowThreads) linnet_cuda_kv_store_q8(const KvStoreParameters p) {
+  wait_for_predecessor();
+  let_successor_start();
+  const std::uint32_t item = block_x() * (kRowThreads / kWarp) + warp_index();
+  const std::size_t row = block_y();
+  const std::uint32_t sequence = p.step.sequences[row];
+  const std::uint32_t position = p.step.positions[row];
+  if (item < p.kv_heads) {
+    store_q8_row(p.keys + row * p.key_stride + static_cast<std::size_t>(item) * p.key_width, p.key_width,
+                 keys_at(p.place, p.step, sequence, position, item), p.place.key_row);
+  } else if (p.values != nullptr && item < 2 * p.kv_heads) {
+    const std::uint32_t head = item - p.kv_heads;
+    store_q8_row(p.values + row * p.value_stride + static_cast<std::size_t>(head) * p.value_width, p.value_width,
+                 values_at(p.place, p.step, sequence, position, head), p.place.value_row);
   }
 }
 
@@ -54,6 +92,7 @@ struct AttendRoom {
 
 // Products of all queries with the keys of one run: eight lanes a position. All loads of 128 numbers are under way at
 // once.
+template <class Row>
 LINNET_DEVICE void score_run(const AttendPartsParameters& p, AttendRoom& room, const std::uint16_t* keys,
                              std::uint32_t run, const Sight& sight) {
   constexpr std::uint32_t kFours = 4;
@@ -62,7 +101,7 @@ LINNET_DEVICE void score_run(const AttendPartsParameters& p, AttendRoom& room, c
   const std::uint32_t own = warp_index() * kPositionsAWarp + lane_index() / kLanesAPosition;
   float sums[kOwnPositions][kAttendGroup] = {};
   for (std::uint32_t first = 4 * part; first < width; first += 4 * kLanesAPosition * kFours) {
-    Words2 fours[kOwnPositions][kFours];
+    typename Row::Four fours[kOwnPositions][kFours];
     LINNET_UNROLL
     for (std::uint32_t k = 0; k < kOwnPositions; ++k) {
       const std::uint32_t j = own + k * kAttendWarps * kPositionsAWarp;
@@ -72,7 +111,7 @@ LINNET_DEVICE void score_run(const AttendPartsParameters& p, AttendRoom& room, c
         const std::uint32_t i = first + n * 4 * kLanesAPosition;
         const bool exists = position < sight.end && i < width;
         fours[k][n] =
-            exists ? *reinterpret_cast<const Words2*>(keys + static_cast<std::size_t>(j) * width + i) : Words2{};
+            exists ? Row::four(keys + static_cast<std::size_t>(j) * p.place.key_row, i) : typename Row::Four{};
       }
     }
     LINNET_UNROLL
@@ -84,7 +123,7 @@ LINNET_DEVICE void score_run(const AttendPartsParameters& p, AttendRoom& room, c
       for (std::uint32_t k = 0; k < kOwnPositions; ++k) {
         LINNET_UNROLL
         for (std::uint32_t c = 0; c < 4; ++c) {
-          key[k][c] = half_to_float(static_cast<std::uint16_t>(fours[k][n].word[c / 2] >> (16 * (c % 2))));
+          key[k][c] = Row::number(fours[k][n], c);
         }
       }
       LINNET_UNROLL
@@ -105,18 +144,22 @@ LINNET_DEVICE void score_run(const AttendPartsParameters& p, AttendRoom& room, c
     const std::uint32_t j = own + k * kAttendWarps * kPositionsAWarp;
     const std::uint32_t position = run * kPartPositions + j;
     const bool seen = position >= sight.begin && position < sight.end;
+    const std::uint16_t* const row = keys + static_cast<std::size_t>(j) * p.place.key_row;
+    const float scale = seen ? product(p.shape.scale, Row::scale(row, p.place.key_row)) : 0.0F;
     LINNET_UNROLL
     for (std::uint32_t h = 0; h < kAttendGroup; ++h) {
       float sum = sums[k][h];
       LINNET_UNROLL
       for (std::uint32_t mask = kLanesAPosition / 2; mask != 0; mask /= 2) sum += shuffle_xor(sum, mask);
-      if (part == 0) room.scores[h][j / 4].word[j % 4] = seen ? bits_of(sum * p.shape.scale) : 0xFF800000U;
+      if (part == 0) room.scores[h][j / 4].word[j % 4] = seen ? bits_of(sum * scale) : 0xFF800000U;
     }
   }
 }
 
-// Scores become weights relative to the maximum so far: a warp a head by turns, a lane a position.
-LINNET_DEVICE void weigh_run(AttendRoom& room, std::uint32_t heads) {
+// Scores become weights relative to the maximum so far, times the scales of the values that they weigh: a warp a head
+// by turns, a lane a position. What is not seen has the weight 0, whatever lies there.
+template <class Row>
+LINNET_DEVICE void weigh_run(AttendRoom& room, std::uint32_t heads, const std::uint16_t* values, std::uint32_t stride) {
   static_assert(kPartPositions == kWarp);
   const std::uint32_t lane = lane_index();
   for (std::uint32_t h = warp_index(); h < kAttendGroup; h += kAttendWarps) {
@@ -127,7 +170,7 @@ LINNET_DEVICE void weigh_run(AttendRoom& room, std::uint32_t heads) {
     }
     const float maximum = larger(room.maxima[h], warp_maximum(float_of(score)));
     const float weight = exponential(float_of(score) - maximum);
-    score = bits_of(weight);
+    score = weight > 0.0F ? bits_of(weight * Row::scale(values + static_cast<std::size_t>(lane) * stride, stride)) : 0;
     const float sum = warp_sum(weight);
     const float shrink = exponential(room.maxima[h] - maximum);
     synchronise_warp();  // All lanes have read the maximum.
@@ -145,8 +188,9 @@ struct AttendSums {
   float sum[kOwnValues][kAttendGroup];
 };
 
+template <class Row>
 LINNET_DEVICE void add_values(const AttendPartsParameters& p, const AttendRoom& room, const std::uint16_t* values,
-                              std::uint32_t stride, std::uint32_t first, std::uint32_t end, AttendSums& sums) {
+                              std::uint32_t first, std::uint32_t end, AttendSums& sums) {
   constexpr std::uint32_t kLoads = 16;  // Under way at a time.
   LINNET_UNROLL
   for (std::uint32_t own = 0; own < kOwnValues; ++own) {
@@ -159,7 +203,7 @@ LINNET_DEVICE void add_values(const AttendPartsParameters& p, const AttendRoom& 
       LINNET_UNROLL
       for (std::uint32_t i = 0; i < kLoads; ++i) {
         const bool seen = j + i >= first && j + i < end;
-        value[i] = seen ? half_to_float(values[static_cast<std::size_t>(j + i) * stride + d]) : 0.0F;
+        value[i] = seen ? Row::number(values + static_cast<std::size_t>(j + i) * p.place.value_row, d) : 0.0F;
       }
       LINNET_UNROLL
       for (std::uint32_t h = 0; h < kAttendGroup; ++h) {
@@ -194,10 +238,8 @@ LINNET_DEVICE void put_part(const AttendPartsParameters& p, const AttendRoom& ro
   }
 }
 
-LINNET_KERNEL(kAttendThreads) linnet_cuda_attend_parts(const AttendPartsParameters p) {
-  __shared__ AttendRoom room;
-  wait_for_predecessor();
-  let_successor_start();
+template <class Row>
+LINNET_DEVICE void attend_parts(const AttendPartsParameters& p, AttendRoom& room) {
   const std::uint32_t row = block_z();
   const Sight sight = sight_of(p.step, p.shape.window, row);
   const PartCut cut(sight, p.parts);
@@ -221,22 +263,34 @@ LINNET_KERNEL(kAttendThreads) linnet_cuda_attend_parts(const AttendPartsParamete
     room.shrinks[thread_index()] = 0.0F;
   }
   const std::uint32_t sequence = p.step.sequences[row];
-  const bool own_values = p.place.values != 0;
-  const std::uint32_t value_stride = own_values ? p.shape.value_width : p.shape.key_width;
   AttendSums sums{};
   const std::uint32_t first = cut.first + block_x() * cut.a_part;
   for (std::uint32_t run = first; run < smaller(first + cut.a_part, cut.end); ++run) {
     const std::uint32_t start = run * kPartPositions;
     synchronise();
-    score_run(p, room, keys_at(p.place, p.step, sequence, start, kv_head, p.shape.key_width), run, sight);
+    score_run<Row>(p, room, keys_at(p.place, p.step, sequence, start, kv_head), run, sight);
     synchronise();
-    weigh_run(room, heads);
+    const std::uint16_t* const values = values_at(p.place, p.step, sequence, start, kv_head);
+    weigh_run<Row>(room, heads, values, p.place.value_row);
     synchronise();
     const std::uint32_t skipped = sight.begin > start ? sight.begin - start : 0;
-    add_values(p, room, values_at(p.place, p.step, sequence, start, kv_head, value_stride), value_stride, skipped,
-               smaller(kPartPositions, sight.end - start), sums);
+    add_values<Row>(p, room, values, skipped, smaller(kPartPositions, sight.end - start), sums);
   }
   put_part(p, room, first_head, heads, sums);
+}
+
+LINNET_KERNEL(kAttendThreads) linnet_cuda_attend_parts(const AttendPartsParameters p) {
+  __shared__ AttendRoom room;
+  wait_for_predecessor();
+  let_successor_start();
+  attend_parts<HalfRow>(p, room);
+}
+
+LINNET_KERNEL(kAttendThreads) linnet_cuda_attend_parts_q8(const AttendPartsParameters p) {
+  __shared__ AttendRoom room;
+  wait_for_predecessor();
+  let_successor_start();
+  attend_parts<Q8Row>(p, room);
 }
 
 // A thread a number: all parts, ascending.

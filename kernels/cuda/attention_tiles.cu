@@ -11,7 +11,31 @@ namespace linnet::kernels::cuda {
 
 static_assert(kAttendItems == 16 * kAttendThreads / kWarp, "A warp takes 16 items.");
 
-template <std::uint32_t kWidth>
+// 8 numbers of the cache as they go into a tile, or zeros: f16 in passing, int8 by way of registers and the row's
+// scale.
+LINNET_DEVICE void copy_eight(HalfRow /*row*/, SharedAddress to, const std::uint16_t* row, std::uint32_t first,
+                              std::uint32_t /*numbers*/, bool exists) {
+  copy_async(to, reinterpret_cast<const std::byte*>(row + first), !exists);
+}
+LINNET_DEVICE void copy_eight(Q8Row /*row*/, SharedAddress to, const std::uint16_t* row, std::uint32_t first,
+                              std::uint32_t numbers, bool exists) {
+  Words4 halves{};
+  if (exists) {
+    const float scale = Q8Row::scale(row, numbers);
+    LINNET_UNROLL
+    for (std::uint32_t half = 0; half < 2; ++half) {
+      const std::uint32_t four = Q8Row::four(row, first + 4 * half);
+      LINNET_UNROLL
+      for (std::uint32_t pair = 0; pair < 2; ++pair) {
+        halves.word[2 * half + pair] =
+            pair_of_halves(scale * Q8Row::number(four, 2 * pair), scale * Q8Row::number(four, 2 * pair + 1));
+      }
+    }
+  }
+  store_shared(to, halves);
+}
+
+template <std::uint32_t kWidth, class Row>
 class TileAttention {
   using Tile = HalfTile<kWidth>;
   static constexpr std::uint32_t kPieces = kWidth / 8;
@@ -83,11 +107,12 @@ class TileAttention {
 
   // A run of positions lies in one page. What lies behind the end is whatever the page holds, and its weight is 0: so
   // values are zeroed there (0 times an infinity is none).
-  LINNET_DEVICE void copy(const std::uint16_t* from, SharedAddress to, std::uint32_t exist) const {
+  LINNET_DEVICE void copy(const std::uint16_t* from, std::uint32_t numbers, SharedAddress to,
+                          std::uint32_t exist) const {
     for (std::uint32_t i = thread_index(); i < kAttendPositions * kPieces; i += kAttendThreads) {
       const std::uint32_t position = i / kPieces;
-      copy_async(to + Tile::at(position, i % kPieces), reinterpret_cast<const std::byte*>(from + i * 8),
-                 position >= exist);
+      copy_eight(Row{}, to + Tile::at(position, i % kPieces), from + static_cast<std::size_t>(position) * numbers,
+                 i % kPieces * 8, numbers, position < exist);
     }
     close_copies();
   }
@@ -95,10 +120,12 @@ class TileAttention {
     return p_.step.sees[tile_.first_row + tile_.rows - 1] - run * kAttendPositions;
   }
   LINNET_DEVICE void copy_keys(std::uint32_t run) {
-    copy(keys_at(p_.place, p_.step, sequence_, run * kAttendPositions, block_y(), kWidth), keys_, existing(run));
+    copy(keys_at(p_.place, p_.step, sequence_, run * kAttendPositions, block_y()), p_.place.key_row, keys_,
+         existing(run));
   }
   LINNET_DEVICE void copy_values(std::uint32_t run) {
-    copy(values_at(p_.place, p_.step, sequence_, run * kAttendPositions, block_y(), kWidth), values_, existing(run));
+    copy(values_at(p_.place, p_.step, sequence_, run * kAttendPositions, block_y()), p_.place.value_row, values_,
+         existing(run));
   }
 
   LINNET_DEVICE void score(float (&scores)[kAttendPositions / 8][4]) const {
@@ -205,18 +232,25 @@ class TileAttention {
   float out_[kWidth / 8][4] = {};
 };
 
-LINNET_KERNEL(kAttendThreads) linnet_cuda_attend_tiles_64(const AttendTilesParameters p) {
+template <std::uint32_t kWidth, class Row>
+LINNET_DEVICE void attend_tiles(const AttendTilesParameters& p) {
   LINNET_DYNAMIC_SHARED(shared);
   wait_for_predecessor();
   let_successor_start();
-  TileAttention<64>(p, shared_address(shared)).run();
+  TileAttention<kWidth, Row>(p, shared_address(shared)).run();
 }
 
+LINNET_KERNEL(kAttendThreads) linnet_cuda_attend_tiles_64(const AttendTilesParameters p) {
+  attend_tiles<64, HalfRow>(p);
+}
+LINNET_KERNEL(kAttendThreads) linnet_cuda_attend_tiles_64_q8(const AttendTilesParameters p) {
+  attend_tiles<64, Q8Row>(p);
+}
 LINNET_KERNEL(kAttendThreads) linnet_cuda_attend_tiles_128(const AttendTilesParameters p) {
-  LINNET_DYNAMIC_SHARED(shared);
-  wait_for_predecessor();
-  let_successor_start();
-  TileAttention<128>(p, shared_address(shared)).run();
+  attend_tiles<128, HalfRow>(p);
+}
+LINNET_KERNEL(kAttendThreads) linnet_cuda_attend_tiles_128_q8(const AttendTilesParameters p) {
+  attend_tiles<128, Q8Row>(p);
 }
 
 }  // namespace linnet::kernels::cuda

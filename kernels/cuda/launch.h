@@ -18,7 +18,7 @@ namespace linnet::kernels::cuda {
 
 // Changes with any change of a parameter, a grid or a kernel's meaning. The module holds it in `kVersionSymbol`, an
 // `unsigned` in global memory; a module of another version is refused.
-inline constexpr std::uint32_t kVersion = 1;
+inline constexpr std::uint32_t kVersion = 2;
 inline constexpr const char* kVersionSymbol = "linnet_cuda_version";
 
 // What a launch takes. Above 48 KiB, shared memory must be allowed to the kernel first
@@ -57,24 +57,28 @@ struct Launch {
   X(BF16, bf16)
 
 // X(enumerator, name behind "linnet_cuda_", parameter)
-#define LINNET_CUDA_ROW_KERNELS(X)                          \
-  X(Embed, embed, EmbedParameters)                          \
-  X(RmsNorm, rms_norm, RmsNormParameters)                   \
-  X(LayerNorm, layer_norm, LayerNormParameters)             \
-  X(Add, add, AddParameters)                                \
-  X(Gelu, gelu, GeluParameters)                             \
-  X(SiluMultiply, silu_multiply, SiluMultiplyParameters)    \
-  X(Quantize, quantize, QuantizeParameters)                 \
-  X(SelectOutputs, select_outputs, SelectOutputsParameters) \
-  X(Argmax, argmax, ArgmaxParameters)                       \
-  X(FillRotation, fill_rotation, FillRotationParameters)    \
-  X(Rotate, rotate, RotateParameters)                       \
-  X(HalfRows, half_rows, HalfRowsParameters)                \
-  X(KvStore, kv_store, KvStoreParameters)                   \
-  X(AttendParts, attend_parts, AttendPartsParameters)       \
-  X(AttendMerge, attend_merge, AttendMergeParameters)       \
-  X(AttendTiles64, attend_tiles_64, AttendTilesParameters)  \
-  X(AttendTiles128, attend_tiles_128, AttendTilesParameters)
+#define LINNET_CUDA_ROW_KERNELS(X)                              \
+  X(Embed, embed, EmbedParameters)                              \
+  X(RmsNorm, rms_norm, RmsNormParameters)                       \
+  X(LayerNorm, layer_norm, LayerNormParameters)                 \
+  X(Add, add, AddParameters)                                    \
+  X(Gelu, gelu, GeluParameters)                                 \
+  X(SiluMultiply, silu_multiply, SiluMultiplyParameters)        \
+  X(Quantize, quantize, QuantizeParameters)                     \
+  X(SelectOutputs, select_outputs, SelectOutputsParameters)     \
+  X(Argmax, argmax, ArgmaxParameters)                           \
+  X(FillRotation, fill_rotation, FillRotationParameters)        \
+  X(Rotate, rotate, RotateParameters)                           \
+  X(HalfRows, half_rows, HalfRowsParameters)                    \
+  X(KvStore, kv_store, KvStoreParameters)                       \
+  X(KvStoreQ8, kv_store_q8, KvStoreParameters)                  \
+  X(AttendParts, attend_parts, AttendPartsParameters)           \
+  X(AttendPartsQ8, attend_parts_q8, AttendPartsParameters)      \
+  X(AttendMerge, attend_merge, AttendMergeParameters)           \
+  X(AttendTiles64, attend_tiles_64, AttendTilesParameters)      \
+  X(AttendTiles64Q8, attend_tiles_64_q8, AttendTilesParameters) \
+  X(AttendTiles128, attend_tiles_128, AttendTilesParameters)    \
+  X(AttendTiles128Q8, attend_tiles_128_q8, AttendTilesParameters)
 
 enum class Kernel : std::uint32_t {
 #define LINNET_CUDA_ENTRY(enumerator, name, parameters) k##enumerator,
@@ -151,6 +155,10 @@ inline constexpr std::uint32_t kAttendGroup = 8;  // Query heads of a KV head th
 }
 [[nodiscard]] constexpr Launch launch_of(const HalfRowsParameters& p) { return {.x = p.rows, .threads = kNormThreads}; }
 [[nodiscard]] constexpr Launch launch_of(const KvStoreParameters& p) {
+  if (p.place.is_q8 != 0) {  // A warp a head's keys or values.
+    const std::uint32_t heads = p.kv_heads * (p.values != nullptr ? 2 : 1);
+    return {.x = pieces(heads, kRowThreads / 32), .y = p.rows, .threads = kRowThreads};
+  }
   return by_numbers(p.rows, p.kv_heads * (p.key_width + (p.values != nullptr ? p.value_width : 0)));
 }
 [[nodiscard]] constexpr Launch launch_of(const AttendPartsParameters& p) {
@@ -220,8 +228,16 @@ template <class Parameters>
   return shape.key_width == shape.value_width && (shape.key_width == 64 || shape.key_width == 128) &&
          shape.heads / shape.kv_heads <= kAttendItems;
 }
-[[nodiscard]] constexpr Kernel attend_tiles_kernel(const AttendShape& shape) {
-  return shape.key_width == 64 ? Kernel::kAttendTiles64 : Kernel::kAttendTiles128;
+// Those of a cache's format.
+[[nodiscard]] constexpr Kernel kv_store_kernel(const KvPlace& place) {
+  return place.is_q8 != 0 ? Kernel::kKvStoreQ8 : Kernel::kKvStore;
+}
+[[nodiscard]] constexpr Kernel attend_parts_kernel(const KvPlace& place) {
+  return place.is_q8 != 0 ? Kernel::kAttendPartsQ8 : Kernel::kAttendParts;
+}
+[[nodiscard]] constexpr Kernel attend_tiles_kernel(const KvPlace& place, const AttendShape& shape) {
+  if (shape.key_width == 64) return place.is_q8 != 0 ? Kernel::kAttendTiles64Q8 : Kernel::kAttendTiles64;
+  return place.is_q8 != 0 ? Kernel::kAttendTiles128Q8 : Kernel::kAttendTiles128;
 }
 [[nodiscard]] constexpr std::uint32_t attend_tile_rows(const AttendShape& shape) {
   return kAttendItems / (shape.heads / shape.kv_heads);

@@ -29,14 +29,15 @@ struct Q8Rows {
   std::uint32_t terms = 1;  // 1 or 2.
 };
 
-// Where a state keeps its pages (runtime/engine/kv_cache.h); all in f16 numbers.
+// Where a state keeps its pages (runtime/engine/kv_cache.h); all counted in numbers of 16 bits.
 struct KvPlace {
-  std::uint16_t* numbers;    // The state's first page.
-  std::uint64_t page;        // A page.
-  std::uint32_t key_head;    // One head's keys in a page,
-  std::uint32_t value_head;  // and its values.
-  std::uint32_t values;      // Where the values start in a page.
-  std::uint32_t ring;        // Pages a sequence, by turns; 0: pages of the pool, by the page table.
+  std::uint16_t* numbers;   // The state's first page.
+  std::uint64_t page;       // A page.
+  std::uint32_t key_row;    // One head's keys of one position (kernels/attention/cache_row.h),
+  std::uint32_t value_row;  // and its values.
+  std::uint32_t values;     // Where the values start in a page; 0: they are in the keys.
+  std::uint32_t ring;       // Pages a sequence, by turns; 0: pages of the pool, by the page table.
+  std::uint32_t is_q8;      // 1: rows are int8 with a scale, 0: f16.
 };
 
 // --- Row by row ---
@@ -233,7 +234,7 @@ struct GemmParameters {
 
 // --- Attention ---
 
-// Puts the rows' keys and values into their pages.
+// Puts the rows' keys and values into their pages (kv_store_kernel).
 struct KvStoreParameters {
   StepRows step;
   KvPlace place;

@@ -100,7 +100,7 @@ void take_cache(Source& source, const Setup& setup, DeviceMap& map) {
     const auto& cache = std::get<models::KvCache>(state);
     const std::size_t ring = ring_pages(cache, setup.cache);
     const std::size_t pages = ring != 0 ? ring * setup.cache.sequences : setup.cache.pages;
-    map.states.push_back(take<std::uint16_t>(source, pages * page_numbers(cache, kernels::CacheFormat::kF16)));
+    map.states.push_back(take<std::uint16_t>(source, pages * page_numbers(cache, setup.cache.format)));
   }
 }
 

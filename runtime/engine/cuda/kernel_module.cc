@@ -48,7 +48,12 @@ std::uint32_t most_shared(std::size_t index) {
     gpu::AttendTilesParameters parameters{};
     parameters.shape.heads = parameters.shape.kv_heads = 1;
     parameters.shape.key_width = parameters.shape.value_width = width;
-    if (kernel == gpu::attend_tiles_kernel(parameters.shape)) return gpu::launch_of(parameters).shared_bytes;
+    for (const std::uint32_t is_q8 : {0U, 1U}) {
+      parameters.place.is_q8 = is_q8;
+      if (kernel == gpu::attend_tiles_kernel(parameters.place, parameters.shape)) {
+        return gpu::launch_of(parameters).shared_bytes;
+      }
+    }
   }
   const auto formats = kernels::all_formats();
   const bool product = std::ranges::any_of(formats, [&](kernels::Format f) { return kernel == gpu::gemm_kernel(f); });

@@ -10,13 +10,14 @@ namespace gpu = kernels::cuda;
 
 // As KvCache lays a page out.
 gpu::KvPlace place_of(const models::KvCache& state, std::uint16_t* numbers, const CacheShape& cache) {
-  const std::size_t key_head = kPagePositions * state.key_width;
+  const std::size_t key_row = kernels::cache_row_numbers(cache.format, state.key_width);
   return {.numbers = numbers,
-          .page = page_numbers(state, kernels::CacheFormat::kF16),
-          .key_head = static_cast<std::uint32_t>(key_head),
-          .value_head = static_cast<std::uint32_t>(kPagePositions * state.value_width),
-          .values = static_cast<std::uint32_t>(state.kv_heads * key_head),
-          .ring = static_cast<std::uint32_t>(ring_pages(state, cache))};
+          .page = page_numbers(state, cache.format),
+          .key_row = static_cast<std::uint32_t>(key_row),
+          .value_row = static_cast<std::uint32_t>(kernels::cache_row_numbers(cache.format, state.value_width)),
+          .values = static_cast<std::uint32_t>(state.kv_heads * kPagePositions * key_row),
+          .ring = static_cast<std::uint32_t>(ring_pages(state, cache)),
+          .is_q8 = cache.format == kernels::CacheFormat::kQ8 ? 1U : 0U};
 }
 
 }  // namespace
@@ -27,16 +28,17 @@ Result<void> StepLauncher::emit(const models::Attend& op) {
   const Rows keys = rows_of(op.key);
   const Rows values = rows_of(*op.value);
   gpu::AttendShape shape = attend_shape(op, state);
-  LINNET_CHECK(parts_.kernels.launch(gpu::Kernel::kKvStore, gpu::KvStoreParameters{.step = parts_.inputs.rows(),
-                                                                                   .place = place,
-                                                                                   .keys = keys.data,
-                                                                                   .values = values.data,
-                                                                                   .key_stride = keys.stride,
-                                                                                   .value_stride = values.stride,
-                                                                                   .rows = shape_.rows,
-                                                                                   .kv_heads = shape.kv_heads,
-                                                                                   .key_width = shape.key_width,
-                                                                                   .value_width = shape.value_width}));
+  LINNET_CHECK(
+      parts_.kernels.launch(gpu::kv_store_kernel(place), gpu::KvStoreParameters{.step = parts_.inputs.rows(),
+                                                                                .place = place,
+                                                                                .keys = keys.data,
+                                                                                .values = values.data,
+                                                                                .key_stride = keys.stride,
+                                                                                .value_stride = values.stride,
+                                                                                .rows = shape_.rows,
+                                                                                .kv_heads = shape.kv_heads,
+                                                                                .key_width = shape.key_width,
+                                                                                .value_width = shape.value_width}));
   const Rows queries = rows_of(op.query);
   shape.queries = queries.data;
   shape.query_stride = queries.stride;
@@ -47,7 +49,7 @@ Result<void> StepLauncher::emit(const models::Attend& op) {
 Result<void> StepLauncher::attend_in_tiles(const models::Attend& op, const gpu::AttendShape& shape,
                                            const gpu::KvPlace& place) {
   const Rows out = rows_of(op.out);
-  return parts_.kernels.launch(gpu::attend_tiles_kernel(shape),
+  return parts_.kernels.launch(gpu::attend_tiles_kernel(place, shape),
                                gpu::AttendTilesParameters{.step = parts_.inputs.rows(),
                                                           .place = place,
                                                           .shape = shape,
@@ -60,15 +62,15 @@ Result<void> StepLauncher::attend_in_tiles(const models::Attend& op, const gpu::
 Result<void> StepLauncher::attend_in_parts(const models::Attend& op, const gpu::AttendShape& shape,
                                            const gpu::KvPlace& place) {
   const std::uint32_t parts = attention_parts(parts_.setup.options.context, shape.kv_heads, shape_.rows);
-  LINNET_CHECK(
-      parts_.kernels.launch(gpu::Kernel::kAttendParts, gpu::AttendPartsParameters{.step = parts_.inputs.rows(),
-                                                                                  .place = place,
-                                                                                  .shape = shape,
-                                                                                  .maxima = parts_.map.part_maxima,
-                                                                                  .sums = parts_.map.part_sums,
-                                                                                  .out = parts_.map.part_out,
-                                                                                  .rows = shape_.rows,
-                                                                                  .parts = parts}));
+  LINNET_CHECK(parts_.kernels.launch(gpu::attend_parts_kernel(place),
+                                     gpu::AttendPartsParameters{.step = parts_.inputs.rows(),
+                                                                .place = place,
+                                                                .shape = shape,
+                                                                .maxima = parts_.map.part_maxima,
+                                                                .sums = parts_.map.part_sums,
+                                                                .out = parts_.map.part_out,
+                                                                .rows = shape_.rows,
+                                                                .parts = parts}));
   const Rows out = rows_of(op.out);
   const gpu::Q8Rows quantised = quantised_for_next(op.out);
   will_be_quantised_ = quantised.values != nullptr;

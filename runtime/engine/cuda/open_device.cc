@@ -8,9 +8,6 @@ namespace linnet::engine::cuda {
 
 Result<ReadyDevice> open_device(const Setup& setup) {
   if (auto fault = unsupported(setup.program, setup.weights)) return fail(ErrorKind::kUnsupported, *std::move(fault));
-  if (setup.options.cache_format != kernels::CacheFormat::kF16) {
-    return fail(ErrorKind::kUnsupported, "the KV cache in q8 is for the processor alone");
-  }
   const CudaOptions& options = setup.options.cuda;
   DriverFunctions functions;
   if (options.driver != nullptr) {

@@ -73,6 +73,29 @@ INSTANTIATE_TEST_SUITE_P(Models, Logits, testing::ValuesIn(kCases), [](const aut
   return name;
 });
 
+// Keys and values as int8, whose bits the kernels store as the processor does: prefill in tiles, and decoding.
+TEST(Logits, OfAnInt8CacheAreTheProcessors) {
+  for (const char* const name : {"llama-f16", "mistral-f32"}) {
+    const auto model = load_model(name);
+    auto tokens = read_npy<TokenId>(data_path(std::string(name) + ".tokens.npy")).values;
+    tokens.resize(12);
+    const EngineOptions options{
+        .context = 64, .max_batch_rows = 20, .max_outputs = 20, .cache_format = kernels::CacheFormat::kQ8};
+    const FakeMachine machine({.run = run_on_host});
+    auto processor = engine::test::open_model(*model, options);
+    auto engine = Engine::open(model->bytes(), machine.on(DeviceChoice::kCuda, options));
+    ASSERT_TRUE(engine) << engine.error().message;
+    EXPECT_TRUE(engine->device().is_gpu);
+    const auto expected = all_logits(processor, tokens, 8);
+    const double many = largest_difference(all_logits(*engine, tokens, 12), expected);
+    const double one = largest_difference(all_logits(*engine, tokens, 1), expected);
+    std::printf("[ FIGURES  ] %s: largest difference at once %.2e, one by one %.2e\n", name, many, one);
+    // At once, sums of halves turn the rounding of some numbers the other way: by a 127th of their head's largest.
+    EXPECT_LE(many, 2e-2);
+    EXPECT_LE(one, 1e-5);
+  }
+}
+
 std::vector<TokenId> greedy_text(Engine& engine, const std::vector<TokenId>& prompt, std::size_t count) {
   auto generator = Generator::start(engine, prompt, {.max_tokens = count});
   EXPECT_TRUE(generator);

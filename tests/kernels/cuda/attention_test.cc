@@ -1,7 +1,9 @@
 // Attention on the GPU against a plain softmax in double, over scattered pages, rings and windows.
 #include <algorithm>
 #include <cmath>
+#include <span>
 
+#include "kernels/attention/cache_row.h"
 #include "kernels/formats/half.h"
 #include "tests/kernels/cuda/machine.h"
 #include "tests/kernels/fixtures.h"
@@ -24,6 +26,7 @@ struct Case {
   std::uint32_t ring = 0;
   bool masked = true;
   bool values_in_keys = false;
+  CacheFormat format = CacheFormat::kF16;
 };
 
 // A cache that was filled by kv_store, position by position, and a step's queries.
@@ -32,8 +35,9 @@ class World {
   explicit World(const Case& c)
       : case_(c),
         value_width_(c.values_in_keys ? c.width / 2 : c.width),
+        row_(static_cast<std::uint32_t>(cache_row_numbers(c.format, c.width))),
         pages_((c.length + 255) / 256),
-        page_(std::size_t{c.kv_heads} * 256 * (c.width + (c.values_in_keys ? 0 : c.width))),
+        page_(std::size_t{c.kv_heads} * 256 * row_ * (c.values_in_keys ? 1 : 2)),
         random_(c.length + c.rows),
         keys_(random_.floats(std::size_t{2} * c.length * c.kv_heads * c.width, 1.0F)),
         values_(random_.floats(std::size_t{2} * c.length * c.kv_heads * c.width, 1.0F)),
@@ -52,6 +56,8 @@ class World {
     }
     step_ = step(positions, sequences, sees);
     device_queries_ = DeviceArray<float>(queries_).data();
+    stored_keys_ = stored(keys_);
+    stored_values_ = c.values_in_keys ? stored_keys_ : stored(values_);
   }
 
   [[nodiscard]] AttendShape shape() const {
@@ -64,10 +70,31 @@ class World {
   [[nodiscard]] KvPlace place() const {
     return {.numbers = numbers_.data(),
             .page = page_,
-            .key_head = 256 * case_.width,
-            .value_head = 256 * case_.width,
-            .values = case_.values_in_keys ? 0 : case_.kv_heads * 256 * case_.width,
-            .ring = case_.ring};
+            .key_row = row_,
+            .value_row = row_,
+            .values = case_.values_in_keys ? 0 : case_.kv_heads * 256 * row_,
+            .ring = case_.ring,
+            .is_q8 = case_.format == CacheFormat::kQ8 ? 1U : 0U};
+  }
+
+  // Each row that the last page of each sequence holds is the one that the processor would have stored.
+  void expect_rows_of_the_processor() const {
+    const std::vector<std::uint16_t> numbers = numbers_.content();
+    const std::vector<std::uint32_t> table = tables_.content();
+    for (std::uint32_t sequence = 0; sequence < 2; ++sequence) {
+      const std::uint32_t last = pages_ - 1;
+      const std::size_t page =
+          case_.ring != 0 ? sequence * case_.ring + last % case_.ring : table[sequence * pages_ + last];
+      for (std::uint32_t position = last * 256; position < case_.length; ++position) {
+        for (std::uint32_t head = 0; head < case_.kv_heads; ++head) {
+          const std::size_t keys = page * page_ + (std::size_t{head} * 256 + position % 256) * row_;
+          const std::size_t from = at(sequence, position, head);
+          EXPECT_TRUE(std::ranges::equal(row_of(&keys_[from]), std::span(&numbers[keys], row_)));
+          const std::size_t values = keys + std::size_t{case_.kv_heads} * 256 * row_;
+          EXPECT_TRUE(std::ranges::equal(row_of(&values_[from]), std::span(&numbers[values], row_)));
+        }
+      }
+    }
   }
 
   void expect(const std::vector<float>& out, double tolerance) const {
@@ -116,7 +143,7 @@ class World {
         const auto begin = all.begin() + static_cast<std::ptrdiff_t>(at(sequence, first, 0));
         return DeviceArray<float>(std::vector<float>(begin, begin + std::ptrdiff_t{count} * width)).data();
       };
-      test::launch(Kernel::kKvStore,
+      test::launch(kv_store_kernel(place()),
                    KvStoreParameters{.step = step(positions, std::vector<std::uint32_t>(count, sequence), positions),
                                      .place = place(),
                                      .keys = rows_of(keys_),
@@ -136,13 +163,12 @@ class World {
     const std::uint32_t end = case_.masked ? position + 1 : case_.length;
     const std::uint32_t begin = case_.window != 0 && end > case_.window ? end - case_.window : 0;
     const std::uint32_t kv_head = head / (case_.heads / case_.kv_heads);
-    const std::vector<float>& values = case_.values_in_keys ? keys_ : values_;
     std::vector<double> scores;
     for (std::uint32_t j = begin; j < end; ++j) {
       double dot = 0;
       for (std::uint32_t d = 0; d < case_.width; ++d) {
         dot += static_cast<double>(queries_[(std::size_t{row} * case_.heads + head) * case_.width + d]) *
-               rounded(keys_[at(sequence, j, kv_head) + d]);
+               stored_keys_[at(sequence, j, kv_head) + d];
       }
       scores.push_back(dot * static_cast<double>(kScale));
     }
@@ -152,21 +178,46 @@ class World {
     for (std::uint32_t j = begin; j < end; ++j) {
       const double weight = std::exp(scores[j - begin] - maximum);
       sum += weight;
-      for (std::uint32_t d = 0; d < value_width_; ++d) out[d] += weight * rounded(values[at(sequence, j, kv_head) + d]);
+      for (std::uint32_t d = 0; d < value_width_; ++d) out[d] += weight * stored_values_[at(sequence, j, kv_head) + d];
     }
     for (double& x : out) x /= sum;
     return out;
   }
-  static double rounded(float x) { return f16_to_f32(f32_to_f16(x)); }
+
+  // A row as the processor stores it, and all rows as attention then reads them.
+  [[nodiscard]] std::vector<std::uint16_t> row_of(const float* numbers) const {
+    std::vector<std::uint16_t> row(row_);
+    if (case_.format == CacheFormat::kQ8) {
+      store_q8_row(numbers, case_.width, row.data());
+    } else {
+      std::transform(numbers, numbers + case_.width, row.begin(), f32_to_f16);
+    }
+    return row;
+  }
+  [[nodiscard]] std::vector<double> stored(const std::vector<float>& numbers) const {
+    std::vector<double> read;
+    for (std::size_t first = 0; first < numbers.size(); first += case_.width) {
+      const std::vector<std::uint16_t> row = row_of(&numbers[first]);
+      for (std::uint32_t d = 0; d < case_.width; ++d) {
+        read.push_back(case_.format == CacheFormat::kQ8
+                           ? static_cast<double>(q8_scale(row.data(), case_.width)) * q8_values(row.data())[d]
+                           : static_cast<double>(f16_to_f32(row[d])));
+      }
+    }
+    return read;
+  }
 
   Case case_;
   std::uint32_t value_width_;
+  std::uint32_t row_;  // Numbers of 16 bits.
   std::uint32_t pages_;
   std::size_t page_;
   Random random_;
   std::vector<float> keys_;
   std::vector<float> values_;
   std::vector<float> queries_;
+  std::vector<double> stored_keys_;
+  std::vector<double> stored_values_;
   DeviceArray<std::uint16_t> numbers_;
   DeviceArray<std::uint32_t> tables_;
   StepRows step_{};
@@ -182,8 +233,9 @@ std::vector<float> in_parts(const World& world, std::uint32_t parts, Q8Rows quan
   const DeviceArray<float> sums(pieces);
   const DeviceArray<float> part_out(pieces * world.shape().value_width);
   const DeviceArray<float> out(std::size_t{rows} * world.out_width());
-  test::launch(Kernel::kAttendParts, AttendPartsParameters{world.rows(), world.place(), world.shape(), maxima.data(),
-                                                           sums.data(), part_out.data(), rows, parts});
+  test::launch(attend_parts_kernel(world.place()),
+               AttendPartsParameters{world.rows(), world.place(), world.shape(), maxima.data(), sums.data(),
+                                     part_out.data(), rows, parts});
   test::launch(Kernel::kAttendMerge, AttendMergeParameters{.step = world.rows(),
                                                            .maxima = maxima.data(),
                                                            .sums = sums.data(),
@@ -197,6 +249,11 @@ std::vector<float> in_parts(const World& world, std::uint32_t parts, Q8Rows quan
                                                            .value_width = world.shape().value_width,
                                                            .window = world.shape().window});
   return out.content();
+}
+
+TEST_P(CudaAttention, StoresTheProcessorsRows) {
+  if (GetParam().values_in_keys) GTEST_SKIP() << "no values of their own";
+  World(GetParam()).expect_rows_of_the_processor();
 }
 
 TEST_P(CudaAttention, PartsMergeToTheSoftmax) {
@@ -239,22 +296,30 @@ TEST_P(CudaAttention, TilesGiveTheSoftmaxInHalfPrecision) {
                                 .out = out.data(),
                                 .out_stride = world.out_width(),
                                 .tile_count = static_cast<std::uint32_t>(tiles.size())};
-  test::launch(attend_tiles_kernel(world.shape()), p);
+  test::launch(attend_tiles_kernel(world.place(), world.shape()), p);
   // Queries and weights are rounded to 11 bits; values are at most 1.
   world.expect(out.content(), 2e-3);
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, CudaAttention,
-                         testing::Values(Case{"one", 4, 4, 64, 1, 1}, Case{"decode", 14, 2, 64, 333, 1},
-                                         Case{"group_of_seven", 14, 2, 128, 300, 3},
-                                         Case{"prompt", 12, 2, 128, 150, 25}, Case{"prompt_64", 4, 4, 64, 140, 20},
-                                         Case{"window", 8, 4, 64, 700, 12, 130},
-                                         Case{"ring", 4, 2, 128, 900, 20, 100, 2},
-                                         Case{"encoder", 6, 6, 32, 33, 33, 0, 0, false},
-                                         Case{"encoder_64", 2, 2, 64, 75, 75, 0, 0, false},
-                                         Case{"latent", 40, 1, 64, 130, 2, 0, 0, true, true},
-                                         Case{"wide", 4, 1, 256, 90, 2}, Case{"odd", 3, 1, 36, 90, 2}),
-                         [](const auto& shape) { return shape.param.name; });
+Case int8(Case c) {
+  c.format = CacheFormat::kQ8;
+  return c;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, CudaAttention,
+    testing::Values(Case{"one", 4, 4, 64, 1, 1}, Case{"decode", 14, 2, 64, 333, 1},
+                    int8(Case{"one_q8", 4, 4, 64, 1, 1}), int8(Case{"decode_q8", 14, 2, 64, 333, 1}),
+                    int8(Case{"group_of_seven_q8", 14, 2, 128, 300, 3}), int8(Case{"prompt_q8", 12, 2, 128, 150, 25}),
+                    int8(Case{"prompt_64_q8", 4, 4, 64, 140, 20}), int8(Case{"ring_q8", 4, 2, 128, 900, 20, 100, 2}),
+                    int8(Case{"wide_q8", 4, 1, 256, 90, 2}), int8(Case{"odd_q8", 3, 1, 36, 90, 2}),
+                    Case{"group_of_seven", 14, 2, 128, 300, 3}, Case{"prompt", 12, 2, 128, 150, 25},
+                    Case{"prompt_64", 4, 4, 64, 140, 20}, Case{"window", 8, 4, 64, 700, 12, 130},
+                    Case{"ring", 4, 2, 128, 900, 20, 100, 2}, Case{"encoder", 6, 6, 32, 33, 33, 0, 0, false},
+                    Case{"encoder_64", 2, 2, 64, 75, 75, 0, 0, false},
+                    Case{"latent", 40, 1, 64, 130, 2, 0, 0, true, true}, Case{"wide", 4, 1, 256, 90, 2},
+                    Case{"odd", 3, 1, 36, 90, 2}),
+    [](const auto& shape) { return shape.param.name; });
 
 }  // namespace
 }  // namespace linnet::kernels::cuda

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Every kernel that launch.h lists is an entry of each PTX file, and the version is there: entries_test.py LAUNCH_H PTX..."""
+"""Every kernel that launch.h lists is an entry of each PTX file or cubin, and the version is there: entries_test.py LAUNCH_H FILE..."""
 import pathlib
 import re
 import sys
@@ -19,13 +19,15 @@ def main():
     names = names_of(pathlib.Path(header).read_text())
     faults = []
     for file in files:
-        text = pathlib.Path(file).read_text()
-        entries = set(re.findall(r"\.entry (\w+)", text))
+        text = pathlib.Path(file).read_text("latin-1")
+        # A cubin is an ELF file: a kernel's code is a section `.text.NAME`.
+        entries = set(re.findall(r"\.text\.(\w+)" if file.endswith(".cubin") else r"\.entry (\w+)", text))
         faults += [f"{file}: no entry {name}" for name in sorted(names - entries)]
         faults += [f"{file}: {name} is not in launch.h" for name in sorted(entries - names)]
         if "linnet_cuda_version" not in text:
             faults.append(f"{file}: no linnet_cuda_version")
-        print(f"{file}: {len(entries)} entries, {re.search(r'[.]version ([0-9.]+)', text)[0]}")
+        version = re.search(r"[.]version ([0-9.]+)", text)
+        print(f"{file}: {len(entries)} entries{', ' + version[0] if version else ''}")
     print("\n".join(faults))
     return 1 if faults or len(names) < 80 else 0
 
