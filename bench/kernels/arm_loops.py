@@ -53,7 +53,7 @@ def multiply_adds(body):
 
 
 def cycles(mca, core, body):
-    text = "\n".join(re.sub(r"^(b|b\.\w+|cbn?z|tbn?z)(\s.*?)0x[0-9a-f]+.*", r"\1\2again", words) for words in body)
+    text = "\n".join(re.sub(r"^(b|b\.\w+|cbn?z|tbn?z|adrp)(\s.*?)0x[0-9a-f]+.*", r"\1\2again", words) for words in body)
     text = re.sub(r" <[^>]*>", "", text)
     words = [mca, "-mtriple=aarch64", f"-mcpu={core}", f"-mattr={FEATURES}", f"-iterations={ITERATIONS}"]
     out = subprocess.run(words, input="again:\n" + text + "\n", capture_output=True, text=True)

@@ -33,7 +33,7 @@ template <class Weights, std::size_t kTokens>
 void add_half(const std::byte* codes, std::size_t half, std::size_t quad, const std::int8_t* values,
               Product<Weights> (&products)[kTokens]) {
   int8x16_t columns[4];
-  Weights::unpack(codes, half, quad, columns);
+  tile_neon::unpack<Weights>(codes, half, quad, columns);
   if constexpr (kTokens == 2) {
     const int8x16_t first = vld1q_s8(values + 32 * half);
     const int8x16_t second = vld1q_s8(values + 32 * half + 16);
@@ -60,7 +60,7 @@ void add_block(const std::byte* block, std::size_t part, std::size_t quad, const
         add_half<Weights>(Weights::codes(block, part + j), half, quad, values, products);
       }
     }
-    const float32x4_t scales = Weights::scales(block, part, index, quad);
+    const float32x4_t scales = tile_neon::scales_of<Weights>(block, part, index, quad);
     for (std::size_t t = 0; t < kTokens; ++t) {
       const int32x4_t sums = products[t].sums();
       for (std::size_t i = 0; i < 4; ++i) {
@@ -70,7 +70,7 @@ void add_block(const std::byte* block, std::size_t part, std::size_t quad, const
     }
   }
   if constexpr (Weights::kHasMinimum) {
-    const float32x4_t minima = Weights::minima(block, part, quad);
+    const float32x4_t minima = tile_neon::minima_of<Weights>(block, part, quad);
     for (std::size_t t = 0; t < kTokens; ++t) {
       const auto sum = static_cast<float>(rows.sums[t]);
       for (std::size_t i = 0; i < 4; ++i) {

@@ -37,7 +37,7 @@ struct PairProduct {
   static Two<float32x4_t> from_rows(const Two<float32x4_t>& rows) { return rows; }
 };
 
-using OneRow = tile_neon::EachRow<tile_neon::DotProduct, 1>;
+using tile_neon::OneRow;
 using ManyRows = tile_neon::PairsOfRows<PairProduct>;
 
 }  // namespace

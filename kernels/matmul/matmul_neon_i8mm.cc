@@ -60,7 +60,7 @@ struct PairProduct {
 };
 
 // One row leaves half of SMMLA idle; SDOT does.
-using OneRow = tile_neon::EachRow<tile_neon::DotProduct, 1>;
+using tile_neon::OneRow;
 using ManyRows = tile_neon::PairsOfRows<PairProduct>;
 
 }  // namespace

@@ -169,12 +169,12 @@ class PairsOfRows {
     constexpr std::size_t kHalves = 2 / Weights::kScales;
     int8x16_t columns[kHalves][4];
     for (std::size_t half = 0; half < kHalves; ++half) {
-      Weights::unpack(Weights::codes(block, part), index * kHalves + half, quad, columns[half]);
+      unpack<Weights>(Weights::codes(block, part), index * kHalves + half, quad, columns[half]);
       Product::arrange(columns[half]);
     }
-    const Two<float32x4_t> scales = Product::of_weights(Weights::scales(block, part, index, quad));
+    const Two<float32x4_t> scales = Product::of_weights(scales_of<Weights>(block, part, index, quad));
     Two<float32x4_t> minima{};
-    if constexpr (Weights::kHasMinimum) minima = Product::of_weights(Weights::minima(block, part, quad));
+    if constexpr (Weights::kHasMinimum) minima = Product::of_weights(minima_of<Weights>(block, part, quad));
     each_pair<kTokens>([&]<bool kAlone>(std::size_t pair) __attribute__((always_inline)) {
       const std::size_t at = rows.prepared + pair * Product::kNumbers;
       Two<int32x4_t> exact{vdupq_n_s32(0), vdupq_n_s32(0)};
@@ -210,14 +210,14 @@ class PairsOfRows {
       const Rows of_block = rows.block(j);
       for (std::size_t half = 0; half < 2; ++half) {
         int8x16_t columns[4];
-        Weights::unpack(Weights::codes(block, part + j), half, quad, columns);
+        unpack<Weights>(Weights::codes(block, part + j), half, quad, columns);
         Product::arrange(columns);
         each_pair<kTokens>([&]<bool kAlone>(std::size_t pair) __attribute__((always_inline)) {
           Product::template add<kAlone>(columns, of_block.of(pair), half, exact[pair]);
         });
       }
     }
-    const Two<float32x4_t> scales = Product::of_weights(Weights::scales(block, part, 0, quad));
+    const Two<float32x4_t> scales = Product::of_weights(scales_of<Weights>(block, part, 0, quad));
     for (std::size_t pair = 0; pair < kPairs<kTokens>; ++pair) {
       const Two<float32x4_t> row_scales = Product::of_rows(prepared.scales + rows.prepared + pair * Product::kNumbers);
       add_scaled({vcvtq_f32_s32(exact[pair].first), vcvtq_f32_s32(exact[pair].second)}, scales, row_scales, sums[pair]);

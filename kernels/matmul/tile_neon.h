@@ -1,5 +1,5 @@
-// The tiles of the NEON variants: rows of activations one by one (EachRow, whose product differs from one variant to
-// the other), and what every variant does with all rows and formats.
+// The tiles of the NEON variants: rows of activations one by one, for cores without dot products (EachRow), and what
+// every variant does with all rows and formats.
 //
 // Everything is each file's own: this header is compiled once for each instruction set.
 #pragma once
@@ -130,7 +130,7 @@ class EachRow {
         }
       }
       for (std::size_t q = 0; q < kQuads; ++q) {
-        const float32x4_t scales = Weights::scales(block, part, index, quad + q);
+        const float32x4_t scales = scales_of<Weights>(block, part, index, quad + q);
         for (std::size_t t = 0; t < kTokens; ++t) {
           const float32x4_t scale = vmulq_n_f32(scales, row_scales[t]);
           const float32x4_t number = vcvtq_f32_s32(products[t][q].sums());
@@ -140,7 +140,7 @@ class EachRow {
     }
     if constexpr (Weights::kHasMinimum) {
       for (std::size_t q = 0; q < kQuads; ++q) {
-        const float32x4_t minima = Weights::minima(block, part, quad + q);
+        const float32x4_t minima = minima_of<Weights>(block, part, quad + q);
         for (std::size_t t = 0; t < kTokens; ++t) {
           const float32x4_t sum = vdupq_n_f32(static_cast<float>(rows.sums[t]));
           accumulators[t][q] = vfmaq_f32(accumulators[t][q], sum, vmulq_n_f32(minima, row_scales[t]));
@@ -156,13 +156,15 @@ class EachRow {
     }
   }
 
-  // Columns 16 half … 16 half + 15, exactly. `values` is the tile's block of activations, as q8_offset says.
+  // Columns 16 half … 16 half + 15, exactly. `values` is the tile's block of activations, as q8_offset says. Inlined
+  // always: products are registers.
   template <class Weights, std::size_t kTokens, std::size_t kQuads>
-  static void add_half(const std::byte* codes, std::size_t half, std::size_t quad, const std::int8_t* values,
-                       Product<Weights> (&products)[kTokens][kQuads]) {
+  [[gnu::always_inline]] static inline void add_half(const std::byte* codes, std::size_t half, std::size_t quad,
+                                                     const std::int8_t* values,
+                                                     Product<Weights> (&products)[kTokens][kQuads]) {
     for (std::size_t q = 0; q < kQuads; ++q) {
       int8x16_t columns[4];
-      Weights::unpack(codes, half, quad + q, columns);
+      unpack<Weights>(codes, half, quad + q, columns);
       for (std::size_t t = 0; t + 1 < kTokens; t += 2) {
         const std::int8_t* const pair = values + t * kActivationBlock + 32 * half;
         const int8x16_t first = vld1q_s8(pair);
