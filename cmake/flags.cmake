@@ -9,8 +9,11 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
 find_program(LINNET_CCACHE ccache)
 if(LINNET_CCACHE)
-  set(CMAKE_C_COMPILER_LAUNCHER ${LINNET_CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${LINNET_CCACHE})
+  # What ccache asks for before it keeps objects made with precompiled headers: no source here uses __TIME__, and each of those
+  # headers is one of cmake/precompiled.cmake, whose text decides.
+  set(launcher env CCACHE_SLOPPINESS=pch_defines,time_macros ${LINNET_CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
 endif()
 
 add_library(linnet_flags INTERFACE)
@@ -23,6 +26,7 @@ target_compile_options(linnet_flags INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
   # A compiler that fuses a * b + c by itself would break the bits that every board agrees on (ARCHITECTURE, canonical arithmetic).
   -ffp-contract=off
+  "$<$<COMPILE_LANG_AND_ID:CXX,Clang>:SHELL:-Xclang -fno-pch-timestamp>"  # Else ccache never finds a precompiled header again.
   $<$<BOOL:${LINNET_WERROR}>:-Werror>
   "-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=")
 
@@ -46,6 +50,18 @@ if(LINNET_SANITIZE)
   target_compile_options(linnet_flags INTERFACE -fsanitize=${LINNET_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(linnet_flags INTERFACE -fsanitize=${LINNET_SANITIZE})
 endif()
+
+# linnet_light(TARGET …): libraries that compute little, whose optimisation would take longer than all that sanitized tests do
+# with them. Fuzzing wants speed.
+if(LINNET_SANITIZE AND NOT LINNET_SANITIZE MATCHES "fuzzer")
+  set(LINNET_UNOPTIMISED -O0)
+endif()
+function(linnet_light)
+  foreach(target ${ARGN})
+    target_compile_options(${target} PRIVATE ${LINNET_UNOPTIMISED})
+    set_target_properties(${target} PROPERTIES LINNET_UNOPTIMISED "${LINNET_UNOPTIMISED}")
+  endforeach()
+endfunction()
 
 # Clang's source coverage, for `make coverage`.
 option(LINNET_COVERAGE "Instrument for llvm-cov" OFF)

@@ -14,6 +14,19 @@ add_custom_target(linnet_threads_tests)
 add_custom_target(linnet_quick_tests)
 add_custom_target(linnet_fuzzers)  # And every fuzz target.
 
+# How tests are compiled. Half of a build is their own code, which nobody waits for: GoogleTest's templates compile twice as
+# fast with little optimisation, and sanitized ones once more without any.
+set(LINNET_TEST_OPTIONS $<$<CONFIG:Release>:-Og> ${LINNET_UNOPTIMISED})
+set(headers <gmock/gmock.h> <gtest/gtest.h>)
+if(LINNET_PRECOMPILE)
+  list(APPEND headers ${LINNET_STANDARD_HEADERS})
+endif()
+linnet_precompiled(linnet_test_headers HEADERS ${headers} OPTIONS -fPIE ${LINNET_TEST_OPTIONS} LIBRARIES GTest::gmock)
+
+# The tests that take longest, natively, sanitized or emulated. They start first: none of them is then left running alone.
+set(LINNET_LONG_TESTS system_network engine_determinism_test system_fleet governor_models_test quantize_test engine_test kernels_test
+  system_memory cuda_kernels_descending_test text_test engine_formats_test system_budget system_thermal linnetd_test daemon_test)
+
 # linnet_describe_test(NAME LABELS): labels (those given, and the folder under tests/, by which the emulated runs choose), a time
 # limit, exit code 77 for "skipped", and in LINNET_EMULATOR the words to put before a program of the build (none when native).
 function(linnet_describe_test name labels)
@@ -29,6 +42,11 @@ function(linnet_describe_test name labels)
   endif()
   set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT ${seconds} SKIP_RETURN_CODE 77
     ENVIRONMENT "LINNET_EMULATOR=${emulator}")
+  list(FIND LINNET_LONG_TESTS ${name} place)
+  if(NOT place EQUAL -1)
+    math(EXPR cost "100 - ${place}")
+    set_tests_properties(${name} PROPERTIES COST ${cost})
+  endif()
 endfunction()
 
 # linnet_quick(TARGET): built for armhf-quick, unless its folder is one that the preset leaves out.
@@ -44,8 +62,8 @@ function(linnet_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES;LABELS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} GTest::gmock GTest::gtest_main)
-  # Half of a build is the tests' own code, which nobody waits for: GoogleTest's templates compile twice as fast this way.
-  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-Og>)
+  target_compile_options(${name} PRIVATE ${LINNET_TEST_OPTIONS})
+  target_precompile_headers(${name} REUSE_FROM linnet_test_headers)
   if("threads" IN_LIST ARG_LABELS)
     add_dependencies(linnet_threads_tests ${name})
   endif()

@@ -23,7 +23,7 @@ constexpr int kSeconds = 3600;
 double best_constant_for_an_hour(const ThermalModel& model) {
   const auto stays_under = [&](double share) {
     HeatingBoard board(model);
-    for (int second = 0; second < kSeconds; second += 1) board.run(share);
+    for (int second = 0; second < kSeconds && board.hottest() < model.trip; second += 1) board.run(share);
     return board.hottest() < model.trip;
   };
   if (stays_under(1)) return 1;
