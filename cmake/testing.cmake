@@ -72,6 +72,13 @@ function(linnet_test name)
   linnet_describe_test(${name} "${ARG_LABELS}")
 endfunction()
 
+# linnet_computing_sources(a.cc …): sources of tests that compute for long themselves, optimised in sanitized trees as libraries are.
+function(linnet_computing_sources)
+  if(LINNET_UNOPTIMISED)
+    set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS -O1 SKIP_PRECOMPILE_HEADERS ON)
+  endif()
+endfunction()
+
 # linnet_fuzz(NAME SOURCE a.cc LIBRARIES … CORPUS folder): NAME_replay runs the target over tests/data/fuzz/folder as a test in
 # every tree. NAME is the libFuzzer program (LINNET_BUILD_FUZZ, clang); in the fuzz tree, whose libraries report coverage to
 # it, it is a test too: it fuzzes for $FUZZ_SECONDS (60) from that corpus and keeps what it finds under the build's corpus/NAME.
