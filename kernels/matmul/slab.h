@@ -24,6 +24,18 @@ struct Slab {
   [[nodiscard]] const std::byte* bytes() const { return reinterpret_cast<const std::byte*>(parts); }
 };
 
+// Calls each(block, part, number) for a panel's parts `first` … `first + count - 1`, the first of which begins a block.
+template <class Weights, class Each>
+inline void for_each_part(const std::byte* panel, std::size_t first, std::size_t count, bool ahead, Each each) {
+  static_assert(kSlabParts % Weights::kParts == 0);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::byte* const block = panel + (first + i) / Weights::kParts * Weights::kBlockBytes;
+    const std::size_t part = i % Weights::kParts;
+    if (ahead && part % Weights::kJoined == 0) ask_ahead<Weights>(Weights::codes(block, part));
+    each(block, part, i);
+  }
+}
+
 // A slab's part as a block of a format of its own.
 template <class Weights>
 struct SlabParts {

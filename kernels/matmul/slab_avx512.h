@@ -43,18 +43,15 @@ void fill_part(typename panel_parts::Slab<Weights>::Part& to, const std::byte* b
   if constexpr (Weights::kHasMinimum) _mm512_storeu_ps(to.minima, Weights::minima(shared, block, part));
 }
 
-// Takes a panel's blocks `first` … `first + count - 1`, the first of which begins one of the format's blocks.
+// Takes `count` parts of a panel from number `first` on.
 template <class Weights>
 void fill(panel_parts::Slab<Weights>& slab, const std::byte* panel, std::size_t first, std::size_t count, bool ahead) {
-  static_assert(kSlabParts % Weights::kParts == 0);
   Shared shared{};
-  for (std::size_t b = 0; b < count; ++b) {
-    const std::byte* const block = panel + (first + b) / Weights::kParts * Weights::kBlockBytes;
-    const std::size_t part = b % Weights::kParts;
-    if (ahead && part % Weights::kJoined == 0) panel_parts::ask_ahead<Weights>(Weights::codes(block, part));
+  const auto unpack = [&](const std::byte* block, std::size_t part, std::size_t i) {
     if (part == 0) shared = Weights::shared(block);
-    fill_part<Weights>(slab.parts[b], block, part, shared);
-  }
+    fill_part<Weights>(slab.parts[i], block, part, shared);
+  };
+  panel_parts::for_each_part<Weights>(panel, first, count, ahead, unpack);
 }
 
 }  // namespace
