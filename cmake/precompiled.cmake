@@ -1,7 +1,7 @@
 # Headers that are compiled once a tree and not once a source: tests spend a third of their time on GoogleTest's.
 #
 # LINNET_PRECOMPILE adds the standard library's, in the libraries too. Not in `release` and the packages, where a source that
-# forgot an include must not compile.
+# forgot an include must not compile, and not with g++ 12, which then warns of strings' own copies (-Warray-bounds).
 option(LINNET_PRECOMPILE "Compile the standard library's headers once a tree" OFF)
 
 # Without <filesystem>: its std::quoted would stand beside our own where an argument is a std::string.
