@@ -17,6 +17,10 @@ struct Shape {
   const char* name;
   std::uint32_t hidden, heads, kv_heads, head, inner, layers, vocabulary;
 };
+
+KvPlace place_of(const Shape& s, std::byte* numbers, std::uint64_t page) {
+  return {reinterpret_cast<std::uint16_t*>(numbers), page, s.head, s.head, s.kv_heads * 256 * s.head, 0, 0};
+}
 constexpr Shape kShapes[] = {{"0.5B", 896, 14, 2, 64, 4864, 24, 151936},
                              {"1.5B", 1536, 12, 2, 128, 8960, 28, 151936},
                              {"7B", 3584, 28, 4, 128, 18944, 28, 152064}};
@@ -213,8 +217,7 @@ class Decode {
     output_ = make(gpu, format, s.hidden, {s.vocabulary}, 1, up_);
     const std::uint64_t page = std::uint64_t{2} * s.kv_heads * 256 * s.head;
     for (std::uint32_t i = 0; i < s.layers; ++i) {
-      places_.push_back({reinterpret_cast<std::uint16_t*>(gpu.allocate(page * pages * 2)), page, s.head, s.head,
-                         s.kv_heads * 256 * s.head, 0, 0});
+      places_.push_back(place_of(s, gpu.allocate(page * pages * 2), page));
     }
   }
 
@@ -334,13 +337,7 @@ void measure_decode(Gpu& gpu, const Limits& limits, const Shape& s, const Format
 void measure_attention(Gpu& gpu, const Limits& limits, const Shape& s) {
   constexpr std::uint32_t kRows = 2048;
   const std::uint64_t page = std::uint64_t{2} * s.kv_heads * 256 * s.head;
-  const KvPlace place{reinterpret_cast<std::uint16_t*>(gpu.allocate(page * 8 * 2)),
-                      page,
-                      s.head,
-                      s.head,
-                      s.kv_heads * 256 * s.head,
-                      0,
-                      0};
+  const KvPlace place = place_of(s, gpu.allocate(page * 8 * 2), page);
   std::vector<std::uint32_t> positions(kRows), sees(kRows), table(8);
   for (std::uint32_t i = 0; i < kRows; ++i) positions[i] = i, sees[i] = i + 1;
   for (std::uint32_t i = 0; i < 8; ++i) table[i] = i;

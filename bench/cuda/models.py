@@ -51,7 +51,8 @@ class Linnet:
         done = subprocess.run([self.program, *map(str, words), *chosen], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE)
         if done.returncode != 0:
-            raise SystemExit(f"models.py: linnet {' '.join(map(str, words))}: {done.stderr.decode().strip().splitlines()[-1]}")
+            told = done.stderr.decode().strip().splitlines() or [f"ended with {done.returncode}"]
+            raise SystemExit(f"models.py: linnet {' '.join(map(str, words))}: {told[-1]}")
         return done.stdout.decode()
 
     def json(self, *words, device=None):
