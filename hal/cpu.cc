@@ -11,6 +11,7 @@
 
 #if defined(__x86_64__)
 #  include <cpuid.h>
+#  include <sys/syscall.h>
 #elif defined(__aarch64__) || defined(__arm__)
 #  include <sys/auxv.h>
 #endif
@@ -29,6 +30,14 @@ std::uint64_t read_extended_control_0() {
   return (std::uint64_t{high} << 32) | low;
 }
 
+// Linux saves 8 KiB more for each thread that uses tiles, so a process asks once for all of its threads
+// (Documentation/arch/x86/xstate.rst); kernels before 5.16 refuse.
+bool ask_for_tiles() {
+  constexpr int kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM of arch/x86/include/uapi/asm/prctl.h.
+  constexpr int kTileData = 18;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+
 X86Registers read_registers() {
   constexpr std::uint32_t kOsXsave = std::uint32_t{1} << 27;
   X86Registers registers;
@@ -39,6 +48,7 @@ X86Registers read_registers() {
   if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return registers;
   registers.leaf7_ebx = ebx;
   registers.leaf7_ecx = ecx;
+  registers.leaf7_edx = edx;
   const bool has_subleaf1 = eax >= 1;
   if (has_subleaf1 && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0) registers.leaf7_subleaf1_eax = eax;
   return registers;
@@ -46,7 +56,11 @@ X86Registers read_registers() {
 
 }  // namespace
 
-CpuFeatures detect_cpu_features() { return decode_x86(read_registers()); }
+CpuFeatures detect_cpu_features() {
+  X86Registers registers = read_registers();
+  registers.may_use_tiles = has_tiles(registers) && ask_for_tiles();
+  return decode_x86(registers);
+}
 
 #elif defined(__aarch64__)
 

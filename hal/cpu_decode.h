@@ -14,9 +14,15 @@ struct X86Registers {
   std::uint32_t leaf1_ecx = 0;
   std::uint32_t leaf7_ebx = 0;           // Leaf 7 sub-leaf 0.
   std::uint32_t leaf7_ecx = 0;           // Leaf 7 sub-leaf 0.
+  std::uint32_t leaf7_edx = 0;           // Leaf 7 sub-leaf 0.
   std::uint32_t leaf7_subleaf1_eax = 0;  // 0 where leaf 7 has no sub-leaf 1.
   std::uint64_t extended_control_0 = 0;  // XCR0: register state that the operating system saves; 0 without OSXSAVE.
+  bool may_use_tiles = false;            // Linux gives a process the tiles' state when it asks.
 };
+
+// Whether the processor has tiles of int8 and the operating system saves them; a process may have to ask for them
+// still.
+[[nodiscard]] bool has_tiles(const X86Registers& registers);
 
 [[nodiscard]] CpuFeatures decode_x86(const X86Registers& registers);
 

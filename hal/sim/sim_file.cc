@@ -88,6 +88,8 @@ CpuFeatures read_cpu(Reader& reader, const toml::table& table) {
       cpu.avx_vnni = true;
     else if (name == "avx512_vnni")
       cpu.avx512_vnni = true;
+    else if (name == "amx_int8")
+      cpu.amx_int8 = true;
     else if (name == "neon")
       cpu.neon = true;
     else if (name == "dotprod")
@@ -97,7 +99,7 @@ CpuFeatures read_cpu(Reader& reader, const toml::table& table) {
     else if (name == "sve2")
       cpu.sve2 = true;
     else
-      reader.reject(node, "unknown CPU feature '" + name + "': avx2, avx_vnni, avx512_vnni, neon, dotprod, i8mm, sve2");
+      reader.reject(node, "unknown CPU feature '" + name + "': avx2, avx_vnni, avx512_vnni, amx_int8, neon, dotprod, i8mm, sve2");
   }
   return cpu;
 }

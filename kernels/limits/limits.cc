@@ -5,6 +5,7 @@ namespace {
 
 constexpr Variant<const Limits*> kVariants[] = {
 #if defined(__x86_64__)
+    {"amx_int8", {.avx2 = true, .avx512_vnni = true, .amx_int8 = true}, &amx_int8::kLimits},
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &avx512_vnni::kLimits},
     {"avx_vnni", {.avx2 = true, .avx_vnni = true}, &avx_vnni::kLimits},
     {"avx2", {.avx2 = true}, &avx2::kLimits},

@@ -16,20 +16,22 @@ namespace linnet::kernels {
 inline constexpr std::size_t kReadWords = 32;         // `read` takes multiples of 256 bytes.
 inline constexpr std::size_t kMultiplyOperands = 64;  // Numbers on each side of a round of `multiply`.
 
+// Independent sums that hide a vector instruction's latency: five cycles, two a cycle.
+inline constexpr std::size_t kMultiplySums = 12;
+
 // Pointers are 64-byte aligned. Neither allocates nor starts threads.
 struct Limits {
   // The sum of `count` words, wrapping: every byte is read once. count: a multiple of kReadWords.
   std::uint64_t (*read)(const std::uint64_t* words, std::size_t count);
 
-  // `rounds` times the dot product of 64 numbers on each side, wrapping, from registers: no memory is touched in
-  // between. `a` in 0 … 127, `b` in -127 … 127.
+  // `rounds` times `products` times the dot product of 64 numbers on each side, wrapping, from registers: no memory is
+  // touched in between. `a` in 0 … 127, `b` in -127 … 127.
   std::int32_t (*multiply)(const std::uint8_t* a, const std::int8_t* b, std::size_t rounds);
-};
+  std::size_t products = kMultiplySums;
 
-// Multiply-adds in one round of `multiply`, for whoever turns time into a rate. Each does its 64 numbers in as many
-// independent sums as hide the instruction's latency: five cycles, two a cycle.
-inline constexpr std::size_t kMultiplySums = 12;
-inline constexpr std::size_t kMultiplyAddsARound = kMultiplyOperands * kMultiplySums;
+  // Multiply-adds of one round, for whoever turns time into a rate.
+  [[nodiscard]] constexpr std::size_t multiply_adds() const { return kMultiplyOperands * products; }
+};
 
 namespace {
 
@@ -57,6 +59,9 @@ namespace avx_vnni {
 extern const Limits kLimits;
 }
 namespace avx512_vnni {
+extern const Limits kLimits;
+}
+namespace amx_int8 {
 extern const Limits kLimits;
 }
 namespace neon {

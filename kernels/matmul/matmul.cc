@@ -8,6 +8,7 @@ namespace {
 template <MatMul MatMulSet::*kFormat>
 constexpr Variant<const MatMul*> kVariants[] = {
 #if defined(__x86_64__)
+    {"amx_int8", {.avx2 = true, .avx512_vnni = true, .amx_int8 = true}, &(amx_int8::kMatMuls.*kFormat)},
     {"avx512_vnni", {.avx2 = true, .avx512_vnni = true}, &(avx512_vnni::kMatMuls.*kFormat)},
     {"avx_vnni", {.avx2 = true, .avx_vnni = true}, &(avx_vnni::kMatMuls.*kFormat)},
     {"avx2", {.avx2 = true}, &(avx2::kMatMuls.*kFormat)},

@@ -64,6 +64,9 @@ extern const MatMulSet kMatMuls;
 namespace avx512_vnni {
 extern const MatMulSet kMatMuls;
 }
+namespace amx_int8 {
+extern const MatMulSet kMatMuls;
+}
 namespace avx512vl_vnni {  // The source of avx_vnni.
 extern const MatMulSet kMatMuls;
 }

@@ -168,8 +168,9 @@ The first token is timed from the start of loading, in the warm-up, after a prom
 
 Keys of --json: prefill_tokens_per_second, decode_tokens_per_second, load_ms, first_token_ms, anonymous_bytes,
 mapped_bytes, heap_allocations_per_token (null unless the counting allocator is loaded with LD_PRELOAD). Between
-the repeats the processor's own limits are measured, with at most 256 MiB: read_bandwidth_gb_s, int8_peak_gop_s (a
-multiply-add counts as two operations), and the shares that the model reached, decode_fraction_of_bandwidth and
+the repeats the processor's own limits are measured, with at most 256 MiB: read_bandwidth_gb_s, int8_peak_gop_s (by
+the fastest instruction, AMX where there is; LINNET_KERNEL=limits=avx512_vnni measures another one; a multiply-add
+counts as two operations), and the shares that the model reached, decode_fraction_of_bandwidth and
 prefill_fraction_of_peak. They are null with --no-limits and on a GPU.
 
 --profile adds, for prefill and decode, a line an operation (all layers together): its share of the time, the weights

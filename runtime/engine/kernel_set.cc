@@ -8,8 +8,8 @@ namespace {
 
 using kernels::Format;
 
-constexpr std::string_view kFamilies[] = {"attention", "convert",    "elementwise", "rotate", "norm",
-                                          "quantize",  "recurrence", "softmax",     "matmul", "matmul_float"};
+constexpr std::string_view kFamilies[] = {"attention",  "convert", "elementwise", "rotate",       "norm",  "quantize",
+                                          "recurrence", "softmax", "matmul",      "matmul_float", "limits"};
 
 // A forced family that does not exist would otherwise be ignored in silence.
 Result<void> check_families(std::string_view text) {

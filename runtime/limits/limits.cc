@@ -69,7 +69,7 @@ class Measurement {
     pool.run(jobs, [&](std::size_t, std::size_t worker) {
       sums_[worker] += static_cast<std::uint64_t>(kernels_.multiply(operands_.a.data(), operands_.b.data(), kRounds));
     });
-    const auto operations = static_cast<double>(2 * kernels::kMultiplyAddsARound * kRounds * jobs);
+    const auto operations = static_cast<double>(2 * kernels_.multiply_adds() * kRounds * jobs);
     return operations / seconds_since(start) / 1e9;
   }
 

@@ -120,7 +120,7 @@ TEST_P(Determinism, EachVariantAloneDoesNotShow) {
   for (const std::string_view family : {"attention", "convert", "elementwise", "rotate", "norm", "quantize",
                                         "recurrence", "softmax", "matmul", "matmul_float"}) {
     for (const std::string_view name :
-         {"avx2", "avx_vnni", "avx512", "avx512_vnni", "avx512vl_vnni", "neon", "neon_dotprod", "neon_i8mm"}) {
+         {"avx2", "avx_vnni", "avx512", "avx512_vnni", "amx_int8", "avx512vl_vnni", "neon", "neon_dotprod", "neon_i8mm"}) {
       const std::string text = std::string(family) + "=" + std::string(name);
       const auto forced = kernels::ForcedVariants::parse(text);
       if (!KernelSet::choose(cpu, *forced)) continue;  // Not in this build, or not for this processor.

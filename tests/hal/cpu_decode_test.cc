@@ -14,6 +14,13 @@ constexpr X86Registers kZen4{.leaf1_ecx = 0x7ed8320b,
                              .leaf7_ecx = 0x00405fce,
                              .leaf7_subleaf1_eax = 0x00000020,
                              .extended_control_0 = 0xe7};
+constexpr X86Registers kSapphireRapids{.leaf1_ecx = 0x7ffefbff,
+                                       .leaf7_ebx = 0xf3bfbffb,
+                                       .leaf7_ecx = 0xfb417ffe,
+                                       .leaf7_edx = 0xffdd4432,
+                                       .leaf7_subleaf1_eax = 0x00001c30,
+                                       .extended_control_0 = 0x602e7,
+                                       .may_use_tiles = true};
 constexpr X86Registers kAlderLake{.leaf1_ecx = 0x7ffafbbf,
                                   .leaf7_ebx = 0x239c27eb,
                                   .leaf7_ecx = 0x184007ac,
@@ -27,6 +34,30 @@ TEST(DecodeX86, TellsProcessorsApart) {
   EXPECT_EQ(decode_x86(kSkylakeServer), (CpuFeatures{.avx2 = true})) << "AVX-512 without VNNI";
   EXPECT_EQ(decode_x86(kZen4), (CpuFeatures{.avx2 = true, .avx512_vnni = true}));
   EXPECT_EQ(decode_x86(kAlderLake), (CpuFeatures{.avx2 = true, .avx_vnni = true}));
+}
+
+TEST(DecodeX86, HasTilesWhereTheOperatingSystemGivesThem) {
+  constexpr CpuFeatures kWithout{.avx2 = true, .avx_vnni = true, .avx512_vnni = true};
+  CpuFeatures with = kWithout;
+  with.amx_int8 = true;
+  EXPECT_EQ(decode_x86(kSapphireRapids), with);
+  EXPECT_FALSE(has_tiles(kZen4));
+
+  X86Registers registers = kSapphireRapids;
+  registers.may_use_tiles = false;
+  EXPECT_TRUE(has_tiles(registers)) << "then it is worth asking";
+  EXPECT_EQ(decode_x86(registers), kWithout);
+  for (const std::uint64_t state : {0x20000u, 0x40000u}) {
+    registers = kSapphireRapids;
+    registers.extended_control_0 &= ~state;
+    EXPECT_FALSE(has_tiles(registers)) << state;
+    EXPECT_EQ(decode_x86(registers), kWithout) << state;
+  }
+  for (const unsigned bit : {24u, 25u}) {
+    registers = kSapphireRapids;
+    registers.leaf7_edx &= ~(1u << bit);
+    EXPECT_EQ(decode_x86(registers), kWithout) << "leaf 7 EDX without bit " << bit;
+  }
 }
 
 TEST(DecodeX86, BelievesTheOperatingSystemOverTheProcessor) {

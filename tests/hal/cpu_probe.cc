@@ -9,6 +9,7 @@ int main() {
   if (features.avx2) std::printf(" avx2");
   if (features.avx_vnni) std::printf(" avx_vnni");
   if (features.avx512_vnni) std::printf(" avx512_vnni");
+  if (features.amx_int8) std::printf(" amx_int8");
   if (features.neon) std::printf(" neon");
   if (features.dotprod) std::printf(" dotprod");
   if (features.i8mm) std::printf(" i8mm");

@@ -43,6 +43,7 @@ TEST(DetectCpuFeatures, AgreesWithTheKernel) {
   EXPECT_EQ(features.avx_vnni, features.avx2 && has("avx_vnni"));
   EXPECT_EQ(features.avx512_vnni, has("avx512f") && has("avx512bw") && has("avx512dq") && has("avx512vl") &&
                                       has("avx512_vnni") && features.avx2);
+  EXPECT_EQ(features.amx_int8, features.avx512_vnni && has("amx_tile") && has("amx_int8"));
 #else
   EXPECT_EQ(features.dotprod, has("asimddp"));
   EXPECT_EQ(features.i8mm, has("i8mm"));

@@ -9,8 +9,8 @@ import re
 import subprocess
 import sys
 
-ISA = re.compile(r"limits_(avx2|avx_vnni|avx512_vnni|neon\w*)\.(cc|cpp)\.o(bj)?$")
-PRODUCT = re.compile(r"\b(vpdpbusd|vpmaddubsw|sdot|smmla|smull2?|vdot\.\w+|vmull\.\w+)\b")
+ISA = re.compile(r"limits_(avx2|avx_vnni|avx512_vnni|amx_int8|neon\w*)\.(cc|cpp)\.o(bj)?$")
+PRODUCT = re.compile(r"\b(vpdpbusd|tdpbusd|vpmaddubsw|sdot|smmla|smull2?|vdot\.\w+|vmull\.\w+)\b")
 STACK = re.compile(r"\(%[re][sb]p\)|\[sp\b")
 
 

@@ -60,7 +60,7 @@ TEST_F(LimitsOfThisMachine, EveryRoundAddsTheWholeProduct) {
   for_each_variant([&](const Limits& limits) {
     for (const std::size_t rounds : {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{1000}}) {
       EXPECT_EQ(limits.multiply(operands.a.data(), operands.b.data(), rounds),
-                static_cast<std::int32_t>(product * static_cast<std::int64_t>(rounds * kMultiplySums)))
+                static_cast<std::int32_t>(product * static_cast<std::int64_t>(rounds * limits.products)))
           << rounds;
     }
   });

@@ -48,7 +48,7 @@ TEST_P(MatMulTest, EveryVariantGivesTheScalarBitsAtEveryShape) {
     for (const std::size_t panel_count : {1U, 2U, 3U, 5U, 9U}) {
       const auto rows_in_order = test::random_rows(random, GetParam(), panel_count * kPanelRows, columns);
       const auto panels = test::packed(GetParam(), rows_in_order, panel_count * kPanelRows, columns);
-      for (const std::size_t rows : {1U, 2U, 3U, 4U, 5U, 6U, 7U, 8U, 9U, 13U, 16U, 17U, 24U}) {
+      for (const std::size_t rows : {1U, 2U, 3U, 4U, 5U, 6U, 7U, 8U, 9U, 13U, 16U, 17U, 24U, 33U}) {
         SCOPED_TRACE(testing::Message() << columns << " columns, " << panel_count << " panels, " << rows << " rows");
         const OwnedActivations in(random.floats(rows * columns, 3.0F), rows, GetParam());
         expect_same_for_all_variants(GetParam(), panels, panel_count, in.view(), panel_count * kPanelRows + rows % 3);

@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 
-ISA = re.compile(r"_(avx2|avx_vnni|avx512\w*|neon\w*|i8mm|sve2)(\.(cc|cpp)\.o(bj)?$|\.dir/)")
+ISA = re.compile(r"_(avx2|avx_vnni|avx512\w*|amx\w*|neon\w*|i8mm|sve2)(\.(cc|cpp)\.o(bj)?$|\.dir/)")
 # Sanitizers' own marks and descriptions of types, which hold no code.
 NO_CODE = re.compile(r"^(__odr_asan|__asan|__ubsan|__tsan|asan\.|__sancov|__start_|__stop_|typeinfo )")
 

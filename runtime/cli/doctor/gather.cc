@@ -31,6 +31,7 @@ std::string names_of(const CpuFeatures& cpu) {
   add(cpu.avx2, "avx2");
   add(cpu.avx_vnni, "avx_vnni");
   add(cpu.avx512_vnni, "avx512_vnni");
+  add(cpu.amx_int8, "amx_int8");
   add(cpu.neon, "neon");
   add(cpu.dotprod, "dotprod");
   add(cpu.i8mm, "i8mm");
