@@ -181,10 +181,20 @@ void advance(const Pending<Weights>* before, const Pending<Weights>* now, bool c
   for (std::size_t t = 0; t < kTileRows; ++t) _mm512_storeu_ps(before->out + t * out_stride, totals[t]);
 }
 
+// Where totals go, by row and panel.
+struct Output {
+  float* numbers;
+  std::size_t stride;
+
+  [[nodiscard]] float* at(std::size_t row, std::size_t panel) const {
+    return numbers + row * stride + kPanelRows * panel;
+  }
+};
+
 // `panel_count` panels, no more than kGroup, times the first `rows` rows, whole tiles.
 template <class Weights>
 void group_of_panels(const std::byte* panels, std::size_t panel_count, const Q8Activations& in, std::size_t rows,
-                     float* out, std::size_t out_stride) {
+                     const Output& out) {
   const std::size_t panel_size = in.blocks() / Weights::kParts * Weights::kBlockBytes;
   Slab<Weights> slabs[kGroup];
   Activations<Weights> activations[2];
@@ -199,12 +209,12 @@ void group_of_panels(const std::byte* panels, std::size_t panel_count, const Q8A
       gather(taken, in, r, first, count);
       publish_to_tiles();
       for (std::size_t p = 0; p < panel_count; ++p, ++number) {
-        pending[number % 2] = {&slabs[p], &taken, &sums[number % 2], out + r * out_stride + kPanelRows * p};
+        pending[number % 2] = {&slabs[p], &taken, &sums[number % 2], out.at(r, p)};
         advance(number == 0 ? nullptr : &pending[(number + 1) % 2], &pending[number % 2], first > 0,
-                count / Weights::kJoined, out_stride);
+                count / Weights::kJoined, out.stride);
       }
     }
-    advance<Weights>(&pending[(number + 1) % 2], nullptr, first > 0, count / Weights::kJoined, out_stride);
+    advance<Weights>(&pending[(number + 1) % 2], nullptr, first > 0, count / Weights::kJoined, out.stride);
   }
 }
 
@@ -217,7 +227,7 @@ void many_rows(const std::byte* panels, std::size_t panel_count, const Q8Activat
     for (std::size_t p = 0; p < panel_count; p += kGroup) {
       const std::size_t count = panel_count - p < kGroup ? panel_count - p : kGroup;
       const std::size_t panel_size = in.blocks() / Weights::kParts * Weights::kBlockBytes;
-      group_of_panels<Weights>(panels + p * panel_size, count, in, rows, out + kPanelRows * p, out_stride);
+      group_of_panels<Weights>(panels + p * panel_size, count, in, rows, {out + kPanelRows * p, out_stride});
     }
     _tile_release();
   }
