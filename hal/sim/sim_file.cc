@@ -99,7 +99,8 @@ CpuFeatures read_cpu(Reader& reader, const toml::table& table) {
     else if (name == "sve2")
       cpu.sve2 = true;
     else
-      reader.reject(node, "unknown CPU feature '" + name + "': avx2, avx_vnni, avx512_vnni, amx_int8, neon, dotprod, i8mm, sve2");
+      reader.reject(
+          node, "unknown CPU feature '" + name + "': avx2, avx_vnni, avx512_vnni, amx_int8, neon, dotprod, i8mm, sve2");
   }
   return cpu;
 }

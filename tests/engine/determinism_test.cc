@@ -119,8 +119,8 @@ TEST_P(Determinism, EachVariantAloneDoesNotShow) {
   std::size_t variants = 0;
   for (const std::string_view family : {"attention", "convert", "elementwise", "rotate", "norm", "quantize",
                                         "recurrence", "softmax", "matmul", "matmul_float"}) {
-    for (const std::string_view name :
-         {"avx2", "avx_vnni", "avx512", "avx512_vnni", "amx_int8", "avx512vl_vnni", "neon", "neon_dotprod", "neon_i8mm"}) {
+    for (const std::string_view name : {"avx2", "avx_vnni", "avx512", "avx512_vnni", "amx_int8", "avx512vl_vnni",
+                                        "neon", "neon_dotprod", "neon_i8mm"}) {
       const std::string text = std::string(family) + "=" + std::string(name);
       const auto forced = kernels::ForcedVariants::parse(text);
       if (!KernelSet::choose(cpu, *forced)) continue;  // Not in this build, or not for this processor.
