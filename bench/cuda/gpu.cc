@@ -62,6 +62,7 @@ void Gpu::launch_limit(const char* name, unsigned blocks, void* parameters) {
 }
 
 void Gpu::begin_capture() {
+  first_ = true;
   value_or_stop(device_->driver().check(functions_.begin_capture(device_->stream(), engine::cuda::kCaptureThreadLocal),
                                         "capturing"));
 }

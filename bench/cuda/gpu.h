@@ -41,7 +41,8 @@ class Gpu {
 
   template <class Parameters>
   void launch(kernels::cuda::Kernel kernel, const Parameters& parameters) {
-    value_or_stop(module_->launch(kernel, parameters));
+    value_or_stop(module_->launch(kernel, parameters, starts_early_ && !first_));
+    first_ = false;
   }
   void launch_limit(const char* name, unsigned blocks, void* parameters);
 
@@ -51,6 +52,12 @@ class Gpu {
     begin_capture();
     record();
     return replay(rounds);
+  }
+
+  // From now on each kernel of a replay starts before the one ahead of it ends. False: it cannot here.
+  [[nodiscard]] bool start_early(bool early) {
+    starts_early_ = early && module_->can_start_early();
+    return starts_early_ == early;
   }
 
   [[nodiscard]] const engine::cuda::DeviceFacts& facts() const { return device_->facts(); }
@@ -65,6 +72,8 @@ class Gpu {
   std::unique_ptr<engine::cuda::KernelModule> module_;
   engine::cuda::Module limits_ = nullptr;
   std::vector<std::byte> noise_;
+  bool starts_early_ = false;
+  bool first_ = true;  // Of a replay: nothing is ahead of it.
 };
 
 }  // namespace linnet::bench

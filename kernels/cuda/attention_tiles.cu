@@ -2,7 +2,8 @@
 //
 // The softmax runs along (Milakov and Gimelshein 2018; tiled as Dao 2023): scores never leave the registers, which hold
 // them as the left operand of the product with the values. While keys are multiplied the values are copied, and while
-// values are multiplied the next keys are.
+// values are multiplied the next keys are. Queries and weights are two f16 numbers each, what they are rounded to and
+// what that leaves: with one, sums would be off by so much that a model's next rounding to int8 often turns the other way.
 #include "kernels/cuda/pages.h"
 #include "kernels/cuda/rows.h"
 #include "kernels/cuda/tile.h"
@@ -45,8 +46,8 @@ class TileAttention {
   LINNET_DEVICE TileAttention(const AttendTilesParameters& p, SharedAddress shared)
       : p_(p),
         queries_(shared),
-        keys_(shared + kTileBytes),
-        values_(shared + 2 * kTileBytes),
+        keys_(shared + 2 * kTileBytes),
+        values_(shared + 3 * kTileBytes),
         tile_(p.tiles[block_x()]),
         group_(p.shape.heads / p.shape.kv_heads),
         sequence_(p.step.sequences[tile_.first_row]) {
@@ -94,14 +95,19 @@ class TileAttention {
       const std::uint32_t item = i / kPieces;
       const std::uint32_t row = item / group_;
       Words4 halves{};
+      Words4 rests{};
       if (row < tile_.rows) {
         const float* const from = p_.shape.queries +
                                   static_cast<std::size_t>(tile_.first_row + row) * p_.shape.query_stride +
                                   head_of(item) * kWidth + i % kPieces * 8;
         LINNET_UNROLL
-        for (std::uint32_t c = 0; c < 4; ++c) halves.word[c] = pair_of_halves(from[2 * c], from[2 * c + 1]);
+        for (std::uint32_t c = 0; c < 4; ++c) {
+          halves.word[c] = pair_of_halves(from[2 * c], from[2 * c + 1]);
+          rests.word[c] = rest_of_halves(from[2 * c], from[2 * c + 1], halves.word[c]);
+        }
       }
       store_shared(queries_ + Tile::at(item, i % kPieces), halves);
+      store_shared(queries_ + kTileBytes + Tile::at(item, i % kPieces), rests);
     }
   }
 
@@ -134,11 +140,14 @@ class TileAttention {
     LINNET_UNROLL
     for (std::uint32_t piece = 0; piece < kPieces; piece += 2) {
       const Words4 left = Tile::load(queries, 0, piece);
+      const Words4 rest = Tile::load(queries + kTileBytes, 0, piece);
       LINNET_UNROLL
       for (std::uint32_t j = 0; j < kAttendPositions / 16; ++j) {
         const Words4 right = Tile::load(keys, j, piece);
         multiply_add(scores[2 * j], left, right.word[0], right.word[1]);
+        multiply_add(scores[2 * j], rest, right.word[0], right.word[1]);
         multiply_add(scores[2 * j + 1], left, right.word[2], right.word[3]);
+        multiply_add(scores[2 * j + 1], rest, right.word[2], right.word[3]);
       }
     }
   }
@@ -189,11 +198,15 @@ class TileAttention {
       const float(&odd)[4] = scores[2 * j + 1];
       const Words4 left{{pair_of_halves(even[0], even[1]), pair_of_halves(even[2], even[3]),
                          pair_of_halves(odd[0], odd[1]), pair_of_halves(odd[2], odd[3])}};
+      const Words4 rest{{rest_of_halves(even[0], even[1], left.word[0]), rest_of_halves(even[2], even[3], left.word[1]),
+                         rest_of_halves(odd[0], odd[1], left.word[2]), rest_of_halves(odd[2], odd[3], left.word[3])}};
       LINNET_UNROLL
       for (std::uint32_t piece = 0; piece < kPieces; piece += 2) {
         const Words4 right = Tile::load_by_rows(values, j, piece);
         multiply_add(out_[piece], left, right.word[0], right.word[1]);
+        multiply_add(out_[piece], rest, right.word[0], right.word[1]);
         multiply_add(out_[piece + 1], left, right.word[2], right.word[3]);
+        multiply_add(out_[piece + 1], rest, right.word[2], right.word[3]);
       }
     }
   }
@@ -234,10 +247,10 @@ class TileAttention {
 
 template <std::uint32_t kWidth, class Row>
 LINNET_DEVICE void attend_tiles(const AttendTilesParameters& p) {
-  LINNET_DYNAMIC_SHARED(shared);
+  LINNET_DYNAMIC_SHARED(tiles);
   wait_for_predecessor();
   let_successor_start();
-  TileAttention<kWidth, Row>(p, shared_address(shared)).run();
+  TileAttention<kWidth, Row>(p, shared_address(tiles)).run();
 }
 
 LINNET_KERNEL(kAttendThreads) linnet_cuda_attend_tiles_64(const AttendTilesParameters p) {

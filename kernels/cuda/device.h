@@ -193,6 +193,15 @@ LINNET_DEVICE void store_shared(SharedAddress to, const Words2& x) {
   asm volatile("st.shared.v2.u32 [%0], {%1, %2};" ::"r"(to), "r"(x.word[0]), "r"(x.word[1]) : "memory");
 }
 
+LINNET_DEVICE void store_shared(SharedAddress to, std::uint32_t x) {
+  asm volatile("st.shared.u32 [%0], %1;" ::"r"(to), "r"(x) : "memory");
+}
+LINNET_DEVICE Words2 load_shared2(SharedAddress from) {
+  Words2 x;
+  asm volatile("ld.shared.v2.u32 {%0, %1}, [%2];" : "=r"(x.word[0]), "=r"(x.word[1]) : "r"(from) : "memory");
+  return x;
+}
+
 // 16 bytes from global to shared memory behind the thread's back, or 16 zero bytes; see wait_for_copies.
 LINNET_DEVICE void copy_async(SharedAddress to, const std::byte* from, bool zero) {
 #  if __CUDA_ARCH__ >= 800
@@ -254,6 +263,46 @@ LINNET_DEVICE void multiply_add(float (&sum)[4], const Words4& a, std::uint32_t 
 #  endif
 }
 
+// out (16 x 8) = start + a (16 x 16, signed bytes) * b (16 x 8, signed bytes), spread over the lanes as PTX's
+// mma.m16n8k16 says.
+LINNET_DEVICE void multiply_bytes(std::int32_t (&out)[4], std::uint32_t a0, std::uint32_t a1, std::uint32_t b,
+                                  std::int32_t start) {
+#  if __CUDA_ARCH__ >= 800
+  asm volatile("mma.sync.aligned.m16n8k16.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%7, %7, %7, %7};"
+               : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3])
+               : "r"(a0), "r"(a1), "r"(b), "r"(start));
+#  else
+  const auto half = [&](std::int32_t& first, std::int32_t& second, std::uint32_t a) {
+    asm volatile("mma.sync.aligned.m8n8k16.row.col.s32.s8.s8.s32 {%0, %1}, {%2}, {%3}, {%4, %4};"
+                 : "=r"(first), "=r"(second)
+                 : "r"(a), "r"(b), "r"(start));
+  };
+  half(out[0], out[1], a0);
+  half(out[2], out[3], a1);
+#  endif
+}
+// The same of 32 columns: PTX's mma.m16n8k32.
+LINNET_DEVICE void multiply_bytes(std::int32_t (&out)[4], const Words4& a, std::uint32_t b0, std::uint32_t b1,
+                                  std::int32_t start) {
+#  if __CUDA_ARCH__ >= 800
+  asm volatile(
+      "mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%10, %10, %10, "
+      "%10};"
+      : "=r"(out[0]), "=r"(out[1]), "=r"(out[2]), "=r"(out[3])
+      : "r"(a.word[0]), "r"(a.word[1]), "r"(a.word[2]), "r"(a.word[3]), "r"(b0), "r"(b1), "r"(start));
+#  else
+  const auto half = [&](std::int32_t& first, std::int32_t& second, std::uint32_t low, std::uint32_t high) {
+    asm volatile(
+        "mma.sync.aligned.m8n8k16.row.col.s32.s8.s8.s32 {%0, %1}, {%2}, {%4}, {%6, %6};\n\t"
+        "mma.sync.aligned.m8n8k16.row.col.s32.s8.s8.s32 {%0, %1}, {%3}, {%5}, {%0, %1};"
+        : "=&r"(first), "=&r"(second)
+        : "r"(low), "r"(high), "r"(b0), "r"(b1), "r"(start));
+  };
+  half(out[0], out[1], a.word[0], a.word[2]);
+  half(out[2], out[3], a.word[1], a.word[3]);
+#  endif
+}
+
 // Launched before its predecessor ends (programmatic dependent launch), a kernel reads nothing of that one's before
 // this; otherwise it does nothing.
 LINNET_DEVICE void wait_for_predecessor() {
@@ -305,6 +354,11 @@ LINNET_DEVICE float bf16_to_float(std::uint16_t bits) { return float_of(static_c
 
 LINNET_DEVICE std::uint32_t pair_of_halves(float low, float high) {
   return float_to_half(low) | static_cast<std::uint32_t>(float_to_half(high)) << 16;
+}
+// What these halves of two numbers leave of them.
+LINNET_DEVICE std::uint32_t rest_of_halves(float low, float high, std::uint32_t halves) {
+  return pair_of_halves(low - half_to_float(static_cast<std::uint16_t>(halves)),
+                        high - half_to_float(static_cast<std::uint16_t>(halves >> 16)));
 }
 
 }  // namespace linnet::kernels::cuda

@@ -2,8 +2,9 @@
 //
 // A block of threads computes 128 rows x 128 outputs, 64 columns at a time, in two turns of shared memory: while one is
 // multiplied, the next activations are copied and the next weights fetched, which become f16 on their way. So a
-// weight is widened once for 128 rows. Int8 products would need a conversion and two roundings a block of 32 and
-// output: on current GPUs that costs more than the narrower operands gain.
+// weight is widened once for 128 rows. Matrices of floats have this alone; panels are multiplied in int8 unless
+// LINNET_CUDA_PROMPTS=f16 asks for this (gemm_int8.cu).
+#include "kernels/cuda/gemm_sums.h"
 #include "kernels/cuda/gemm_weights.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/projections.h"
@@ -13,13 +14,7 @@ namespace linnet::kernels::cuda {
 inline constexpr std::uint32_t kGemmTileBytes = kGemmRows * kGemmDepth * 2;
 static_assert(kGemmRows == kGemmOutputs && kGemmShared == 4 * kGemmTileBytes);
 
-// A warp's share of the product: 64 rows x 32 outputs; warps lie 2 x 4.
-struct GemmSums {
-  float sum[4][4][4];  // [16 rows][8 outputs][PTX's four]
-
-  LINNET_DEVICE static std::uint32_t first_row() { return warp_index() / 4 * 64; }
-  LINNET_DEVICE static std::uint32_t first_output() { return warp_index() % 4 * 32; }
-
+struct GemmSums : WarpSums {
   // From GemmTile::left_start and right_start.
   LINNET_DEVICE void add(SharedAddress rows, SharedAddress weights) {
     LINNET_UNROLL
@@ -35,25 +30,6 @@ struct GemmSums {
         LINNET_UNROLL
         for (std::uint32_t j = 0; j < 4; ++j) {
           multiply_add(sum[i][j], left[i], right[j / 2].word[j % 2 * 2], right[j / 2].word[j % 2 * 2 + 1]);
-        }
-      }
-    }
-  }
-
-  LINNET_DEVICE void put(const GemmParameters& p, const Tile& tile) const {
-    LINNET_UNROLL
-    for (std::uint32_t i = 0; i < 4; ++i) {
-      LINNET_UNROLL
-      for (std::uint32_t half = 0; half < 2; ++half) {
-        const std::uint32_t row = block_x() * kGemmRows + first_row() + 16 * i + 8 * half + lane_index() / 4;
-        if (row >= p.rows) continue;
-        const float scale = p.in_scales[row];
-        LINNET_UNROLL
-        for (std::uint32_t j = 0; j < 8; ++j) {
-          const std::uint32_t output =
-              tile.number * kGemmOutputs + first_output() + 8 * (j / 2) + lane_index() % 4 * 2 + j % 2;
-          if (output >= tile.projection.rows) continue;
-          put_output(tile.projection, row, output, product(sum[i][j / 2][2 * half + j % 2], scale));
         }
       }
     }
@@ -125,7 +101,7 @@ LINNET_DEVICE void gemm(const GemmParameters& p, SharedAddress shared) {
     wait_for_copies<0>();
     synchronise();
   }
-  sums.put(p, tile);
+  sums.put(tile, p.rows, [&](std::uint32_t row) { return p.in_scales[row]; });
 }
 
 #define LINNET_CUDA_GEMM(share, format, name)                                             \

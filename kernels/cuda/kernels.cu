@@ -4,6 +4,7 @@
 #include "kernels/cuda/elementwise.cu"
 #include "kernels/cuda/embed.cu"
 #include "kernels/cuda/gemm.cu"
+#include "kernels/cuda/gemm_int8.cu"
 #include "kernels/cuda/half_rows.cu"
 #include "kernels/cuda/matvec.cu"
 #include "kernels/cuda/matvec_float.cu"

@@ -18,7 +18,7 @@ namespace linnet::kernels::cuda {
 
 // Changes with any change of a parameter, a grid or a kernel's meaning. The module holds it in `kVersionSymbol`, an
 // `unsigned` in global memory; a module of another version is refused.
-inline constexpr std::uint32_t kVersion = 2;
+inline constexpr std::uint32_t kVersion = 3;
 inline constexpr const char* kVersionSymbol = "linnet_cuda_version";
 
 // What a launch takes. Above 48 KiB, shared memory must be allowed to the kernel first
@@ -89,7 +89,11 @@ enum class Kernel : std::uint32_t {
   kMatVec1##format, kMatVec2##format, kMatVec4##format, kMatVec8##format, kGemm##format,
       LINNET_CUDA_PANEL_FORMATS(LINNET_CUDA_ENTRY) LINNET_CUDA_FLOAT_FORMATS(LINNET_CUDA_ENTRY)
 #undef LINNET_CUDA_ENTRY
-          kCount
+// A gemm in int8, a format with panels.
+#define LINNET_CUDA_ENTRY(format, name) kGemmInt8##format,
+          LINNET_CUDA_PANEL_FORMATS(LINNET_CUDA_ENTRY)
+#undef LINNET_CUDA_ENTRY
+              kCount
 };
 inline constexpr std::size_t kKernelCount = static_cast<std::size_t>(Kernel::kCount);
 
@@ -102,6 +106,9 @@ inline constexpr const char* kKernelNames[kKernelCount] = {
   "linnet_cuda_matvec_1_" #name, "linnet_cuda_matvec_2_" #name, "linnet_cuda_matvec_4_" #name, \
       "linnet_cuda_matvec_8_" #name, "linnet_cuda_gemm_" #name,
         LINNET_CUDA_PANEL_FORMATS(LINNET_CUDA_ENTRY) LINNET_CUDA_FLOAT_FORMATS(LINNET_CUDA_ENTRY)
+#undef LINNET_CUDA_ENTRY
+#define LINNET_CUDA_ENTRY(format, name) "linnet_cuda_gemm_int8_" #name,
+            LINNET_CUDA_PANEL_FORMATS(LINNET_CUDA_ENTRY)
 #undef LINNET_CUDA_ENTRY
 };
 
@@ -121,6 +128,8 @@ inline constexpr std::uint32_t kGemmOutputs = 128;       // of outputs,
 inline constexpr std::uint32_t kGemmDepth = 64;          // and columns that it takes at a time.
 inline constexpr std::uint32_t kGemmThreads = 256;
 inline constexpr std::uint32_t kGemmShared = 2 * (kGemmRows + kGemmOutputs) * kGemmDepth * 2;
+// Bytes, and three floats for each block of 32 of a row (gemm_codes.h).
+inline constexpr std::uint32_t kGemmInt8Shared = kGemmShared / 2 + 2 * 3 * kGemmRows * (kGemmDepth / 32) * 4;
 inline constexpr std::uint32_t kPartPositions = 32;    // AttendParts takes them at a time,
 inline constexpr std::uint32_t kAttendPositions = 64;  // and AttendTiles.
 inline constexpr std::uint32_t kAttendThreads = 128;
@@ -169,8 +178,8 @@ inline constexpr std::uint32_t kAttendGroup = 8;  // Query heads of a KV head th
   return by_numbers(p.rows, p.heads * p.value_width);
 }
 [[nodiscard]] constexpr Launch launch_of(const AttendTilesParameters& p) {
-  // Queries, keys and values, in f16.
-  const std::uint32_t rows = kAttendItems + 2 * kAttendPositions;
+  // Queries twice, keys and values, in f16.
+  const std::uint32_t rows = 2 * kAttendItems + 2 * kAttendPositions;
   return {.x = p.tile_count,
           .y = p.shape.kv_heads,
           .threads = kAttendThreads,
@@ -198,6 +207,12 @@ template <class Parameters>
           .threads = kGemmThreads,
           .shared_bytes = kGemmShared};
 }
+[[nodiscard]] constexpr Launch launch_of(const PanelGemmParameters& p) {
+  return {.x = pieces(p.rows, kGemmRows),
+          .y = tiles_of(p, kGemmOutputs),
+          .threads = kGemmThreads,
+          .shared_bytes = kGemmInt8Shared};
+}
 
 // --- Which kernel ---
 
@@ -217,6 +232,17 @@ template <class Parameters>
   return static_cast<Kernel>(format_place(format) + place);
 }
 [[nodiscard]] constexpr Kernel gemm_kernel(Format format) { return static_cast<Kernel>(format_place(format) + 4); }
+
+// Of a format with panels.
+[[nodiscard]] constexpr Kernel gemm_int8_kernel(Format format) {
+  switch (format) {
+#define LINNET_CUDA_ENTRY(entry, name) \
+  case Format::k##entry: return Kernel::kGemmInt8##entry;
+    LINNET_CUDA_PANEL_FORMATS(LINNET_CUDA_ENTRY)
+#undef LINNET_CUDA_ENTRY
+    default: return Kernel::kCount;
+  }
+}
 
 // Columns of HalfRows' output.
 [[nodiscard]] constexpr std::uint32_t padded_columns(std::uint32_t columns) {

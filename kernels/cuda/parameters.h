@@ -210,6 +210,15 @@ struct FloatMatVecParameters {
   Projection projections[kProjections];
 };
 
+// Any number of rows of int8 activations times panels, on tensor cores; each row's terms are added.
+struct PanelGemmParameters {
+  Q8Rows in;
+  std::uint32_t rows;
+  std::uint32_t columns;
+  std::uint32_t projection_count;
+  Projection projections[kProjections];
+};
+
 // Rows for Gemm: f16 numbers and a power of two a row, so that the largest is below 2^14. Within each four numbers the
 // order is 0, 2, 1, 3; columns are padded with zeros to a multiple of kGemmDepth.
 struct HalfRowsParameters {

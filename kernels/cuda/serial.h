@@ -145,6 +145,12 @@ void store_shared(SharedAddress to, const Words& x) {
   std::memcpy(serial::dynamic_shared() + to, &x, sizeof x);
 }
 
+inline Words2 load_shared2(SharedAddress from) {
+  Words2 x;
+  std::memcpy(&x, serial::dynamic_shared() + from, sizeof x);
+  return x;
+}
+
 inline void copy_async(SharedAddress to, const std::byte* from, bool zero) {
   Words4 x{};
   if (!zero) std::memcpy(&x, from, sizeof x);
@@ -193,6 +199,31 @@ inline void multiply_add(float (&sum)[4], const Words4& a, std::uint32_t b0, std
       sum[i] = std::fma(left, right, sum[i]);
     }
   }
+}
+
+// PTX's mma.m16n8k16 of bytes: lane l holds four columns from 4 (l % 4) on of rows l / 4 and l / 4 + 8 of `a`, and of
+// column l / 4 of `b`; of the sum what the product above has.
+inline void multiply_bytes(std::int32_t (&out)[4], std::uint32_t a0, std::uint32_t a1, std::uint32_t b,
+                           std::int32_t start) {
+  const std::uintptr_t words[] = {a0, a1, b};
+  const serial::Exchange& lanes = serial::exchange(words, 3);
+  const std::uint32_t lane = thread_index() % 32;
+  for (std::size_t i = 0; i < 4; ++i) {
+    const std::size_t column = 2 * (lane % 4) + i % 2;
+    out[i] = start;
+    for (std::size_t holder = 0; holder < 4; ++holder) {
+      out[i] = dot4(static_cast<std::uint32_t>(lanes.word[lane / 4 * 4 + holder][i / 2]),
+                    static_cast<std::uint32_t>(lanes.word[4 * column + holder][2]), out[i]);
+    }
+  }
+}
+// mma.m16n8k32: words 2 and 3 of `a` and b1 are 16 columns further.
+inline void multiply_bytes(std::int32_t (&out)[4], const Words4& a, std::uint32_t b0, std::uint32_t b1,
+                           std::int32_t start) {
+  std::int32_t upper[4];
+  multiply_bytes(out, a.word[0], a.word[1], b0, start);
+  multiply_bytes(upper, a.word[2], a.word[3], b1, 0);
+  for (std::size_t i = 0; i < 4; ++i) out[i] += upper[i];
 }
 
 inline void wait_for_predecessor() {}

@@ -109,6 +109,8 @@ class LanePart {
   static constexpr std::uint32_t kColumns = kOwn.bytes ? 4 : 8;  // A lane.
   static constexpr std::uint32_t kWords = kOwn.bytes ? 1 : 2;    // Of four codes, a row.
   static constexpr std::uint32_t kPartsAWarp = kWarp / kLanes;
+  static constexpr std::uint32_t kScales =
+      kOwn.upper == Upper::kTwoBits ? 2 : 1;  // A part and row: one a half, or one.
 
   // Part `part` of a panel; `chunk` < kLanes / 4, `quad` < 4.
   LINNET_DEVICE void load(const std::byte* panel, std::uint32_t part, std::uint32_t chunk, std::uint32_t quad) {
@@ -119,7 +121,7 @@ class LanePart {
     scales_ = *reinterpret_cast<const Words2*>(block + 8 * quad);
     if constexpr (kOwn.minima) minima_ = *reinterpret_cast<const Words2*>(block + 32 + 8 * quad);
     if constexpr (kOwn.sub_scales) {
-      const std::uint32_t half = kOwn.upper == Upper::kTwoBits ? chunk / 2 : 0;
+      const std::uint32_t half = kScales == 2 ? chunk / 2 : 0;
       sub_scales_ = *reinterpret_cast<const std::uint32_t*>(own + 16 * half + 4 * quad);
       if constexpr (kOwn.minima) sub_minima_ = *reinterpret_cast<const std::uint32_t*>(own + 16 + 4 * quad);
     }

@@ -21,6 +21,8 @@ enum class DeviceChoice : std::uint8_t {
 struct CudaOptions {
   std::string kernel_folder;  // Empty: where the package linnet-cuda puts them.
   bool graphs = true;         // Whether steps of decoding are captured once and replayed.
+  bool early_starts = true;   // Whether kernels start before those ahead end, where that can be.
+  bool half_prompts = false;  // Whether prompts are multiplied by panels in f16, not in int8.
   // How long the device may take for a step before it counts as lost: a chunk of prefill of a large model takes a
   // second or two on the smallest board.
   std::chrono::milliseconds patience{60'000};

@@ -13,14 +13,24 @@
 namespace linnet::language {
 namespace {
 
-// For tests and measurements: a folder of kernels that is not installed, and decoding without graphs.
+// Whether the variable is set to `yes`; unset it is `no`.
+Result<bool> chosen(const char* variable, std::string_view no, std::string_view yes) {
+  const char* const value = std::getenv(variable);
+  const std::string_view word = value == nullptr ? no : value;
+  if (word == no || word == yes) return word == yes;
+  return fail(ErrorKind::kUsage, std::string(variable) + " must be " + std::string(no) + " or " + std::string(yes));
+}
+
+// For tests and measurements: a folder of kernels that is not installed, decoding without graphs, kernels one after the
+// other, prompts in f16.
 Result<engine::CudaOptions> cuda_options() {
   engine::CudaOptions options;
   if (const char* const folder = std::getenv("LINNET_CUDA_FOLDER")) options.kernel_folder = folder;
-  const char* const graphs = std::getenv("LINNET_CUDA_GRAPHS");
-  const std::string_view word = graphs == nullptr ? "on" : graphs;
-  if (word != "on" && word != "off") return fail(ErrorKind::kUsage, "LINNET_CUDA_GRAPHS must be on or off");
-  options.graphs = word == "on";
+  LINNET_TRY(const bool no_graphs, chosen("LINNET_CUDA_GRAPHS", "on", "off"));
+  options.graphs = !no_graphs;
+  LINNET_TRY(const bool no_early_starts, chosen("LINNET_CUDA_EARLY", "on", "off"));
+  options.early_starts = !no_early_starts;
+  LINNET_TRY(options.half_prompts, chosen("LINNET_CUDA_PROMPTS", "int8", "f16"));
   return options;
 }
 

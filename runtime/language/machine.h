@@ -19,10 +19,10 @@ struct Machine {
   std::optional<Bytes> available_memory;
   std::size_t threads = 1;         // That a model gets where nobody says otherwise (hal/placement.h).
   kernels::ForcedVariants forced;  // From LINNET_KERNEL; borrows the environment.
-  engine::CudaOptions cuda;        // From LINNET_CUDA_FOLDER and LINNET_CUDA_GRAPHS.
+  engine::CudaOptions cuda;        // From LINNET_CUDA_FOLDER, _GRAPHS, _EARLY, _PROMPTS.
 };
 
-// The machine itself. Errors: kUsage (LINNET_KERNEL or LINNET_CUDA_GRAPHS is not of its form).
+// The machine itself. Errors: kUsage (LINNET_KERNEL or one of LINNET_CUDA_… is not of its form).
 [[nodiscard]] Result<Machine> inspect_machine();
 
 // The same with the memory that `vitals`, of a simulated board perhaps, tell.

@@ -10,12 +10,12 @@ namespace gpu = kernels::cuda;
 
 void include(DeviceShape& shape, const models::MatMul& product, const Setup& setup) {
   const std::size_t width = setup.program.buffers[static_cast<std::size_t>(product.in)].width;
-  shape.half_columns =
-      std::max<std::size_t>(shape.half_columns, gpu::padded_columns(static_cast<std::uint32_t>(width)));
   for (const models::Projection& projection : product.projections) {
-    if (setup.weights.view(projection.weight).quantised()) {
-      shape.quantised_columns = std::max(shape.quantised_columns, product.terms * width);
-    }
+    const bool in_panels = setup.weights.view(projection.weight).quantised();
+    if (in_panels) shape.quantised_columns = std::max(shape.quantised_columns, product.terms * width);
+    if (in_panels && !setup.options.cuda.half_prompts) continue;
+    const std::size_t halves = gpu::padded_columns(static_cast<std::uint32_t>(width));
+    shape.half_columns = std::max(shape.half_columns, halves);
   }
 }
 
@@ -43,6 +43,8 @@ DeviceShape DeviceShape::of(const Setup& setup) {
   }
   for (const models::Rotation& rotation : setup.program.rotations) shape.rotation_pairs += rotation.dimensions / 2;
   shape.input_bytes = InputLayout::of(setup).bytes;
+  shape.quantised_rows = gpu::kMatVecRows;
+  if (!setup.options.cuda.half_prompts) shape.quantised_rows = std::max(shape.quantised_rows, shape.rows);
   return shape;
 }
 

@@ -18,8 +18,9 @@ namespace linnet::engine::cuda {
 struct DeviceShape {
   std::size_t rows = 0;               // Of a step.
   std::size_t buffer_numbers = 0;     // Activations and, behind them, logits.
-  std::size_t quantised_columns = 0;  // The widest input of a product with panels, times its terms.
-  std::size_t half_columns = 0;       // The widest padded input of any product.
+  std::size_t quantised_rows = 0;     // Rows that are int8 at a time,
+  std::size_t quantised_columns = 0;  // and the widest input of a product with panels, times its terms.
+  std::size_t half_columns = 0;       // The widest padded input of a product in f16.
   std::size_t attention_parts = 0;    // Most (row, head, part) of a step,
   std::size_t attention_numbers = 0;  // and with the width of a value.
   std::size_t rotation_pairs = 0;     // Of all rotations together.
@@ -107,8 +108,8 @@ void take_cache(Source& source, const Setup& setup, DeviceMap& map) {
 template <class Source>
 void take_scratch(Source& source, const DeviceShape& shape, DeviceMap& map) {
   map.buffers = take<float>(source, shape.buffer_numbers);
-  map.quantised.values = take<std::int8_t>(source, kernels::cuda::kMatVecRows * shape.quantised_columns);
-  map.quantised.scales = take<float>(source, kernels::cuda::kMatVecRows * shape.quantised_columns / 32);
+  map.quantised.values = take<std::int8_t>(source, shape.quantised_rows * shape.quantised_columns);
+  map.quantised.scales = take<float>(source, shape.quantised_rows * shape.quantised_columns / 32);
   map.halves = take<std::uint16_t>(source, shape.rows * shape.half_columns);
   map.half_scales = take<float>(source, shape.rows);
   map.part_maxima = take<float>(source, shape.attention_parts);

@@ -40,6 +40,10 @@ Result<DriverFunctions> load_driver() {
   if (functions.member == nullptr && missing == nullptr) missing = symbol;
   LINNET_CUDA_FUNCTIONS(LINNET_CUDA_FIND)
 #undef LINNET_CUDA_FIND
+#define LINNET_CUDA_FIND(member, symbol, parameters) \
+  functions.member = reinterpret_cast<decltype(functions.member)>(dlsym(library, symbol));
+  LINNET_CUDA_LATER_FUNCTIONS(LINNET_CUDA_FIND)
+#undef LINNET_CUDA_FIND
   if (missing == nullptr) return functions;
   return fail(ErrorKind::kUnsupported,
               std::string("the CUDA driver has no ") + missing + ": it is older than CUDA 11.4");

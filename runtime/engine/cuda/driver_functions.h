@@ -2,7 +2,8 @@
 // CUDA.
 //
 // Names of parameters and meaning of the numbers: NVIDIA, "CUDA Driver API", which keeps them stable: a symbol whose
-// prototype changed got a new name (`cuMemAlloc_v2`). All of them are in drivers since CUDA 11.4.
+// prototype changed got a new name (`cuMemAlloc_v2`). All of them are in drivers since CUDA 11.4, but for those that
+// may be missing.
 #pragma once
 
 #include <cstddef>
@@ -50,6 +51,7 @@ inline constexpr int kMaxSharedMemoryPerBlockOptIn = 97;
 inline constexpr int kReadOnlyHostRegisterSupported = 113;
 
 // CUfunction_attribute.
+inline constexpr int kPtxVersion = 5;  // The architecture that the source was compiled for: 80, 90.
 inline constexpr int kMaxDynamicSharedMemory = 8;
 
 // Flags.
@@ -58,6 +60,26 @@ inline constexpr unsigned kEventDefault = 0;
 inline constexpr unsigned kRegisterDeviceMap = 2;
 inline constexpr unsigned kRegisterReadOnly = 8;
 inline constexpr int kCaptureThreadLocal = 1;
+
+// CUlaunchConfig, with CUlaunchAttribute.
+inline constexpr int kProgrammaticStreamSerialization = 6;
+struct LaunchAttribute {
+  int id;
+  int padding;
+  union {
+    char bytes[64];
+    int allowed;
+  } value;
+};
+struct LaunchConfig {
+  unsigned grid_x, grid_y, grid_z;
+  unsigned block_x, block_y, block_z;
+  unsigned shared_bytes;
+  Stream stream;
+  LaunchAttribute* attributes;
+  unsigned attribute_count;
+};
+static_assert(sizeof(LaunchAttribute) == 72 && (sizeof(void*) != 8 || sizeof(LaunchConfig) == 56));
 
 // X(member, symbol, parameters): each becomes `Status (*member)(parameters)`.
 // clang-format off
@@ -87,6 +109,7 @@ inline constexpr int kCaptureThreadLocal = 1;
   X(module_function, "cuModuleGetFunction", (Function* function, Module module, const char* name))                      \
   X(module_global, "cuModuleGetGlobal_v2", (DeviceAddress* address, std::size_t* bytes, Module module, const char* name)) \
   X(set_function_attribute, "cuFuncSetAttribute", (Function function, int attribute, int value))                        \
+  X(function_attribute, "cuFuncGetAttribute", (int* value, int attribute, Function function))                           \
   X(launch, "cuLaunchKernel",                                                                                           \
     (Function function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y,          \
      unsigned block_z, unsigned shared_bytes, Stream stream, void** parameters, void** extra))                          \
@@ -103,6 +126,9 @@ inline constexpr int kCaptureThreadLocal = 1;
   X(destroy_event, "cuEventDestroy_v2", (Event event))                                                                  \
   X(record_event, "cuEventRecord", (Event event, Stream stream))                                                        \
   X(event_milliseconds, "cuEventElapsedTime", (float* milliseconds, Event from, Event to))
+// Null where the driver is too old for it.
+#define LINNET_CUDA_LATER_FUNCTIONS(X)                                                                                  \
+  X(launch_with, "cuLaunchKernelEx", (const LaunchConfig* config, Function function, void** parameters, void** extra))
 // clang-format on
 
 // All of them, or (a member of it) none yet.
@@ -110,6 +136,7 @@ struct DriverFunctions {
 // NOLINTNEXTLINE(bugprone-macro-parentheses): a declaration's parts.
 #define LINNET_CUDA_MEMBER(member, symbol, parameters) Status(*member) parameters = nullptr;
   LINNET_CUDA_FUNCTIONS(LINNET_CUDA_MEMBER)
+  LINNET_CUDA_LATER_FUNCTIONS(LINNET_CUDA_MEMBER)
 #undef LINNET_CUDA_MEMBER
 };
 

@@ -41,6 +41,10 @@ Result<std::vector<char>> read_image(const std::string& path) {
 // Up to this a kernel may take shared memory without being allowed to.
 constexpr int kAlwaysShared = 48 * 1024;
 
+// Drivers capture early starts into graphs since CUDA 12.3; kernels compiled for this architecture or a later one wait.
+constexpr int kEarlyGraphs = 12030;
+constexpr int kWaitingCode = 90;
+
 // What a launch of kernel `index` takes at most of it.
 std::uint32_t most_shared(std::size_t index) {
   const auto kernel = static_cast<gpu::Kernel>(index);
@@ -56,8 +60,11 @@ std::uint32_t most_shared(std::size_t index) {
     }
   }
   const auto formats = kernels::all_formats();
-  const bool product = std::ranges::any_of(formats, [&](kernels::Format f) { return kernel == gpu::gemm_kernel(f); });
-  return product ? gpu::kGemmShared : 0;
+  const auto is = [&](auto kernel_of) {
+    return std::ranges::any_of(formats, [&](kernels::Format format) { return kernel == kernel_of(format); });
+  };
+  if (is(gpu::gemm_int8_kernel)) return gpu::kGemmInt8Shared;
+  return is(gpu::gemm_kernel) ? gpu::kGemmShared : 0;
 }
 
 }  // namespace
@@ -94,6 +101,7 @@ Result<KernelModule> KernelModule::load_file(Device& device, const std::string& 
   module.file_ = std::filesystem::path(path).filename();
   LINNET_CHECK(module.check_version(device));
   LINNET_CHECK(module.find_functions());
+  LINNET_CHECK(module.look_for_early_starts());
   return module;
 }
 
@@ -125,14 +133,42 @@ Result<void> KernelModule::find_functions() {
   return {};
 }
 
-Result<void> KernelModule::launch(gpu::Kernel kernel, const gpu::Launch& grid, const void* parameters) const {
+// PTX of an older architecture, which the driver compiles for this device, has no instructions to wait with.
+Result<void> KernelModule::look_for_early_starts() {
+  const Driver& driver = device_->driver();
+  if (driver->launch_with == nullptr || device_->facts().driver < kEarlyGraphs) return {};
+  int compiled_for = 0;
+  LINNET_CHECK(
+      driver.check(driver->function_attribute(&compiled_for, kPtxVersion, functions_[0]), "asking its target"));
+  can_start_early_ = compiled_for >= kWaitingCode;
+  return {};
+}
+
+Result<void> KernelModule::launch(gpu::Kernel kernel, const gpu::Launch& grid, const void* parameters,
+                                  bool early) const {
   const auto index = static_cast<std::size_t>(kernel);
   const Driver& driver = device_->driver();
   // The driver copies what `values` points at before it returns.
   void* values[] = {const_cast<void*>(parameters)};
-  return driver.check(driver->launch(functions_[index], grid.x, grid.y, grid.z, grid.threads, 1, 1, grid.shared_bytes,
-                                     device_->stream(), values, nullptr),
-                      gpu::kKernelNames[index]);
+  if (!early) {
+    return driver.check(driver->launch(functions_[index], grid.x, grid.y, grid.z, grid.threads, 1, 1, grid.shared_bytes,
+                                       device_->stream(), values, nullptr),
+                        gpu::kKernelNames[index]);
+  }
+  LaunchAttribute attribute{};
+  attribute.id = kProgrammaticStreamSerialization;
+  attribute.value.allowed = 1;
+  const LaunchConfig config{.grid_x = grid.x,
+                            .grid_y = grid.y,
+                            .grid_z = grid.z,
+                            .block_x = grid.threads,
+                            .block_y = 1,
+                            .block_z = 1,
+                            .shared_bytes = grid.shared_bytes,
+                            .stream = device_->stream(),
+                            .attributes = &attribute,
+                            .attribute_count = 1};
+  return driver.check(driver->launch_with(&config, functions_[index], values, nullptr), gpu::kKernelNames[index]);
 }
 
 }  // namespace linnet::engine::cuda

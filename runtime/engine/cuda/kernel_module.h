@@ -34,22 +34,29 @@ class KernelModule {
   [[nodiscard]] const std::string& file() const { return file_; }  // Its name in the folder.
   [[nodiscard]] const std::vector<RefusedFile>& refused() const { return refused_; }
 
-  // Puts a kernel into the device's stream. Errors: those of Driver::check.
+  // Whether a kernel may start before the one ahead of it ends (programmatic dependent launch): device and driver can,
+  // and the kernels were compiled to wait for what they read (kernels/cuda/device.h).
+  [[nodiscard]] bool can_start_early() const { return can_start_early_; }
+
+  // Puts a kernel into the device's stream. `early`: it starts when the kernel ahead lets it, which must be one of
+  // these and nothing else. Errors: those of Driver::check.
   template <class Parameters>
-  [[nodiscard]] Result<void> launch(kernels::cuda::Kernel kernel, const Parameters& parameters) const {
-    return launch(kernel, kernels::cuda::launch_of(parameters), &parameters);
+  [[nodiscard]] Result<void> launch(kernels::cuda::Kernel kernel, const Parameters& parameters, bool early) const {
+    return launch(kernel, kernels::cuda::launch_of(parameters), &parameters, early);
   }
 
  private:
   [[nodiscard]] static Result<KernelModule> load_file(Device& device, const std::string& path);
   [[nodiscard]] Result<void> launch(kernels::cuda::Kernel kernel, const kernels::cuda::Launch& grid,
-                                    const void* parameters) const;
+                                    const void* parameters, bool early) const;
   [[nodiscard]] Result<void> check_version(Device& device) const;
   [[nodiscard]] Result<void> find_functions();
+  [[nodiscard]] Result<void> look_for_early_starts();
 
   const Device* device_ = nullptr;
   OwnedModule module_;
   std::array<Function, kernels::cuda::kKernelCount> functions_{};
+  bool can_start_early_ = false;
   std::string file_;
   std::vector<RefusedFile> refused_;
 };

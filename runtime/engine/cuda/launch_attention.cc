@@ -28,17 +28,16 @@ Result<void> StepLauncher::emit(const models::Attend& op) {
   const Rows keys = rows_of(op.key);
   const Rows values = rows_of(*op.value);
   gpu::AttendShape shape = attend_shape(op, state);
-  LINNET_CHECK(
-      parts_.kernels.launch(gpu::kv_store_kernel(place), gpu::KvStoreParameters{.step = parts_.inputs.rows(),
-                                                                                .place = place,
-                                                                                .keys = keys.data,
-                                                                                .values = values.data,
-                                                                                .key_stride = keys.stride,
-                                                                                .value_stride = values.stride,
-                                                                                .rows = shape_.rows,
-                                                                                .kv_heads = shape.kv_heads,
-                                                                                .key_width = shape.key_width,
-                                                                                .value_width = shape.value_width}));
+  LINNET_CHECK(start(gpu::kv_store_kernel(place), gpu::KvStoreParameters{.step = parts_.inputs.rows(),
+                                                                         .place = place,
+                                                                         .keys = keys.data,
+                                                                         .values = values.data,
+                                                                         .key_stride = keys.stride,
+                                                                         .value_stride = values.stride,
+                                                                         .rows = shape_.rows,
+                                                                         .kv_heads = shape.kv_heads,
+                                                                         .key_width = shape.key_width,
+                                                                         .value_width = shape.value_width}));
   const Rows queries = rows_of(op.query);
   shape.queries = queries.data;
   shape.query_stride = queries.stride;
@@ -49,43 +48,41 @@ Result<void> StepLauncher::emit(const models::Attend& op) {
 Result<void> StepLauncher::attend_in_tiles(const models::Attend& op, const gpu::AttendShape& shape,
                                            const gpu::KvPlace& place) {
   const Rows out = rows_of(op.out);
-  return parts_.kernels.launch(gpu::attend_tiles_kernel(place, shape),
-                               gpu::AttendTilesParameters{.step = parts_.inputs.rows(),
-                                                          .place = place,
-                                                          .shape = shape,
-                                                          .tiles = parts_.inputs.tiles(),
-                                                          .out = out.data,
-                                                          .out_stride = out.stride,
-                                                          .tile_count = shape_.tiles});
+  return start(gpu::attend_tiles_kernel(place, shape), gpu::AttendTilesParameters{.step = parts_.inputs.rows(),
+                                                                                  .place = place,
+                                                                                  .shape = shape,
+                                                                                  .tiles = parts_.inputs.tiles(),
+                                                                                  .out = out.data,
+                                                                                  .out_stride = out.stride,
+                                                                                  .tile_count = shape_.tiles});
 }
 
 Result<void> StepLauncher::attend_in_parts(const models::Attend& op, const gpu::AttendShape& shape,
                                            const gpu::KvPlace& place) {
   const std::uint32_t parts = attention_parts(parts_.setup.options.context, shape.kv_heads, shape_.rows);
-  LINNET_CHECK(parts_.kernels.launch(gpu::attend_parts_kernel(place),
-                                     gpu::AttendPartsParameters{.step = parts_.inputs.rows(),
-                                                                .place = place,
-                                                                .shape = shape,
-                                                                .maxima = parts_.map.part_maxima,
-                                                                .sums = parts_.map.part_sums,
-                                                                .out = parts_.map.part_out,
-                                                                .rows = shape_.rows,
-                                                                .parts = parts}));
+  LINNET_CHECK(start(gpu::attend_parts_kernel(place), gpu::AttendPartsParameters{.step = parts_.inputs.rows(),
+                                                                                 .place = place,
+                                                                                 .shape = shape,
+                                                                                 .maxima = parts_.map.part_maxima,
+                                                                                 .sums = parts_.map.part_sums,
+                                                                                 .out = parts_.map.part_out,
+                                                                                 .rows = shape_.rows,
+                                                                                 .parts = parts}));
   const Rows out = rows_of(op.out);
   const gpu::Q8Rows quantised = quantised_for_next(op.out);
   will_be_quantised_ = quantised.values != nullptr;
-  return parts_.kernels.launch(gpu::Kernel::kAttendMerge, gpu::AttendMergeParameters{.step = parts_.inputs.rows(),
-                                                                                     .maxima = parts_.map.part_maxima,
-                                                                                     .sums = parts_.map.part_sums,
-                                                                                     .part_out = parts_.map.part_out,
-                                                                                     .out = out.data,
-                                                                                     .quantised = quantised,
-                                                                                     .out_stride = out.stride,
-                                                                                     .rows = shape_.rows,
-                                                                                     .parts = parts,
-                                                                                     .heads = shape.heads,
-                                                                                     .value_width = shape.value_width,
-                                                                                     .window = shape.window});
+  return start(gpu::Kernel::kAttendMerge, gpu::AttendMergeParameters{.step = parts_.inputs.rows(),
+                                                                     .maxima = parts_.map.part_maxima,
+                                                                     .sums = parts_.map.part_sums,
+                                                                     .part_out = parts_.map.part_out,
+                                                                     .out = out.data,
+                                                                     .quantised = quantised,
+                                                                     .out_stride = out.stride,
+                                                                     .rows = shape_.rows,
+                                                                     .parts = parts,
+                                                                     .heads = shape.heads,
+                                                                     .value_width = shape.value_width,
+                                                                     .window = shape.window});
 }
 
 }  // namespace linnet::engine::cuda

@@ -12,6 +12,7 @@ namespace gpu = kernels::cuda;
 struct StepLauncher::Product {
   kernels::Format format{};
   bool in_panels = false;
+  By by = By::kFewRows;
   Rows in;
   gpu::Q8Rows quantised;
   std::uint32_t count = 0;
@@ -31,8 +32,9 @@ Result<void> StepLauncher::emit(const models::MatMul& op) {
   const gpu::Q8Rows quantised = quantised_rows(op);
   std::optional<bool> prepared;  // For panels, or for floats.
   for (const kernels::Format format : kernels::all_formats()) {
+    const bool in_panels = kernels::info(format).panel_block_bytes != 0;
     Product product{
-        .format = format, .in_panels = kernels::info(format).panel_block_bytes != 0, .in = in, .quantised = quantised};
+        .format = format, .in_panels = in_panels, .by = multiplied_by(in, in_panels), .in = in, .quantised = quantised};
     const auto multiply_all = [&]() -> Result<void> {
       if (product.count == 0) return {};
       if (prepared != product.in_panels) LINNET_CHECK(prepare_rows(product));
@@ -68,64 +70,67 @@ gpu::Q8Rows StepLauncher::quantised_rows(const models::MatMul& op) const {
   return rows;
 }
 
-// Few rows are quantised for panels, unless the operation before has done it; many become halves for tensor cores,
-// rounded as the panels' contract says: not at all where it asks for two terms, which are finer than halves.
+// Rows are quantised for panels, unless the operation before has done it, or become halves: rounded as the panels'
+// contract says, but not at all where it asks for two terms, which are finer than halves.
 Result<void> StepLauncher::prepare_rows(const Product& product) {
   const Rows& in = product.in;
-  if (goes_to_tensor_cores(product)) {
-    return parts_.kernels.launch(
-        gpu::Kernel::kHalfRows,
-        gpu::HalfRowsParameters{.in = in.data,
-                                .out = parts_.map.halves,
-                                .scales = parts_.map.half_scales,
-                                .in_stride = in.stride,
-                                .rows = in.count,
-                                .columns = in.width,
-                                .quantised = product.in_panels && product.quantised.terms == 1 ? 1U : 0U});
+  if (product.by == By::kHalves) {
+    return start(gpu::Kernel::kHalfRows,
+                 gpu::HalfRowsParameters{.in = in.data,
+                                         .out = parts_.map.halves,
+                                         .scales = parts_.map.half_scales,
+                                         .in_stride = in.stride,
+                                         .rows = in.count,
+                                         .columns = in.width,
+                                         .quantised = product.in_panels && product.quantised.terms == 1 ? 1U : 0U});
   }
   if (!product.in_panels || is_quantised_) return {};
-  return parts_.kernels.launch(
+  return start(
       gpu::Kernel::kQuantize,
       gpu::QuantizeParameters{
           .in = in.data, .out = product.quantised, .in_stride = in.stride, .rows = in.count, .width = in.width});
 }
 
-bool StepLauncher::goes_to_tensor_cores(const Product& product) {
-  return !takes_few(product.in) && (product.in_panels || product.in.width % kGemmColumns == 0);
+StepLauncher::By StepLauncher::multiplied_by(const Rows& in, bool in_panels) const {
+  if (takes_few(in)) return By::kFewRows;
+  if (in_panels) return parts_.setup.options.cuda.half_prompts ? By::kHalves : By::kInt8;
+  return in.width % kGemmColumns == 0 ? By::kHalves : By::kFewRows;
+}
+
+template <class Parameters>
+Result<void> StepLauncher::multiply_with(gpu::Kernel kernel, const Product& product, Parameters parameters) {
+  parameters.rows = product.in.count;
+  parameters.columns = product.in.width;
+  parameters.projection_count = product.count;
+  std::ranges::copy(product.projections, parameters.projections);
+  return start(kernel, parameters);
 }
 
 Result<void> StepLauncher::multiply(const Product& product) {
-  if (!goes_to_tensor_cores(product)) return multiply_in_pieces(product);
-  gpu::GemmParameters parameters{.in = parts_.map.halves,
-                                 .in_scales = parts_.map.half_scales,
-                                 .rows = product.in.count,
-                                 .columns = product.in.width,
-                                 .projection_count = product.count,
-                                 .projections = {}};
-  std::ranges::copy(product.projections, parameters.projections);
-  return parts_.kernels.launch(gpu::gemm_kernel(product.format), parameters);
+  if (product.by == By::kFewRows) return multiply_in_pieces(product);
+  if (product.by == By::kInt8) {
+    gpu::PanelGemmParameters parameters{};
+    parameters.in = product.quantised;
+    return multiply_with(gpu::gemm_int8_kernel(product.format), product, parameters);
+  }
+  gpu::GemmParameters parameters{};
+  parameters.in = parts_.map.halves;
+  parameters.in_scales = parts_.map.half_scales;
+  return multiply_with(gpu::gemm_kernel(product.format), product, parameters);
 }
 
 Result<void> StepLauncher::multiply_few(const Product& product) {
   const std::uint32_t terms = product.in_panels ? product.quantised.terms : 1;
   const gpu::Kernel kernel = gpu::matvec_kernel(product.format, product.in.count * terms);
   if (product.in_panels) {
-    gpu::MatVecParameters parameters{.in = product.quantised,
-                                     .rows = product.in.count,
-                                     .columns = product.in.width,
-                                     .projection_count = product.count,
-                                     .projections = {}};
-    std::ranges::copy(product.projections, parameters.projections);
-    return parts_.kernels.launch(kernel, parameters);
+    gpu::MatVecParameters parameters{};
+    parameters.in = product.quantised;
+    return multiply_with(kernel, product, parameters);
   }
-  gpu::FloatMatVecParameters parameters{.in = product.in.data,
-                                        .in_stride = product.in.stride,
-                                        .rows = product.in.count,
-                                        .columns = product.in.width,
-                                        .projection_count = product.count,
-                                        .projections = {}};
-  std::ranges::copy(product.projections, parameters.projections);
-  return parts_.kernels.launch(kernel, parameters);
+  gpu::FloatMatVecParameters parameters{};
+  parameters.in = product.in.data;
+  parameters.in_stride = product.in.stride;
+  return multiply_with(kernel, product, parameters);
 }
 
 // As many rows at a time as a launch takes, their terms counted.

@@ -24,11 +24,11 @@ const models::Step* StepLauncher::next_step() const {
   return index_ + 1 < program_.steps.size() ? &program_.steps[index_ + 1] : nullptr;
 }
 
-// Where the next operation multiplies `out` by panels, few rows at a time, the kernel that writes it also quantises it.
+// Where the next operation multiplies `out` by panels in int8, the kernel that writes it also quantises it.
 gpu::Q8Rows StepLauncher::quantised_for_next(models::BufferId out) const {
   const models::Step* const next = next_step();
   const auto* product = next == nullptr ? nullptr : std::get_if<models::MatMul>(&next->operation);
-  if (product == nullptr || product->in != out || !takes_few(rows_of(out))) return {};
+  if (product == nullptr || product->in != out || multiplied_by(rows_of(out), true) == By::kHalves) return {};
   const bool wanted = std::ranges::any_of(product->projections,
                                           [&](const auto& p) { return parts_.setup.weights.view(p.weight).in_panels; });
   return wanted ? quantised_rows(*product) : gpu::Q8Rows{};
@@ -41,6 +41,7 @@ Result<void> StepLauncher::launch(const StepShape& shape, std::span<const OwnedE
     if (events.empty()) return Result<void>();
     return driver.check(driver->record_event(events[event].get(), parts_.device.stream()), "recording an event");
   };
+  starts_early_ = events.empty() && parts_.setup.options.cuda.early_starts && parts_.kernels.can_start_early();
   LINNET_CHECK(copy_inputs());
   LINNET_CHECK(fill_rotations());
   is_quantised_ = false;
@@ -59,6 +60,7 @@ Result<void> StepLauncher::launch(const StepShape& shape, std::span<const OwnedE
 Result<void> StepLauncher::copy_inputs() {
   const Driver& driver = parts_.device.driver();
   const auto to = reinterpret_cast<DeviceAddress>(parts_.map.inputs);
+  behind_kernel_ = false;
   return driver.check(driver->copy_to_device(to, parts_.inputs.host(), parts_.inputs.bytes(), parts_.device.stream()),
                       "copying a step's inputs");
 }
@@ -79,14 +81,14 @@ Result<void> StepLauncher::fill_rotations() {
   for (const models::Rotation& rotation : program_.rotations) {
     const std::size_t pairs = rotation.dimensions / 2;
     const std::size_t table = parts_.setup.options.max_batch_rows * before;
-    LINNET_CHECK(parts_.kernels.launch(gpu::Kernel::kFillRotation,
-                                       gpu::FillRotationParameters{.positions = parts_.inputs.rows().positions,
-                                                                   .frequencies = parts_.map.frequencies + before,
-                                                                   .cosines = parts_.map.cosines + table,
-                                                                   .sines = parts_.map.sines + table,
-                                                                   .rows = shape_.rows,
-                                                                   .pairs = static_cast<std::uint32_t>(pairs),
-                                                                   .magnitude = rotation.magnitude}));
+    LINNET_CHECK(
+        start(gpu::Kernel::kFillRotation, gpu::FillRotationParameters{.positions = parts_.inputs.rows().positions,
+                                                                      .frequencies = parts_.map.frequencies + before,
+                                                                      .cosines = parts_.map.cosines + table,
+                                                                      .sines = parts_.map.sines + table,
+                                                                      .rows = shape_.rows,
+                                                                      .pairs = static_cast<std::uint32_t>(pairs),
+                                                                      .magnitude = rotation.magnitude}));
     before += pairs;
   }
   return {};
@@ -95,6 +97,7 @@ Result<void> StepLauncher::fill_rotations() {
 Result<void> StepLauncher::emit(const models::Embed& op) {
   const Rows out = rows_of(op.out);
   if (const float* const looked_up = parts_.pinned.looked_up(index_)) {
+    behind_kernel_ = false;
     const Driver& driver = parts_.device.driver();
     return driver.check(
         driver->copy_to_device(reinterpret_cast<DeviceAddress>(out.data), looked_up,
@@ -102,28 +105,28 @@ Result<void> StepLauncher::emit(const models::Embed& op) {
         "copying embeddings");
   }
   constexpr gpu::Lookup kLookups[] = {gpu::Lookup::kToken, gpu::Lookup::kPosition, gpu::Lookup::kFirst};
-  return parts_.kernels.launch(gpu::Kernel::kEmbed,
-                               gpu::EmbedParameters{.step = parts_.inputs.rows(),
-                                                    .table = parts_.map.matrices[static_cast<std::size_t>(op.table)],
-                                                    .out = out.data,
-                                                    .out_stride = out.stride,
-                                                    .rows = out.count,
-                                                    .columns = out.width,
-                                                    .format = parts_.setup.weights.view(op.table).format,
-                                                    .by = kLookups[static_cast<std::size_t>(op.by)],
-                                                    .scale = op.scale});
+  return start(gpu::Kernel::kEmbed,
+               gpu::EmbedParameters{.step = parts_.inputs.rows(),
+                                    .table = parts_.map.matrices[static_cast<std::size_t>(op.table)],
+                                    .out = out.data,
+                                    .out_stride = out.stride,
+                                    .rows = out.count,
+                                    .columns = out.width,
+                                    .format = parts_.setup.weights.view(op.table).format,
+                                    .by = kLookups[static_cast<std::size_t>(op.by)],
+                                    .scale = op.scale});
 }
 
 Result<void> StepLauncher::emit(const models::Add& op) {
   const Rows other = rows_of(op.other);
   const Rows sum = rows_of(op.in_out);
   if (sum.count == 0) return {};
-  return parts_.kernels.launch(gpu::Kernel::kAdd, gpu::AddParameters{.other = other.data,
-                                                                     .in_out = sum.data,
-                                                                     .other_stride = other.stride,
-                                                                     .in_out_stride = sum.stride,
-                                                                     .rows = sum.count,
-                                                                     .width = sum.width});
+  return start(gpu::Kernel::kAdd, gpu::AddParameters{.other = other.data,
+                                                     .in_out = sum.data,
+                                                     .other_stride = other.stride,
+                                                     .in_out_stride = sum.stride,
+                                                     .rows = sum.count,
+                                                     .width = sum.width});
 }
 
 Result<void> StepLauncher::emit(const models::RmsNorm& op) {
@@ -135,18 +138,18 @@ Result<void> StepLauncher::emit(const models::RmsNorm& op) {
   const bool whole = columns >= part && part % 32 == 0;
   const gpu::Q8Rows quantised = whole ? quantised_for_next(op.out) : gpu::Q8Rows{};
   will_be_quantised_ = quantised.values != nullptr;
-  return parts_.kernels.launch(gpu::Kernel::kRmsNorm,
-                               gpu::RmsNormParameters{.in = in.data,
-                                                      .weight = parts_.map.vectors[static_cast<std::size_t>(op.weight)],
-                                                      .out = out.data,
-                                                      .quantised = quantised,
-                                                      .in_stride = in.stride,
-                                                      .out_stride = out.stride,
-                                                      .rows = in.count,
-                                                      .groups = static_cast<std::uint32_t>(op.groups),
-                                                      .part = part,
-                                                      .width = std::min(part, columns),
-                                                      .epsilon = op.epsilon});
+  return start(gpu::Kernel::kRmsNorm,
+               gpu::RmsNormParameters{.in = in.data,
+                                      .weight = parts_.map.vectors[static_cast<std::size_t>(op.weight)],
+                                      .out = out.data,
+                                      .quantised = quantised,
+                                      .in_stride = in.stride,
+                                      .out_stride = out.stride,
+                                      .rows = in.count,
+                                      .groups = static_cast<std::uint32_t>(op.groups),
+                                      .part = part,
+                                      .width = std::min(part, columns),
+                                      .epsilon = op.epsilon});
 }
 
 Result<void> StepLauncher::emit(const models::LayerNorm& op) {
@@ -155,18 +158,17 @@ Result<void> StepLauncher::emit(const models::LayerNorm& op) {
   if (in.count == 0) return {};
   const gpu::Q8Rows quantised = in.width % 32 == 0 ? quantised_for_next(op.out) : gpu::Q8Rows{};
   will_be_quantised_ = quantised.values != nullptr;
-  return parts_.kernels.launch(
-      gpu::Kernel::kLayerNorm,
-      gpu::LayerNormParameters{.in = in.data,
-                               .weight = parts_.map.vectors[static_cast<std::size_t>(op.weight)],
-                               .bias = parts_.map.vectors[static_cast<std::size_t>(op.bias)],
-                               .out = out.data,
-                               .quantised = quantised,
-                               .in_stride = in.stride,
-                               .out_stride = out.stride,
-                               .rows = in.count,
-                               .width = in.width,
-                               .epsilon = op.epsilon});
+  return start(gpu::Kernel::kLayerNorm,
+               gpu::LayerNormParameters{.in = in.data,
+                                        .weight = parts_.map.vectors[static_cast<std::size_t>(op.weight)],
+                                        .bias = parts_.map.vectors[static_cast<std::size_t>(op.bias)],
+                                        .out = out.data,
+                                        .quantised = quantised,
+                                        .in_stride = in.stride,
+                                        .out_stride = out.stride,
+                                        .rows = in.count,
+                                        .width = in.width,
+                                        .epsilon = op.epsilon});
 }
 
 // Queries and keys, one operation behind the other, turn in one launch.
@@ -198,7 +200,7 @@ Result<void> StepLauncher::emit(const models::Rotate& op) {
     parameters.part_count = 2;
     skip_next_ = true;
   }
-  return parts_.kernels.launch(gpu::Kernel::kRotate, parameters);
+  return start(gpu::Kernel::kRotate, parameters);
 }
 
 Result<void> StepLauncher::emit(const models::SiluMultiply& op) {
@@ -207,22 +209,22 @@ Result<void> StepLauncher::emit(const models::SiluMultiply& op) {
   const Rows out = rows_of(op.out);
   const gpu::Q8Rows quantised = quantised_for_next(op.out);
   will_be_quantised_ = quantised.values != nullptr;
-  return parts_.kernels.launch(gpu::Kernel::kSiluMultiply, gpu::SiluMultiplyParameters{.gate = gate.data,
-                                                                                       .up = up.data,
-                                                                                       .out = out.data,
-                                                                                       .quantised = quantised,
-                                                                                       .gate_stride = gate.stride,
-                                                                                       .up_stride = up.stride,
-                                                                                       .out_stride = out.stride,
-                                                                                       .rows = out.count,
-                                                                                       .width = out.width});
+  return start(gpu::Kernel::kSiluMultiply, gpu::SiluMultiplyParameters{.gate = gate.data,
+                                                                       .up = up.data,
+                                                                       .out = out.data,
+                                                                       .quantised = quantised,
+                                                                       .gate_stride = gate.stride,
+                                                                       .up_stride = up.stride,
+                                                                       .out_stride = out.stride,
+                                                                       .rows = out.count,
+                                                                       .width = out.width});
 }
 
 Result<void> StepLauncher::emit(const models::Gelu& op) {
   const Rows rows = rows_of(op.in_out);
   const gpu::Q8Rows quantised = quantised_for_next(op.in_out);
   will_be_quantised_ = quantised.values != nullptr;
-  return parts_.kernels.launch(
+  return start(
       gpu::Kernel::kGelu,
       gpu::GeluParameters{
           .in_out = rows.data, .quantised = quantised, .stride = rows.stride, .rows = rows.count, .width = rows.width});
@@ -232,14 +234,13 @@ Result<void> StepLauncher::emit(const models::SelectOutputs& op) {
   const Rows in = rows_of(op.in);
   const Rows out = rows_of(op.out);
   if (out.count == 0) return {};
-  return parts_.kernels.launch(gpu::Kernel::kSelectOutputs,
-                               gpu::SelectOutputsParameters{.in = in.data,
-                                                            .output_rows = parts_.inputs.output_rows(),
-                                                            .out = out.data,
-                                                            .in_stride = in.stride,
-                                                            .out_stride = out.stride,
-                                                            .outputs = out.count,
-                                                            .width = in.width});
+  return start(gpu::Kernel::kSelectOutputs, gpu::SelectOutputsParameters{.in = in.data,
+                                                                         .output_rows = parts_.inputs.output_rows(),
+                                                                         .out = out.data,
+                                                                         .in_stride = in.stride,
+                                                                         .out_stride = out.stride,
+                                                                         .outputs = out.count,
+                                                                         .width = in.width});
 }
 
 }  // namespace linnet::engine::cuda

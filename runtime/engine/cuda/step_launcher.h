@@ -44,6 +44,14 @@ class StepLauncher {
     std::uint32_t width = 0;
   };
 
+  // Puts a kernel into the stream: one that starts early, where all that lies ahead of it there are kernels.
+  template <class Parameters>
+  [[nodiscard]] Result<void> start(kernels::cuda::Kernel kernel, const Parameters& parameters) {
+    const bool early = starts_early_ && behind_kernel_;
+    behind_kernel_ = true;
+    return parts_.kernels.launch(kernel, parameters, early);
+  }
+
   [[nodiscard]] Rows rows_of(models::BufferId id) const;
   [[nodiscard]] const models::Step* next_step() const;
   [[nodiscard]] kernels::cuda::Q8Rows quantised_for_next(models::BufferId out) const;
@@ -70,13 +78,18 @@ class StepLauncher {
   }
 
   struct Product;
+  // What multiplies: lanes a few rows at a time, or tensor cores.
+  enum class By : std::uint8_t { kFewRows, kInt8, kHalves };
   [[nodiscard]] static bool takes_few(const Rows& in) { return in.count <= kernels::cuda::kMatVecRows; }
-  [[nodiscard]] static bool goes_to_tensor_cores(const Product& product);
+  [[nodiscard]] By multiplied_by(const Rows& in, bool in_panels) const;
   [[nodiscard]] kernels::cuda::Projection projection_of(const models::Projection& projection) const;
   [[nodiscard]] kernels::cuda::Q8Rows quantised_rows(const models::MatMul& op) const;
   [[nodiscard]] Result<void> prepare_rows(const Product& product);
   [[nodiscard]] Result<void> multiply(const Product& product);
   [[nodiscard]] Result<void> multiply_few(const Product& product);
+  // Launches the kernel with what all products' parameters have filled in.
+  template <class Parameters>
+  [[nodiscard]] Result<void> multiply_with(kernels::cuda::Kernel kernel, const Product& product, Parameters parameters);
   [[nodiscard]] Result<void> multiply_in_pieces(Product product);
   [[nodiscard]] Result<void> attend_in_parts(const models::Attend& op, const kernels::cuda::AttendShape& shape,
                                              const kernels::cuda::KvPlace& place);
@@ -90,6 +103,8 @@ class StepLauncher {
   bool is_quantised_ = false;       // The operation before left its rows quantised for this product.
   bool will_be_quantised_ = false;  // This operation leaves its rows quantised.
   bool skip_next_ = false;          // This launch did the next operation too.
+  bool starts_early_ = false;       // Of this step.
+  bool behind_kernel_ = false;      // What was put into the stream last.
 };
 
 }  // namespace linnet::engine::cuda

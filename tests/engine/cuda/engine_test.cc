@@ -171,6 +171,46 @@ TEST(Graphs, DecodingIsReplayedAndTheRestIsLaunched) {
   }
 }
 
+// All kernels of a step but those that something else than a kernel lies ahead of; the played driver checks which.
+TEST(EarlyStarts, AreAskedForWhereKernelsWait) {
+  const auto model = load_model("llama-q4_0");
+  const auto starts = [&](const FakeMachine& machine, EngineOptions options) {
+    auto engine = *open(*model, options);
+    const std::size_t early = machine.driver.calls_of("launch_with");
+    const std::size_t all = machine.driver.calls_of("launch");
+    const std::vector<BatchRow> rows = {{1, *engine.begin_sequence(), 0, true}};
+    std::vector<StepCost> costs(engine.program().steps.size());
+    engine.profile(costs);
+    EXPECT_TRUE(engine.step(rows));
+    EXPECT_EQ(machine.driver.calls_of("launch_with"), early) << "timed, each by itself";
+    EXPECT_GT(machine.driver.calls_of("launch"), all);
+    EXPECT_TRUE(machine.driver.faults().empty());
+    return early;
+  };
+  const FakeOptions hopper{.capability = 90, .compiled_for = 90};
+  {
+    const FakeMachine machine(hopper);
+    const std::size_t early = starts(machine, machine.on(DeviceChoice::kCuda));
+    EXPECT_GT(early * 10, machine.driver.launches() * 4) << "captured once, replayed once, profiled once";
+  }
+  {
+    const FakeMachine machine(hopper);
+    EngineOptions options = machine.on(DeviceChoice::kCuda);
+    options.cuda.early_starts = false;
+    EXPECT_EQ(starts(machine, options), 0U);
+  }
+  {
+    const FakeMachine machine({.capability = 100, .compiled_for = 80});  // PTX, compiled by the driver.
+    EXPECT_EQ(starts(machine, machine.on(DeviceChoice::kCuda)), 0U);
+  }
+  const FakeMachine machine(hopper);
+  DriverFunctions older = machine.driver.functions();
+  older.launch_with = nullptr;
+  EngineOptions options = machine.on(DeviceChoice::kCuda);
+  options.cuda.driver = &older;
+  EXPECT_EQ(starts(machine, options), 0U);
+}
+
 TEST(Profile, TimesEveryStep) {
   const FakeMachine machine;
   const auto model = load_model("llama-q4_0");

@@ -25,7 +25,7 @@ struct KernelInfo {
   gpu::Launch (*grid)(const void*);
 };
 
-constexpr KernelInfo kKernels[gpu::kKernelCount] = {
+constexpr KernelInfo kKernels[] = {
 #define LINNET_CUDA_ENTRY(enumerator, name, parameters) {sizeof(gpu::parameters), grid_of<gpu::parameters>},
     LINNET_CUDA_ROW_KERNELS(LINNET_CUDA_ENTRY)
 #undef LINNET_CUDA_ENTRY
@@ -39,7 +39,11 @@ constexpr KernelInfo kKernels[gpu::kKernelCount] = {
 #define LINNET_CUDA_ENTRY(format, name) LINNET_CUDA_PRODUCTS(FloatMatVecParameters)
             LINNET_CUDA_FLOAT_FORMATS(LINNET_CUDA_ENTRY)
 #undef LINNET_CUDA_ENTRY
+#define LINNET_CUDA_ENTRY(format, name) {sizeof(gpu::PanelGemmParameters), grid_of<gpu::PanelGemmParameters>},
+                LINNET_CUDA_PANEL_FORMATS(LINNET_CUDA_ENTRY)
+#undef LINNET_CUDA_ENTRY
 };
+static_assert(std::size(kKernels) == gpu::kKernelCount);
 
 // Handles of functions are their kernel's place, and one.
 Function handle_of(std::size_t kernel) { return reinterpret_cast<Function>(kernel + 1); }
@@ -111,8 +115,8 @@ struct FakeDriver::Calls {
     driver->expect(device == 7, "a device");
     const FakeOptions& options = driver->options_;
     switch (attribute) {
-      case kComputeCapabilityMajor: *value = 8; break;
-      case kComputeCapabilityMinor: *value = 7; break;
+      case kComputeCapabilityMajor: *value = options.capability / 10; break;
+      case kComputeCapabilityMinor: *value = options.capability % 10; break;
       case kMultiprocessorCount: *value = 16; break;
       case kMaxSharedMemoryPerBlockOptIn: *value = 163 * 1024; break;
       case kIntegrated: *value = options.integrated ? 1 : 0; break;
@@ -276,6 +280,21 @@ struct FakeDriver::Calls {
                            .parameters = std::vector<std::byte>(bytes, bytes + kKernels[kernel].bytes),
                            .grid = grid});
   }
+  static Status function_attribute(int* value, int attribute, Function function) {
+    LINNET_FAKE_ENTER("function_attribute");
+    driver->expect(kernel_of(function) < gpu::kKernelCount && attribute == kPtxVersion, "an attribute");
+    *value = driver->options_.compiled_for;
+    return kSuccess;
+  }
+  static Status launch_with(const LaunchConfig* config, Function function, void** parameters, void** extra) {
+    const LaunchAttribute* const attribute = config->attributes;
+    driver->expect(config->attribute_count == 1 && attribute->id == kProgrammaticStreamSerialization &&
+                       attribute->value.allowed == 1 && driver->behind_kernel_ && driver->options_.compiled_for >= 90,
+                   "an early start");
+    ++driver->calls_by_name_["launch_with"];
+    return launch(function, config->grid_x, config->grid_y, config->grid_z, config->block_x, config->block_y,
+                  config->block_z, config->shared_bytes, config->stream, parameters, extra);
+  }
   static Status create_stream(Stream* stream, unsigned flags) {
     LINNET_FAKE_ENTER("create_stream");
     driver->expect(flags == kStreamNonBlocking && driver->current_, "a stream's flags");
@@ -325,6 +344,7 @@ struct FakeDriver::Calls {
   static Status record_event(Event event, Stream stream) {
     LINNET_FAKE_ENTER("record_event");
     driver->expect(driver->is(event, "event") && driver->is(stream, "stream") && !driver->capturing_, "an event");
+    driver->behind_kernel_ = false;
     return kSuccess;
   }
   static Status event_milliseconds(float* milliseconds, Event from, Event to) {
@@ -355,6 +375,7 @@ FakeDriver::FakeDriver(const FakeOptions& options) : options_(options) {
   driver = this;
 #define LINNET_FAKE_MEMBER(member, symbol, parameters) functions_.member = Calls::member;
   LINNET_CUDA_FUNCTIONS(LINNET_FAKE_MEMBER)
+  LINNET_CUDA_LATER_FUNCTIONS(LINNET_FAKE_MEMBER)
 #undef LINNET_FAKE_MEMBER
 }
 
@@ -417,6 +438,7 @@ bool FakeDriver::pinned(const void* memory, std::size_t bytes) const {
 }
 
 Status FakeDriver::submit(Command command) {
+  behind_kernel_ = command.kind == Command::Kind::kLaunch;
   if (capturing_) {
     capturing_->commands.push_back(std::move(command));
   } else {

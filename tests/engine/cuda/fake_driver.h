@@ -24,6 +24,8 @@ struct FakeOptions {
   bool takes_mappings = true;  // Of read-only pages, where it is integrated.
   std::size_t memory = std::size_t{1} << 30;
   int devices = 1;
+  int capability = 87;      // Of the device, 10 times,
+  int compiled_for = 87;    // and of the kernels' code.
   RunKernel run = nullptr;  // Null: launches are checked and counted alone.
 };
 
@@ -76,7 +78,8 @@ class FakeDriver {
   Status failure_ = kSuccess;
   bool failure_stays_ = false;
   bool hangs_ = false;
-  bool current_ = false;  // The context is a thread's.
+  bool current_ = false;        // The context is a thread's.
+  bool behind_kernel_ = false;  // What was submitted last.
   std::size_t launches_ = 0;
   std::size_t in_use_ = 0;
   std::vector<std::size_t> allocations_;

@@ -26,7 +26,7 @@ std::vector<float> processor_logits(const engine::test::ModelBytes& model) {
 class Faults : public testing::Test {
  protected:
   std::unique_ptr<engine::test::ModelBytes> model_ = load_model("llama-q4_0");
-  FakeMachine machine_;
+  FakeMachine machine_{FakeOptions{.capability = 90, .compiled_for = 90}};  // With early starts.
 
   EngineOptions on(DeviceChoice choice) const {
     return machine_.on(choice, {.context = 64, .max_batch_rows = 8, .max_outputs = 8});

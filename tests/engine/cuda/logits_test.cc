@@ -16,16 +16,16 @@ using engine::test::data_path;
 using engine::test::load_model;
 using engine::test::read_npy;
 
-// Between a GPU and the processor: order of sums, and for many rows products of numbers rounded to halves. Where that
-// turns the rounding of an activation the other way, it differs by one step of 127 of its block, which these models'
-// random matrices do not average out (tests/engine/reference_test.cc).
+// Between a GPU and the processor: order of sums, and for many rows attention, and products with matrices of floats, of
+// numbers rounded to halves. Where that turns the rounding of an activation the other way, it differs by one step of
+// 127 of its block, which these models' random matrices do not average out (tests/engine/reference_test.cc).
 struct Case {
   const char* name;
   double many_rows;
   double few_rows;
 };
 constexpr Case kCases[] = {
-    {"llama-q4_0", 4e-2, 1e-2}, {"qwen2-q4_1", 4e-2, 1e-2},  {"qwen3-q8_0", 4e-2, 1e-2},
+    {"llama-q4_0", 1e-2, 1e-2}, {"qwen2-q4_1", 1e-2, 1e-2},  {"qwen3-q8_0", 1e-2, 1e-2},
     {"llama-f16", 5e-3, 1e-4},  {"mistral-f32", 5e-3, 1e-4}, {"qwen2-yarn-f32", 5e-3, 1e-4},
 };
 

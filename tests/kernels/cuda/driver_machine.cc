@@ -16,7 +16,7 @@ using Entry = Result<void> (*)(const KernelModule& module, Kernel kernel, const 
 
 template <class Parameters>
 Result<void> launch_with(const KernelModule& module, Kernel kernel, const void* parameters) {
-  return module.launch(kernel, *static_cast<const Parameters*>(parameters));
+  return module.launch(kernel, *static_cast<const Parameters*>(parameters), false);
 }
 
 constexpr Entry kEntries[kKernelCount] = {

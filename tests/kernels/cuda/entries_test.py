@@ -11,6 +11,7 @@ def names_of(header):
     for formats in ("PANEL_FORMATS", "FLOAT_FORMATS"):
         for _, form in re.findall(r"X\((\w+), (\w+)\)", lists[formats]):
             names += [f"matvec_{rows}_{form}" for rows in (1, 2, 4, 8)] + [f"gemm_{form}"]
+            names += [f"gemm_int8_{form}"] if formats == "PANEL_FORMATS" else []
     return {f"linnet_cuda_{name}" for name in names}
 
 

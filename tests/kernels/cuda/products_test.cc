@@ -48,15 +48,15 @@ struct In {
 // The products of inputs of which each block of 32 has its own scale, which no variant of the CPU computes for a format
 // that joins blocks.
 std::vector<float> products_of_single_blocks(const Matrix& matrix, const In& in) {
-  const OwnedActivations activations(in.floats, in.rows);
+  const OwnedActivations activations(in.floats, in.rows, Format::kQ8_0, in.terms);
   const auto values = activations.values_in_rows();
   const auto scales = activations.scales_in_rows();
   std::vector<float> out(in.rows * matrix.rows);
   for (std::size_t i = 0; i < out.size(); ++i) {
     double sum = 0;
-    for (std::size_t c = 0; c < matrix.columns; ++c) {
-      const std::size_t at = i / matrix.rows * matrix.columns + c;
-      sum += static_cast<double>(matrix.numbers[i % matrix.rows * matrix.columns + c]) * values[at] *
+    for (std::size_t c = 0; c < in.terms * matrix.columns; ++c) {
+      const std::size_t at = i / matrix.rows * in.terms * matrix.columns + c;
+      sum += static_cast<double>(matrix.numbers[i % matrix.rows * matrix.columns + c % matrix.columns]) * values[at] *
              scales[at / kActivationBlock];
     }
     out[i] = static_cast<float>(sum);
@@ -255,6 +255,41 @@ TEST_P(CudaProducts, ManyRowsAreTheCpusProductsButForHalfPrecision) {
   }
 }
 
+class CudaPanelProducts : public test::CudaTestWith<Format> {};
+
+// Blocks of rows and of outputs that are whole and that are not, columns that end within a turn of shared memory.
+TEST_P(CudaPanelProducts, ManyRowsInInt8AreTheCpusProductsButForTheOrderOfSums) {
+  Random random(3);
+  for (const std::size_t least : {32U, 160U, 256U}) {
+    const std::size_t columns = test::whole_blocks(GetParam(), least);
+    const Matrix first(random, GetParam(), 145, columns);
+    const Matrix second(random, GetParam(), 16, columns);
+    for (const std::size_t terms : {1U, 2U}) {
+      const std::size_t rows = least == 160 ? 130 : 9;
+      SCOPED_TRACE(testing::Message() << columns << " columns, " << rows << " rows of " << terms << " terms");
+      auto floats = random.floats(rows * columns, 3.0F);
+      for (std::size_t c = 0; c < columns; ++c) floats[columns + c] *= 1e6F;
+      std::fill_n(floats.begin() + static_cast<std::ptrdiff_t>(2 * columns), columns, 0.0F);
+      const In in{.floats = floats, .rows = rows, .terms = terms, .joined = false};
+      const std::vector<Target> targets = {{random, first, rows, false}, {random, second, rows, true}};
+      const OwnedActivations activations(floats, rows, Format::kQ8_0, terms);
+      const DeviceArray<std::int8_t> values(activations.values_in_rows());
+      const DeviceArray<float> scales(activations.scales_in_rows());
+      PanelGemmParameters p{.in = {values.data(), scales.data(), static_cast<std::uint32_t>(terms)},
+                            .rows = static_cast<std::uint32_t>(rows),
+                            .columns = static_cast<std::uint32_t>(columns),
+                            .projection_count = 0,
+                            .projections = {}};
+      const auto outs = run(p, targets, [&] { test::launch(gemm_int8_kernel(GetParam()), p); });
+      expect_products(targets, outs, in, [](const Terms& t) { return 1e-6 * t.sum; });
+      if (HasFatalFailure()) return;
+      const auto again = run(p, targets, [&] { test::launch(gemm_int8_kernel(GetParam()), p); });
+      for (std::size_t i = 0; i < outs.size(); ++i) ASSERT_TRUE(test::same_bits(again[i], outs[i]));
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Panels, CudaPanelProducts, testing::ValuesIn(test::kPanelFormats), test::format_name);
 INSTANTIATE_TEST_SUITE_P(Panels, CudaProducts, testing::ValuesIn(test::kPanelFormats), test::format_name);
 INSTANTIATE_TEST_SUITE_P(Floats, CudaProducts, testing::ValuesIn(test::kFloatFormats), test::format_name);
 

@@ -10,7 +10,7 @@ namespace {
 
 using Entry = void (*)(const void* parameters);
 
-constexpr Entry kEntries[kKernelCount] = {
+constexpr Entry kEntries[] = {
 #define LINNET_CUDA_ENTRY(enumerator, name, parameters) \
   [](const void* p) { linnet_cuda_##name(*static_cast<const parameters*>(p)); },
     LINNET_CUDA_ROW_KERNELS(LINNET_CUDA_ENTRY)
@@ -27,7 +27,12 @@ constexpr Entry kEntries[kKernelCount] = {
 #define LINNET_CUDA_ENTRY(format, name) LINNET_CUDA_PRODUCTS(name, FloatMatVecParameters)
             LINNET_CUDA_FLOAT_FORMATS(LINNET_CUDA_ENTRY)
 #undef LINNET_CUDA_ENTRY
+#define LINNET_CUDA_ENTRY(format, name) \
+  [](const void* p) { linnet_cuda_gemm_int8_##name(*static_cast<const PanelGemmParameters*>(p)); },
+                LINNET_CUDA_PANEL_FORMATS(LINNET_CUDA_ENTRY)
+#undef LINNET_CUDA_ENTRY
 };
+static_assert(std::size(kEntries) == kKernelCount);
 
 }  // namespace
 }  // namespace linnet::kernels::cuda
