@@ -3,7 +3,8 @@
 // The softmax runs along (Milakov and Gimelshein 2018; tiled as Dao 2023): scores never leave the registers, which hold
 // them as the left operand of the product with the values. While keys are multiplied the values are copied, and while
 // values are multiplied the next keys are. Queries and weights are two f16 numbers each, what they are rounded to and
-// what that leaves: with one, sums would be off by so much that a model's next rounding to int8 often turns the other way.
+// what that leaves: with one, sums would be off by so much that a model's next rounding to int8 often turns the other
+// way.
 #include "kernels/cuda/pages.h"
 #include "kernels/cuda/rows.h"
 #include "kernels/cuda/tile.h"
