@@ -69,7 +69,7 @@ stage aarch64-build build aarch64
 stage aarch64-tests tests aarch64-quick
 stage cortex-a53-tests tests aarch64-a53
 stage asan-build build asan
-stage asan-tests tests asan
+stage asan-tests tests asan-quick
 stage tsan-build build tsan
 stage tsan-tests tests tsan
 stage clang-tidy .ci/tidy.py build/asan build/aarch64
