@@ -11,6 +11,7 @@ import argparse
 import array
 import ast
 import json
+import os
 import pathlib
 import struct
 import subprocess
@@ -46,17 +47,17 @@ class Linnet:
         self.program = program
         self.device = device
 
-    def run(self, *words, device=None):
+    def run(self, *words, device=None, **environment):
         chosen = [] if words[0] == "make-model" else ["--device", device or self.device]
         done = subprocess.run([self.program, *map(str, words), *chosen], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE)
+                              stderr=subprocess.PIPE, env=os.environ | environment)
         if done.returncode != 0:
             told = done.stderr.decode().strip().splitlines() or [f"ended with {done.returncode}"]
             raise SystemExit(f"models.py: linnet {' '.join(map(str, words))}: {told[-1]}")
         return done.stdout.decode()
 
-    def json(self, *words, device=None):
-        return json.loads(self.run(*words, "--json", device=device))
+    def json(self, *words, device=None, **environment):
+        return json.loads(self.run(*words, "--json", device=device, **environment))
 
 
 def floats_of(path):
@@ -105,6 +106,8 @@ def measure(linnet, shape, kind, scratch, copy):
     linnet.run("make-model", "--like", shape, "--type", kind, "-o", model)
     words = ("bench", "-m", model, "-p", PROMPT, "-n", GENERATE, "--no-limits", "--no-cache")
     speed = linnet.json(*words, "-r", 3)
+    halves = linnet.json(*words, "-r", 3, LINNET_CUDA_PROMPTS="f16")
+    in_turn = linnet.json(*words, "-r", 3, LINNET_CUDA_EARLY="off")
     profile = linnet.json(*words, "-r", 1, "--profile")
     deep = {kept: linnet.json("bench", "-m", model, "-p", 1, "-n", GENERATE // 2, "-d", DEPTH, "-r", 1, "--no-limits", "--no-cache",
                               "--kv-cache", kept)["decode_tokens_per_second"] for kept in ("f16", "q8")}
@@ -112,6 +115,7 @@ def measure(linnet, shape, kind, scratch, copy):
     decode = speed["decode_tokens_per_second"]
     return {"shape": shape, "type": kind, "device": speed["device"], "reason": speed["device_reason"],
             "prefill_tokens_per_second": speed["prefill_tokens_per_second"], "decode_tokens_per_second": decode,
+            "prefill_in_f16": halves["prefill_tokens_per_second"], "decode_without_early_starts": in_turn["decode_tokens_per_second"],
             "decode_at_depth": deep, "bytes_a_token": bytes_a_token(profile),
             "decode_share_of_copy": decode * bytes_a_token(profile) / copy if copy else None, "profile": profile["profile"]}
 
@@ -129,11 +133,11 @@ def print_table(figures):
               + ("" if row["ok"] else "   NOT the processor's"))
     same = sum(row["ok"] for row in figures["answers"])
     print(f"greedy answers of the pilot: {same} of {len(figures['answers'])} are the processor's")
-    print(f"\n{'':34}  prefill {PROMPT}  decode {GENERATE}  of copy  at depth {DEPTH}: f16, q8   (tokens/s)")
+    print(f"\n{'':34}  prefill {PROMPT}: int8, f16  decode {GENERATE}: early, in turn  of copy  at depth {DEPTH}: f16, q8   (tokens/s)")
     for row in figures["speed"]:
         share = f"{row['decode_share_of_copy']:6.2f}" if row["decode_share_of_copy"] else "     -"
-        print(f"{row['shape'] + ' ' + row['type']:34}  {row['prefill_tokens_per_second']:12.0f}  "
-              f"{row['decode_tokens_per_second']:10.1f}  {share}  {row['decode_at_depth']['f16']:10.1f}, {row['decode_at_depth']['q8']:.1f}")
+        print(f"{row['shape'] + ' ' + row['type']:34}  {row['prefill_tokens_per_second']:12.0f}, {row['prefill_in_f16']:.0f}  "
+              f"{row['decode_tokens_per_second']:12.1f}, {row['decode_without_early_starts']:.1f}  {share}  {row['decode_at_depth']['f16']:10.1f}, {row['decode_at_depth']['q8']:.1f}")
     for row in figures["speed"]:
         top = ", ".join(f"{op['operation']} {op['share']:.2f}" for op in row["profile"]["decode"][:6])
         print(f"decode of {row['shape']} {row['type']}, shares of an operation's time: {top}")

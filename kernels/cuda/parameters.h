@@ -210,7 +210,8 @@ struct FloatMatVecParameters {
   Projection projections[kProjections];
 };
 
-// Any number of rows of int8 activations times panels, on tensor cores; each row's terms are added.
+// Many rows of int8 activations times panels, on tensor cores; each row's terms are added. Numbers are counted in 32
+// bits: rows * terms * columns < 2^32.
 struct PanelGemmParameters {
   Q8Rows in;
   std::uint32_t rows;
