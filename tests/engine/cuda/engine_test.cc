@@ -174,7 +174,7 @@ TEST(Graphs, DecodingIsReplayedAndTheRestIsLaunched) {
 // All kernels of a step but those that something else than a kernel lies ahead of; the played driver checks which.
 TEST(EarlyStarts, AreAskedForWhereKernelsWait) {
   const auto model = load_model("llama-q4_0");
-  const auto starts = [&](const FakeMachine& machine, EngineOptions options) {
+  const auto starts = [&](const FakeMachine& machine, const EngineOptions& options) {
     auto engine = *open(*model, options);
     const std::size_t early = machine.driver.calls_of("launch_with");
     const std::size_t all = machine.driver.calls_of("launch");

@@ -1,6 +1,7 @@
 #include "tests/engine/cuda/fake_driver.h"
 
 #include <cassert>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -12,7 +13,7 @@ namespace {
 namespace gpu = kernels::cuda;
 
 FakeDriver* driver = nullptr;
-Context const kContext = reinterpret_cast<Context>(0x1001);
+ContextTag* const kContext = device_pointer<ContextTag>(0x1001);
 
 // Bytes of each kernel's parameter, and the grid that it asks for.
 template <class Parameters>
@@ -46,7 +47,7 @@ constexpr KernelInfo kKernels[] = {
 static_assert(std::size(kKernels) == gpu::kKernelCount);
 
 // Handles of functions are their kernel's place, and one.
-Function handle_of(std::size_t kernel) { return reinterpret_cast<Function>(kernel + 1); }
+Function handle_of(std::size_t kernel) { return device_pointer<FunctionTag>(kernel + 1); }
 std::size_t kernel_of(Function function) { return reinterpret_cast<std::uintptr_t>(function) - 1; }
 
 std::uint32_t linnet_version = 0;  // What the module's global shows.
@@ -107,7 +108,7 @@ struct FakeDriver::Calls {
   static Status device_name(char* name, int length, DeviceNumber device) {
     LINNET_FAKE_ENTER("device_name");
     driver->expect(device == 7 && length > 16, "a device");
-    std::strcpy(name, "Fake GPU");
+    std::snprintf(name, static_cast<std::size_t>(length), "Fake GPU");
     return kSuccess;
   }
   static Status device_attribute(int* value, int attribute, DeviceNumber device) {
@@ -119,7 +120,7 @@ struct FakeDriver::Calls {
       case kComputeCapabilityMinor: *value = options.capability % 10; break;
       case kMultiprocessorCount: *value = 16; break;
       case kMaxSharedMemoryPerBlockOptIn: *value = 163 * 1024; break;
-      case kIntegrated: *value = options.integrated ? 1 : 0; break;
+      case kIntegrated:
       case kReadOnlyHostRegisterSupported: *value = options.integrated ? 1 : 0; break;
       default: driver->expect(false, "attribute " + std::to_string(attribute));
     }
@@ -162,12 +163,12 @@ struct FakeDriver::Calls {
     return kSuccess;
   }
   static Status release(DeviceAddress address) {
-    if (const Status status = driver->unmake(reinterpret_cast<void*>(address), "memory"); status != kSuccess) {
+    if (const Status status = driver->unmake(device_pointer<void>(address), "memory"); status != kSuccess) {
       return status;
     }
     driver->in_use_ -= driver->device_memory_[address];
     driver->device_memory_.erase(address);
-    std::free(reinterpret_cast<void*>(address));
+    std::free(device_pointer<void>(address));
     return kSuccess;
   }
   static Status allocate_pinned(void** memory, std::size_t bytes) {
@@ -214,14 +215,14 @@ struct FakeDriver::Calls {
     driver->expect(!driver->capturing_ || driver->pinned(from, bytes),
                    "a captured copy from memory that is not pinned");
     return driver->submit(
-        {.kind = Command::Kind::kToDevice, .to = reinterpret_cast<void*>(to), .from = from, .bytes = bytes});
+        {.kind = Command::Kind::kToDevice, .to = device_pointer<void>(to), .from = from, .bytes = bytes});
   }
   static Status copy_from_device(void* to, DeviceAddress from, std::size_t bytes, Stream stream) {
     LINNET_FAKE_ENTER("copy_from_device");
     driver->expect(bytes != 0 && driver->on_device(from, bytes), "where to copy from");
     driver->expect(driver->is(stream, "stream"), "a stream");
     return driver->submit(
-        {.kind = Command::Kind::kFromDevice, .to = to, .from = reinterpret_cast<void*>(from), .bytes = bytes});
+        {.kind = Command::Kind::kFromDevice, .to = to, .from = device_pointer<void>(from), .bytes = bytes});
   }
   static Status load_module(Module* module, const void* image) {
     LINNET_FAKE_ENTER("load_module");
