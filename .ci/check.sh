@@ -41,10 +41,10 @@ build() {  # build CONFIGURE-PRESET [BUILD-PRESET]
   cmake --preset "$1" && cmake --build --preset "${2:-$1}" -- -j "$jobs"
 }
 
-tests() {  # tests TEST-PRESET
+tests() {  # tests TEST-PRESET [JOBS]
   local folder=$PWD/$results/$1
   mkdir -p "$folder"
-  GTEST_OUTPUT=xml:$folder/ ctest --preset "$1" -j "$jobs" --output-junit "$folder/ctest.xml"
+  GTEST_OUTPUT=xml:$folder/ ctest --preset "$1" -j "${2:-$jobs}" --output-junit "$folder/ctest.xml"
   local outcome=$?
   .ci/summary.py --skips "$folder"
   return $outcome
@@ -64,7 +64,7 @@ setup() {
 stage setup setup
 stage format format
 stage release-build build release
-stage release-tests tests release
+stage release-tests tests release $((jobs + 1))  # The system's tests wait more than they compute.
 stage aarch64-build build aarch64
 stage aarch64-tests tests aarch64-quick
 stage cortex-a53-tests tests aarch64-a53
