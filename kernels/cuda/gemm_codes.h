@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/cuda/launch.h"
+#include "kernels/cuda/projections.h"
 #include "kernels/cuda/tile.h"
 #include "kernels/cuda/weights.h"
 
@@ -34,10 +35,7 @@ class CodeShare {
 
  public:
   LINNET_DEVICE void place(const Projection& projection, std::uint32_t tile, std::uint32_t columns, SharedAddress to) {
-    const std::uint32_t panel = tile * (kGemmOutputs / kRowsAPanel) + warp_index();
-    const bool exists = panel * kRowsAPanel < projection.rows;
-    panel_ = projection.weight + (exists ? panel * panel_size<kFormat>(columns) : 0);
-    parts_ = exists ? columns / 32 : 0;
+    panel_ = WarpPanel<kFormat>::of(projection, tile, columns);
     const std::uint32_t row = warp_index() * kRowsAPanel + lane_index() % 4 * 4;
     const std::uint32_t column = block(0) * 32 + chunk() * Part::kColumns;
     codes_ = to + CodeRoom::kCodes + CodeTile::at(row, column / 16) + column % 16;
@@ -49,7 +47,7 @@ class CodeShare {
     LINNET_UNROLL
     for (std::uint32_t i = 0; i < kHeld; ++i) {
       const std::uint32_t part = CodeRoom::kBlocks * step + block(i);
-      if (part < parts_) held_[i].load(panel_, part, chunk(), lane_index() % 4);
+      if (part < panel_.parts) held_[i].load(panel_.first, part, chunk(), lane_index() % 4);
     }
     step_ = step;
   }
@@ -57,7 +55,7 @@ class CodeShare {
   LINNET_DEVICE void put(std::uint32_t offset) const {
     LINNET_UNROLL
     for (std::uint32_t i = 0; i < kHeld; ++i) {
-      const bool exists = CodeRoom::kBlocks * step_ + block(i) < parts_;
+      const bool exists = CodeRoom::kBlocks * step_ + block(i) < panel_.parts;
       LINNET_UNROLL
       for (std::uint32_t row = 0; row < 4; ++row) put_codes(held_[i], exists, row, offset, i);
       if (chunk() % kChunksAScale == 0) put_scales(held_[i], exists, offset + i * (kGemmOutputs * 4));
@@ -105,10 +103,9 @@ class CodeShare {
     if constexpr (kOwn.minima) store_shared(scales_ + offset + (CodeRoom::kSecond - CodeRoom::kScales), minima);
   }
 
-  const std::byte* panel_;
+  WarpPanel<kFormat> panel_;
   SharedAddress codes_;
   SharedAddress scales_;
-  std::uint32_t parts_;
   std::uint32_t step_;
   Part held_[kHeld];
 };

@@ -6,6 +6,7 @@
 
 #include "kernels/cuda/float_weights.h"
 #include "kernels/cuda/launch.h"
+#include "kernels/cuda/projections.h"
 #include "kernels/cuda/tile.h"
 #include "kernels/cuda/weights.h"
 
@@ -23,10 +24,7 @@ class PanelShare {
 
  public:
   LINNET_DEVICE void place(const Projection& projection, std::uint32_t tile, std::uint32_t columns, SharedAddress to) {
-    const std::uint32_t panel = tile * (kGemmOutputs / kRowsAPanel) + warp_index();
-    const bool exists = panel * kRowsAPanel < projection.rows;
-    panel_ = projection.weight + (exists ? panel * panel_size<kFormat>(columns) : 0);
-    parts_ = exists ? columns / 32 : 0;
+    panel_ = WarpPanel<kFormat>::of(projection, tile, columns);
     const std::uint32_t column = part_of(0, 0) * 32 + chunk() * Part::kColumns;
     to_ = to + GemmTile::at(warp_index() * kRowsAPanel + lane_index() % 4 * 4, column / 8) + column % 8 * 2;
   }
@@ -35,7 +33,7 @@ class PanelShare {
     LINNET_UNROLL
     for (std::uint32_t i = 0; i < kHeld; ++i) {
       const std::uint32_t part = part_of(step, i);
-      if (part < parts_) held_[i].load(panel_, part, chunk(), lane_index() % 4);
+      if (part < panel_.parts) held_[i].load(panel_.first, part, chunk(), lane_index() % 4);
     }
     step_ = step;
   }
@@ -43,7 +41,7 @@ class PanelShare {
   LINNET_DEVICE void put(std::uint32_t offset) const {
     LINNET_UNROLL
     for (std::uint32_t i = 0; i < kHeld; ++i) {
-      const bool exists = part_of(step_, i) < parts_;
+      const bool exists = part_of(step_, i) < panel_.parts;
       LINNET_UNROLL
       for (std::uint32_t row = 0; row < 4; ++row) {
         std::uint32_t halves[2 * Part::kWords] = {};
@@ -84,9 +82,8 @@ class PanelShare {
     }
   }
 
-  const std::byte* panel_;
+  WarpPanel<kFormat> panel_;
   SharedAddress to_;
-  std::uint32_t parts_;
   std::uint32_t step_;
   Part held_[kHeld];
 };

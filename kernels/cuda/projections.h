@@ -3,6 +3,7 @@
 
 #include "kernels/cuda/device.h"
 #include "kernels/cuda/launch.h"
+#include "kernels/cuda/weights.h"
 
 namespace linnet::kernels::cuda {
 
@@ -25,6 +26,19 @@ LINNET_DEVICE Tile tile_of(const Parameters& p, std::uint32_t index, std::uint32
   }
   return tile;
 }
+
+// The warp's panel of a tile of kGemmOutputs outputs; it has no parts where it does not exist.
+template <Format kFormat>
+struct WarpPanel {
+  const std::byte* first;
+  std::uint32_t parts;
+
+  LINNET_DEVICE static WarpPanel of(const Projection& projection, std::uint32_t tile, std::uint32_t columns) {
+    const std::uint32_t panel = tile * (kGemmOutputs / kRowsAPanel) + warp_index();
+    const bool exists = panel * kRowsAPanel < projection.rows;
+    return {projection.weight + (exists ? panel * panel_size<kFormat>(columns) : 0), exists ? columns / 32 : 0};
+  }
+};
 
 // out = sum + bias, or out += that; one rounding each, as the CPU's executor.
 LINNET_DEVICE void put_output(const Projection& to, std::uint32_t row, std::uint32_t column, float sum) {

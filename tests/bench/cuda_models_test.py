@@ -50,6 +50,7 @@ class Models(unittest.TestCase):
             self.assertAlmostEqual(row["decode_share_of_copy"], share)
             self.assertGreater(row["bytes_a_token"], 100_000)
             self.assertGreater(min(row["decode_at_depth"].values()), 0)
+            self.assertGreater(min(row["prefill_in_f16"], row["decode_without_early_starts"]), 0)
         self.assertIn("greedy answers of the pilot: 2 of 2", told)
         self.assertIn("decode of tiny q8_0", told)
 
