@@ -1,6 +1,9 @@
 // The kernels' own text, compiled for the host and run thread by thread.
+#include <sys/mman.h>
+
 #include <cstdlib>
-#include <memory>
+#include <cstring>
+#include <vector>
 
 #include "kernels/cuda/kernels.cu"
 #include "tests/kernels/cuda/machine.h"
@@ -51,12 +54,15 @@ class SerialMachine : public Machine {
     if (order != nullptr && std::string(order) == "descending") order_ = serial::Order::kDescending;
   }
 
+  // Ends where a page begins that nobody may touch: what reaches further is a fault.
   std::byte* allocate(std::size_t bytes) override {
-    // Ends where its allocation ends, for AddressSanitizer to see what reaches further.
-    auto* const memory = static_cast<std::byte*>(std::aligned_alloc(256, (bytes + 255) / 256 * 256));
-    std::memset(memory, 0xFF, (bytes + 255) / 256 * 256);
-    memory_.emplace_back(memory);
-    return memory;
+    const std::size_t whole = (bytes + 255) / 256 * 256;
+    const std::size_t readable = (whole + kPage - 1) / kPage * kPage;
+    void* const first = mmap(nullptr, readable + kPage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (first == MAP_FAILED || mprotect(first, readable, PROT_READ | PROT_WRITE) != 0) std::abort();
+    std::memset(first, 0xFF, readable);
+    mapped_.push_back({first, readable + kPage});
+    return static_cast<std::byte*>(first) + (readable - whole);
   }
   void upload(std::byte* to, const void* from, std::size_t bytes) override {
     if (bytes != 0) std::memcpy(to, from, bytes);
@@ -69,14 +75,19 @@ class SerialMachine : public Machine {
     serial::run({launch.x, launch.y, launch.z, launch.threads, launch.shared_bytes}, order_,
                 [&] { entry(parameters); });
   }
-  void clear() override { memory_.clear(); }
+  void clear() override {
+    for (const Mapped& mapped : mapped_) munmap(mapped.first, mapped.bytes);
+    mapped_.clear();
+  }
 
  private:
-  struct Free {
-    void operator()(std::byte* memory) const { std::free(memory); }
+  static constexpr std::size_t kPage = 4096;
+  struct Mapped {
+    void* first;
+    std::size_t bytes;
   };
   serial::Order order_ = serial::Order::kAscending;
-  std::vector<std::unique_ptr<std::byte, Free>> memory_;
+  std::vector<Mapped> mapped_;
 };
 
 }  // namespace
